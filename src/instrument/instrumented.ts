@@ -1,0 +1,60 @@
+import type { Hook } from '../shared/hook.ts';
+import type { Plan } from '../shared/plan.ts';
+import type { Anatomy } from './anatomy.ts';
+
+/** An input or output of the graph as published. Symbolic sizes keep their name. */
+export interface Port {
+  readonly name: string;
+  /** ONNX element type in lower case: float, float16, int64, int32, bool, uint8, int8. */
+  readonly type: string;
+  readonly dims: readonly (string | number)[];
+}
+
+/** A large initializer: where its bytes lie in the downloaded files. Never decoded, never copied. */
+export interface Weight {
+  readonly name: string;
+  readonly type: string;
+  readonly dims: readonly number[];
+  /** Path of the file relative to the model's folder of ONNX files, e.g. `model.onnx` or `model.onnx_data`. */
+  readonly file: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where a hook comes out of an edited graph. The output already has the hook's own dims. */
+export interface TapOutput {
+  readonly hook: string;
+  readonly output: string;
+}
+
+/** A graph to create a session from: everything but the large weights. */
+export interface EditedGraph {
+  /** A serialized ModelProto. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /**
+   * 'inputs': every weight is a graph input of that name, to be fed from a shared GPU buffer.
+   * 'external': every weight is external data located in `file`, to be passed as `externalData`.
+   */
+  readonly weights: readonly Weight[];
+  readonly taps: readonly TapOutput[];
+  /** Extra graph inputs that the plan's edits read. */
+  readonly edits: readonly Port[];
+}
+
+/** One model file, read and understood. */
+export interface Instrumented {
+  readonly anatomy: Anatomy;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** Every canonical hook of this architecture, unavailable ones with their reason. */
+  readonly hooks: readonly Hook[];
+  /**
+   * Globs (`blocks.*.attn.hook_pattern`), exact names and `raw:<tensor>` to exact names, in graph order.
+   * @throws SondeError `hook_unknown` for a pattern that matches nothing (names the nearest hooks),
+   * `hook_unavailable` for an exact name the model cannot give (says why). A glob skips unavailable hooks
+   * and throws only if nothing is left.
+   */
+  resolve(patterns: readonly string[]): readonly string[];
+  /** @throws SondeError `invalid_plan` | `hook_unknown` | `hook_unavailable` */
+  edit(plan: Plan, weights: 'inputs' | 'external'): EditedGraph;
+}

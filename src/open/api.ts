@@ -1,0 +1,85 @@
+import type { DeviceChoice, Dtype } from '../protocol/device.ts';
+import type { LoadProgress, ModelInfo } from '../protocol/model.ts';
+import type {
+  CaptureInfo,
+  Classification,
+  GenerateOptions,
+  GenerationEnd,
+  RequestContext,
+  Step,
+} from '../protocol/request.ts';
+import type { Consent, Ledger, TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
+import type { ServiceIdentity } from '../schema/record.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
+
+export interface SondeOptions {
+  /** Default `auto`: WebGPU if a probe forward works on it, else WASM. */
+  readonly device?: DeviceChoice;
+  readonly service?: ServiceIdentity;
+  readonly telemetry?: TelemetryOptions;
+  /** For bundlers that do not follow `new Worker(new URL(...))`: make the worker from `sonde/worker`. */
+  readonly worker?: () => Worker;
+  /** Where onnxruntime's wasm lies, for bundlers that do not emit it. */
+  readonly wasmPaths?: string;
+}
+
+export interface LoadOptions {
+  /** Default: fp32 where the folder has it, else the first variant that works. */
+  readonly dtype?: Dtype;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A look inside one forward. Values stay in the worker until `get`. */
+export interface Capture extends CaptureInfo {
+  /**
+   * Reads one hook back, e.g. `blocks.2.attn.hook_pattern` with dims [1, heads, q, k].
+   * @throws SondeError `hook_unknown` when it was not captured, `disposed` after `dispose`.
+   */
+  get(name: string): Promise<FloatTensor>;
+  /** Frees the captured buffers. Twice is harmless. */
+  dispose(): Promise<void>;
+}
+
+/** Leaving the `for await` aborts the generation. */
+export interface Generation extends AsyncIterable<Step> {
+  /** Resolves when the last step was taken, or the loop was left. */
+  readonly end: Promise<GenerationEnd>;
+  /** The capture asked for by `options.capture`, over prompt and generated tokens; rejects if none was asked for. */
+  readonly capture: Promise<Capture>;
+}
+
+export interface Abortable {
+  readonly signal?: AbortSignal;
+}
+
+export interface Model extends ModelInfo {
+  /** @throws SondeError `wrong_task` | `empty_input` | `context_overflow` | `device_lost` | `aborted` */
+  generate(text: string, options?: GenerateOptions & Abortable): Generation;
+  /** @throws SondeError `hook_unknown` | `hook_unavailable` | `empty_input` | `capture_over_budget` */
+  capture(text: string, patterns: readonly string[], options?: RequestContext & Abortable): Promise<Capture>;
+  /** @throws SondeError `wrong_task` | `empty_input` */
+  classify(text: string, options?: RequestContext & Abortable): Promise<Classification>;
+  /** Frees sessions and buffers of this model. Twice is harmless. */
+  dispose(): Promise<void>;
+}
+
+export interface Telemetry {
+  readonly consent: Consent;
+  setConsent(consent: Consent): Promise<void>;
+  ledger(): Promise<Ledger>;
+  /** Seals what is open and sends it now. */
+  flush(): Promise<void>;
+  /** Calls back for every event from now on; returns how to stop. */
+  subscribe(listener: (event: TelemetryEvent) => void): () => void;
+}
+
+/** One worker, one device, one mutex, one telemetry pipe, many models. */
+export interface Sonde {
+  /** @param model folder URL (`/models/shakespeare-gpt`), hub id (`org/name`) or files */
+  load(model: string | readonly File[], options?: LoadOptions): Promise<Model>;
+  /** Absent when no `telemetry` option was given. */
+  readonly telemetry?: Telemetry;
+  /** Ends the worker. Pending calls reject with `disposed`; records stay journalled. Twice is harmless. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,47 @@
+import type { ModelIdentity } from '../schema/record.ts';
+import type { Sha256Hex } from '../shared/digest.ts';
+import type { Hook } from '../shared/hook.ts';
+import type { Bytes, Milliseconds } from '../shared/units.ts';
+import type { DeviceReport } from './device.ts';
+
+export type Task = 'text-generation' | 'text-classification' | 'feature-extraction' | 'other';
+
+export interface FileDigest {
+  readonly path: string;
+  readonly bytes: Bytes;
+  readonly sha256: Sha256Hex;
+}
+
+/** What a loaded model is; everything here was read from its files or measured, nothing assumed. */
+export interface ModelInfo {
+  readonly id: string;
+  readonly task: Task;
+  readonly architecture: string;
+  readonly layers: number;
+  readonly heads: number;
+  readonly dModel: number;
+  readonly vocabulary: number;
+  /** Longest input in tokens; absent where the config does not say. */
+  readonly context?: number;
+  readonly labels?: readonly string[];
+  /** Temperature the classifier's logits are divided by, from its card; absent = uncalibrated. */
+  readonly temperature?: number;
+  readonly hooks: readonly Hook[];
+  readonly device: DeviceReport;
+  readonly files: readonly FileDigest[];
+  readonly identity: ModelIdentity;
+}
+
+export type LoadStage = 'fetch' | 'digest' | 'instrument' | 'session' | 'probe';
+
+/** `loaded` of `total` bytes over all files while fetching; other stages carry the last byte counts. */
+export interface LoadProgress {
+  readonly stage: LoadStage;
+  readonly file?: string;
+  readonly loaded: Bytes;
+  /** Absent while a server has not said how long a file is. */
+  readonly total?: Bytes;
+  /** True when the bytes came from Cache Storage. */
+  readonly cached?: boolean;
+  readonly elapsed: Milliseconds;
+}

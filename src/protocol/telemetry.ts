@@ -1,0 +1,53 @@
+import type { Masked } from '../schema/masked.ts';
+import type { RequestRecord } from '../schema/record.ts';
+import type { Control } from '../shared/control.ts';
+import type { Bytes, EpochMilliseconds } from '../shared/units.ts';
+
+/** Before `granted` nothing is stored, keyed or sent; Global Privacy Control turns `granted` into `denied`. */
+export type Consent = 'pending' | 'granted' | 'denied';
+
+export interface TelemetryOptions {
+  /** Base URL; `/v1/logs` and `/v1/metrics` are appended. */
+  readonly endpoint: string;
+  /** Default `pending`. */
+  readonly consent?: Consent;
+  /** Public write key, sent as `?key=`. It names the sender, it keeps nobody out. */
+  readonly key?: string;
+}
+
+/** Invariant, always: emitted = acknowledged + pending + sum(dropped). Counts records. */
+export interface Ledger {
+  readonly emitted: number;
+  readonly acknowledged: number;
+  readonly pending: number;
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** What the telemetry pipe did, for whoever wants to watch it (the playground's panel does). */
+export type TelemetryEvent =
+  | { readonly kind: 'record'; readonly raw: RequestRecord; readonly masked: Masked<RequestRecord> }
+  | {
+      readonly kind: 'sent';
+      readonly at: EpochMilliseconds;
+      readonly transport: 'fetch' | 'beacon';
+      readonly url: string;
+      /** The body exactly as it left, gzip or OTLP/JSON text. */
+      readonly body: Uint8Array<ArrayBuffer>;
+      readonly size: Bytes;
+      readonly records: number;
+      readonly seq: number;
+    }
+  | {
+      readonly kind: 'answer';
+      readonly at: EpochMilliseconds;
+      readonly status: number;
+      readonly control: Control;
+    }
+  | {
+      readonly kind: 'trouble';
+      readonly at: EpochMilliseconds;
+      readonly reason: string;
+      readonly blocked: boolean;
+    }
+  | { readonly kind: 'ledger'; readonly ledger: Ledger }
+  | { readonly kind: 'consent'; readonly consent: Consent };

@@ -1,0 +1,74 @@
+import type { Sha256Hex } from '../shared/digest.ts';
+import type { ErrorCode } from '../shared/errors.ts';
+import type { EpochMilliseconds, Milliseconds, Nats, Probability } from '../shared/units.ts';
+
+export type Operation = 'generate' | 'classify' | 'capture';
+export type Outcome = 'ok' | 'aborted' | 'error';
+/** How the input came about, as the application or the playground declares it. */
+export type InputOrigin = 'typed' | 'pasted' | 'example' | 'programmatic';
+
+/** Who runs this: constant for one `createSonde`, so it travels once per batch, on the OTLP resource. */
+export interface ServiceIdentity {
+  readonly name: string;
+  readonly version?: string;
+  readonly environment?: string;
+  readonly owner?: string;
+}
+
+/** What answered: fixed once a model is loaded on a device. */
+export interface ModelIdentity {
+  readonly modelId: string;
+  /** Digest over the sorted list of (path, SHA-256) of every model file, tokenizer included. */
+  readonly modelDigest: Sha256Hex;
+  readonly tokenizerDigest: Sha256Hex;
+  readonly dtype: string;
+  readonly device: 'webgpu' | 'wasm';
+  readonly adapterVendor?: string;
+  readonly adapterArchitecture?: string;
+  readonly threads: number;
+  /** Variants tried and rejected before this one. */
+  readonly fallbacks: number;
+  readonly sondeVersion: string;
+  readonly runtimeVersion: string;
+}
+
+/** Whole-request aggregates of the token or class signals; never a value per token. */
+export interface RequestSignals {
+  readonly confidenceMean: Probability;
+  readonly confidenceMin: Probability;
+  readonly entropyMean: Nats;
+  readonly entropyMax: Nats;
+  readonly marginMean: Probability;
+}
+
+/** Tier 1: one request as the worker knows it, before the mask. It holds no text in any field. */
+export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
+  /** UUIDv7. */
+  readonly recordId: string;
+  /** 32 hex digits, from the application's `traceparent` or new. */
+  readonly traceId: string;
+  /** 16 hex digits. */
+  readonly spanId: string;
+  readonly requestId: string;
+  readonly operation: Operation;
+  readonly outcome: Outcome;
+  readonly errorCode?: ErrorCode;
+  readonly startedAt: EpochMilliseconds;
+  readonly endedAt: EpochMilliseconds;
+  readonly duration: Milliseconds;
+  readonly timeToFirstToken?: Milliseconds;
+  /** Time spent on taps and their summaries, outside the model's own forward. */
+  readonly introspectionDuration?: Milliseconds;
+  readonly planDigest: Sha256Hex;
+  readonly hooksCaptured: number;
+  /** HMAC-SHA-256 of the input under a key that never leaves this install; absent where storage is blocked. */
+  readonly inputDigest?: Sha256Hex;
+  readonly inputKeyId?: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly truncated: boolean;
+  readonly inputOrigin: InputOrigin;
+  readonly cohort?: string;
+  /** Probability with which a record like this one is kept; 1 = always. */
+  readonly inclusionProbability: Probability;
+}
