@@ -1,9 +1,13 @@
 import type { Milliseconds, Probability } from './units.ts';
 
-/** Sequence numbers stored by the collector, both ends included, sorted and disjoint. */
+/**
+ * Sequence numbers stored by the collector, both ends included, sorted, disjoint, neighbours joined.
+ * They number records: a chunk carries the number of its first record and covers as many as it holds, so
+ * chunks cut differently at page exit may overlap and each record is still stored once.
+ */
 export type Ranges = readonly (readonly [first: number, last: number])[];
 
-/** Which chunks of one page life (`session`, `epoch`) the collector has on disk. */
+/** Which records of one page life (`session`, `epoch`) the collector has on disk. */
 export interface Stored {
   readonly session: string;
   readonly epoch: number;

@@ -1,0 +1,64 @@
+import type { Consent, Ledger } from '../protocol/telemetry.ts';
+import type { Ack, Policy } from '../shared/control.ts';
+
+/** One page life (`session`, 32 random hex digits) and how often its worker was started (`epoch`, from 0). */
+export interface Life {
+  readonly session: string;
+  readonly epoch: number;
+}
+
+/** One masked record as OTLP/JSON text, numbered within its life. */
+export interface Log {
+  readonly seq: number;
+  readonly text: string;
+  /** Kept longest and sent first. */
+  readonly anomalous: boolean;
+}
+
+/** What stands around the records of an export request; a chunk's own number goes between `head` and `middle`. */
+export interface Frame {
+  readonly head: string;
+  readonly middle: string;
+  readonly tail: string;
+}
+
+/**
+ * A complete export request over the consecutive records `first` ... `first + count - 1`. Sequence numbers
+ * count records, not chunks: whichever way the same records are cut (sealed, tail of an exit, halves), the
+ * collector stores the ranges of numbers it has and drops what it has twice.
+ */
+export interface Chunk {
+  readonly life: Life;
+  readonly first: number;
+  readonly count: number;
+  readonly anomalous: boolean;
+  /** OTLP/JSON text as UTF-8, or its gzip (first bytes 1f 8b). */
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** Worker to page: the data, and what became of it. */
+export type ToPage =
+  /** The frame of this life's tail; comes before its first log. */
+  | { readonly kind: 'frame'; readonly life: Life; readonly frame: Frame }
+  /** Mirror of a record no chunk holds yet. */
+  | { readonly kind: 'log'; readonly log: Log }
+  | { readonly kind: 'chunk'; readonly chunk: Chunk }
+  /** Let go of what is unsent: consent was withdrawn, or the pipe was killed. */
+  | { readonly kind: 'forget' }
+  | { readonly kind: 'ledger'; readonly ledger: Ledger }
+  | { readonly kind: 'done'; readonly call: number };
+
+/** Page to worker: what the collector said, and what the application wants. */
+export type ToWorker =
+  /** A 2xx: the chunk's records are settled, and so is everything the answer covers. */
+  | { readonly kind: 'ack'; readonly chunk: ChunkId; readonly ack: Ack }
+  | { readonly kind: 'policy'; readonly policy: Policy }
+  /** 413, or 400 "too large": cut in two, or drop when it is one record. */
+  | { readonly kind: 'oversize'; readonly chunk: ChunkId }
+  /** 400: these records would be refused for ever. */
+  | { readonly kind: 'refused'; readonly chunk: ChunkId; readonly reason: string }
+  | { readonly kind: 'consent'; readonly consent: Consent; readonly call: number }
+  | { readonly kind: 'kill' }
+  | { readonly kind: 'flush'; readonly call: number };
+
+export type ChunkId = Pick<Chunk, 'life' | 'first' | 'count'>;
