@@ -1,0 +1,66 @@
+import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
+import type { Token } from '../protocol/request.ts';
+import { SondeError } from '../shared/errors.ts';
+import type { ModelFolder } from './load.ts';
+
+export interface Encoded {
+  readonly ids: readonly number[];
+  /** True when tokens beyond the context were left out. */
+  readonly truncated: boolean;
+}
+
+export interface Tokenizer {
+  /**
+   * @param limit most tokens to keep
+   * @param keep which end of a longer text stays; special tokens after the text stay with `start`
+   * @throws SondeError `empty_input` | `tokenizer_mismatch`
+   */
+  encode(text: string, limit: number | undefined, keep: 'start' | 'end'): Encoded;
+  token(id: number): Token;
+}
+
+/** @throws SondeError `tokenizer_mismatch` where tokenizer.json cannot be read */
+export function openTokenizer(folder: ModelFolder): Tokenizer {
+  let tokenizer: HubTokenizer;
+  try {
+    tokenizer = new HubTokenizer(folder.tokenizer.model, folder.tokenizer.config);
+  } catch (cause) {
+    throw new SondeError(
+      'tokenizer_mismatch',
+      'tokenizer.json could not be read.',
+      'Use the tokenizer the model was trained with.',
+      { cause },
+    );
+  }
+  const vocabulary = folder.config.vocabulary;
+  const special = specialTail(tokenizer);
+  return {
+    encode(text, limit, keep) {
+      if (text.trim() === '') {
+        throw new SondeError('empty_input', 'There is no text to run on.', 'Type or paste a few words.');
+      }
+      const { ids } = tokenizer.encode(text);
+      const unknown = ids.find((id) => vocabulary !== undefined && id >= vocabulary);
+      if (unknown !== undefined) {
+        throw new SondeError(
+          'tokenizer_mismatch',
+          `The tokenizer gives token ${unknown}, but the model knows only ${vocabulary}.`,
+          'Use the tokenizer the model was trained with.',
+        );
+      }
+      if (limit === undefined || ids.length <= limit) return { ids, truncated: false };
+      if (keep === 'end') return { ids: ids.slice(-limit), truncated: true };
+      return { ids: [...ids.slice(0, limit - special.length), ...special], truncated: true };
+    },
+    token: (id) => ({
+      id,
+      text: tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
+    }),
+  };
+}
+
+/** What the tokenizer puts after every text ([SEP]), found by encoding a text of nothing. */
+function specialTail(tokenizer: HubTokenizer): readonly number[] {
+  const { ids } = tokenizer.encode('');
+  return ids.length >= 2 ? ids.slice(Math.ceil(ids.length / 2)) : [];
+}

@@ -1,0 +1,92 @@
+import type { Masked } from '../schema/masked.ts';
+import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import type { WireError } from '../shared/errors.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
+import type { DeviceChoice, Dtype } from './device.ts';
+import type { LoadProgress, ModelInfo } from './model.ts';
+import type {
+  CaptureInfo,
+  Classification,
+  GenerateOptions,
+  GenerationEnd,
+  RequestContext,
+  Step,
+} from './request.ts';
+import type { Consent, Ledger } from './telemetry.ts';
+
+/** Errors cross the thread as data: structured clone would drop their class and code. */
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: WireError };
+
+/** A running call that the page may stop by this number. */
+export type CallId = number;
+
+export interface HelloOptions {
+  /** The page's build; the worker refuses another with `version_mismatch`. */
+  readonly version: string;
+  readonly device: DeviceChoice;
+  readonly wasmPaths?: string;
+  readonly telemetry?: { readonly consent: Consent; readonly service?: ServiceIdentity };
+}
+
+export interface LoadRequest {
+  readonly call: CallId;
+  readonly model: string | readonly File[];
+  /** What a relative folder URL is resolved against. */
+  readonly base: string;
+  readonly dtype?: Dtype;
+}
+
+export interface Loaded {
+  readonly model: number;
+  readonly info: ModelInfo;
+}
+
+export interface TextRequest {
+  readonly call: CallId;
+  readonly model: number;
+  readonly text: string;
+}
+
+export interface Captured {
+  readonly capture: number;
+  readonly info: CaptureInfo;
+}
+
+export interface Generated {
+  readonly end: GenerationEnd;
+  /** Present where a capture was asked for. */
+  readonly capture?: number;
+}
+
+/** Steps flow with credits: the worker computes at most `creditWindow` steps ahead of the page. */
+export type StepMessage = { readonly kind: 'step'; readonly step: Step };
+export type CreditMessage = { readonly kind: 'credit' };
+export const creditWindow = 2;
+
+export type RecordListener = (raw: RequestRecord, masked: Masked<RequestRecord>) => void;
+
+/** What the worker answers to, over Comlink. Model and capture handles are numbers. */
+export interface InspectorApi {
+  hello(
+    options: HelloOptions,
+    telemetryPort: MessagePort | undefined,
+    onRecord: RecordListener,
+  ): Promise<Answer<{ version: string }>>;
+  load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<Answer<Loaded>>;
+  generate(request: TextRequest, options: GenerateOptions, steps: MessagePort): Promise<Answer<Generated>>;
+  capture(
+    request: TextRequest,
+    patterns: readonly string[],
+    context: RequestContext,
+  ): Promise<Answer<Captured>>;
+  classify(request: TextRequest, context: RequestContext): Promise<Answer<Classification>>;
+  read(capture: number, hook: string): Promise<Answer<FloatTensor>>;
+  disposeCapture(capture: number): Promise<Answer<void>>;
+  disposeModel(model: number): Promise<Answer<void>>;
+  abort(call: CallId): void;
+  setConsent(consent: Consent): Promise<Answer<void>>;
+  flush(): Promise<Answer<void>>;
+  ledger(): Promise<Answer<Ledger>>;
+}

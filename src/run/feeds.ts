@@ -1,0 +1,103 @@
+import type { Instrumented, Port } from '../instrument/instrumented.ts';
+import { SondeError } from '../shared/errors.ts';
+import { elementCount, type Tensor, type TensorType } from '../shared/tensor.ts';
+import type { Ort, OrtTensor } from './runtime.ts';
+import type { Feeds } from './sessions.ts';
+
+/** What a caller gives by the model's own input names, e.g. input_ids [b, p] or pixel_values [b, c, y, x]. */
+export type ModelInputs = Readonly<Record<string, Tensor>>;
+
+export const idTensor = (rows: readonly (readonly number[])[]): Tensor<BigInt64Array> => ({
+  type: 'int64',
+  dims: [rows.length, rows[0]?.length ?? 0],
+  data: BigInt64Array.from(rows.flat(), BigInt),
+});
+
+/**
+ * Every input of the graph: the given ones, the cache, and what follows from them (a mask of ones over past
+ * and present, positions counted along the mask, zero token types). onnxruntime wants all of them in every run.
+ * @throws SondeError `graph_unsupported` for an input that is neither given nor known
+ */
+export function completeFeeds(
+  ort: Ort,
+  model: Instrumented,
+  given: ModelInputs,
+  past: Feeds | undefined,
+): Feeds {
+  const feeds: Feeds = {};
+  const ids = given.input_ids ?? given.decoder_input_ids;
+  const batch = (ids ?? Object.values(given)[0])?.dims[0] ?? 1;
+  const length = ids?.dims[1] ?? 0;
+  const pastLength = past === undefined ? 0 : pastLengthOf(model, past);
+  const slots = new Map(model.anatomy.cache.map((slot) => [slot.past, slot]));
+  const mask = given.attention_mask ?? filled('int64', [batch, pastLength + length], 1);
+  for (const port of model.inputs) {
+    const value = given[port.name];
+    const slot = slots.get(port.name);
+    if (value !== undefined) feeds[port.name] = toOrt(ort, value);
+    else if (slot !== undefined) feeds[port.name] = past?.[port.name] ?? emptyPast(ort, slot, batch);
+    else feeds[port.name] = toOrt(ort, derived(port, mask, batch, length));
+  }
+  return feeds;
+}
+
+function derived(port: Port, mask: Tensor, batch: number, length: number): Tensor {
+  switch (port.name) {
+    case 'attention_mask':
+      return mask;
+    case 'position_ids':
+      return positions(mask, batch, length);
+    case 'token_type_ids':
+      return filled('int64', [batch, length], 0);
+    case 'use_cache_branch':
+      return { type: 'bool', dims: [1], data: new Uint8Array([0]) };
+    default:
+      throw new SondeError(
+        'graph_unsupported',
+        `The model wants an input named ${port.name}, which Sonde does not know how to make.`,
+        'Pass it by name, or open an issue with the model id.',
+      );
+  }
+}
+
+/** Positions of the last `length` tokens of each row, counted over the tokens that are not padding. */
+function positions(mask: Tensor, batch: number, length: number): Tensor {
+  const whole = mask.dims[1] ?? length;
+  const data = new BigInt64Array(batch * length);
+  for (let row = 0; row < batch; row++) {
+    let position = 0n;
+    for (let column = 0; column < whole; column++) {
+      const kept = mask.data[row * whole + column] !== 0;
+      const target = column - (whole - length);
+      if (target >= 0) data[row * length + target] = kept ? position : 1n;
+      if (kept) position++;
+    }
+  }
+  return { type: 'int64', dims: [batch, length], data };
+}
+
+function filled(type: 'int64', dims: readonly number[], value: number): Tensor {
+  return { type, dims, data: new BigInt64Array(elementCount(dims)).fill(BigInt(value)) };
+}
+
+function emptyPast(
+  ort: Ort,
+  slot: { type: string; dims: readonly (string | number)[] },
+  batch: number,
+): OrtTensor {
+  // [batch, kvHeads, 0, dHead]: the first free axis is the batch, any other the empty past.
+  const dims = slot.dims.map((size, axis) =>
+    typeof size === 'number' && axis > 0 ? size : axis === 0 ? batch : 0,
+  );
+  return slot.type === 'float16'
+    ? new ort.Tensor('float16', new Uint16Array(0), dims)
+    : new ort.Tensor('float32', new Float32Array(0), dims);
+}
+
+function pastLengthOf(model: Instrumented, past: Feeds): number {
+  const slot = model.anatomy.cache[0];
+  return slot === undefined ? 0 : (past[slot.past]?.dims.at(-2) ?? 0);
+}
+
+const toOrt = (ort: Ort, { type, data, dims }: Tensor): OrtTensor =>
+  new ort.Tensor(type as Exclude<TensorType, 'string'>, data, [...dims]);

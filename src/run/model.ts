@@ -1,0 +1,75 @@
+import { instrument } from '../instrument/instrument.ts';
+import type { Instrumented } from '../instrument/instrumented.ts';
+import type { ModelFolder, ModelWeights } from '../load/load.ts';
+import { SondeError } from '../shared/errors.ts';
+import { emptyPlan } from '../shared/plan.ts';
+import { type CaptureStore, createCaptureStore } from './capture.ts';
+import type { Gpu } from './device.ts';
+import { completeFeeds, idTensor, type ModelInputs } from './feeds.ts';
+import { toFloatTensor } from './float.ts';
+import type { Runtime } from './runtime.ts';
+import { type Fetches, openSessions, type Sessions } from './sessions.ts';
+
+/** A model that ran at least once on its device. */
+export interface LoadedModel {
+  readonly runtime: Runtime;
+  readonly instrumented: Instrumented;
+  readonly sessions: Sessions;
+}
+
+/** One forward with what it gave. */
+export interface Forward {
+  readonly outputs: Fetches;
+  readonly capture: CaptureStore;
+}
+
+export async function openModel(
+  runtime: Runtime,
+  folder: ModelFolder,
+  weights: ModelWeights,
+  gpu: Gpu | undefined,
+): Promise<LoadedModel> {
+  const { heads } = folder.config;
+  const instrumented = instrument(weights.graph, {
+    file: weights.file,
+    external: weights.external,
+    ...(heads === undefined ? {} : { heads }),
+  });
+  return { runtime, instrumented, sessions: openSessions(runtime, instrumented, weights, gpu) };
+}
+
+/**
+ * Runs the model once over inputs given by name; the taps stay where they are until read.
+ * @param hooks exact names, as `Instrumented.resolve` returns them
+ */
+export async function forward(
+  model: LoadedModel,
+  inputs: ModelInputs,
+  hooks: readonly string[],
+): Promise<Forward> {
+  const session = await model.sessions.open({ ...emptyPlan, taps: hooks });
+  const outputs = await session.run(completeFeeds(model.runtime.ort, model.instrumented, inputs, undefined));
+  const capture = createCaptureStore(model.runtime, model.instrumented.hooks);
+  capture.add(session.graph.taps, outputs);
+  return { outputs, capture };
+}
+
+/**
+ * A device choice is proven only by a run: missing kernels and features fail there, not at creation.
+ * @throws SondeError `run_failed` when the forward fails or gives values that are no numbers
+ */
+export async function probe(model: LoadedModel): Promise<void> {
+  if (!model.instrumented.inputs.some(({ name }) => name === 'input_ids')) return;
+  const { outputs } = await forward(model, { input_ids: idTensor([[1, 2, 3]]) }, []);
+  const { logits } = model.instrumented.anatomy;
+  for (const [name, tensor] of Object.entries(outputs)) {
+    if (name === logits && !toFloatTensor(tensor).data.every(Number.isFinite)) {
+      throw new SondeError(
+        'run_failed',
+        'A probe forward gave values that are no numbers.',
+        'Try another dtype, or device "wasm".',
+      );
+    }
+    tensor.dispose();
+  }
+}

@@ -1,0 +1,6 @@
+import * as ort from 'onnxruntime-web/webgpu';
+import { claimRuntime, type Ort, type Runtime, type RuntimeOptions } from './runtime.ts';
+
+/** The build with the native WebGPU provider; the same copy transformers.js imports. */
+export const startRuntime = (options: RuntimeOptions): Runtime =>
+  claimRuntime(ort as unknown as Ort, options);

@@ -1,0 +1,166 @@
+import type { EditedGraph, Instrumented } from '../instrument/instrumented.ts';
+import type { ModelWeights } from '../load/load.ts';
+import { canonicalJson, type Json } from '../shared/digest.ts';
+import { SondeError } from '../shared/errors.ts';
+import type { Plan } from '../shared/plan.ts';
+import type { Gpu } from './device.ts';
+import type { OrtTensor, Runtime } from './runtime.ts';
+import { type SharedWeights, shareWeights, weightBytes } from './weights.ts';
+
+export type Feeds = Record<string, OrtTensor>;
+export type Fetches = Readonly<Record<string, OrtTensor>>;
+
+/** A session over one plan's graph. */
+export interface PlanSession {
+  readonly graph: EditedGraph;
+  /** @throws SondeError `device_lost` | `out_of_memory` | `run_failed`; the session is rebuilt before its next run */
+  run(feeds: Feeds): Promise<Fetches>;
+}
+
+/** The sessions of one model on one device: one weight set, a small graph for each plan. */
+export interface Sessions {
+  readonly device: 'webgpu' | 'wasm';
+  open(plan: Plan): Promise<PlanSession>;
+  dispose(): Promise<void>;
+}
+
+/** Plans kept open at once; the empty one stays, of the others the least recently used leaves first. */
+const openPlans = 4;
+
+export function openSessions(
+  runtime: Runtime,
+  instrumented: Instrumented,
+  files: ModelWeights,
+  gpu: Gpu | undefined,
+): Sessions {
+  const weights = gpu === undefined ? undefined : shareWeights(runtime.ort, gpu.device, files);
+  const sessions = new Map<string, Promise<OpenSession>>();
+
+  const forget = async (key: string): Promise<void> => {
+    const session = sessions.get(key);
+    sessions.delete(key);
+    await (await session?.catch(() => undefined))?.release();
+  };
+
+  return {
+    device: gpu === undefined ? 'wasm' : 'webgpu',
+    async open(plan) {
+      const key = canonicalJson(plan as unknown as Json);
+      const known = sessions.get(key);
+      if (known !== undefined) {
+        sessions.delete(key);
+        sessions.set(key, known);
+      }
+      const opened = known ?? create(runtime, instrumented, files, gpu, weights, plan);
+      sessions.set(key, opened);
+      const oldest = [...sessions.keys()].find((candidate) => candidate !== key);
+      if (sessions.size > openPlans && oldest !== undefined) await forget(oldest);
+      try {
+        const session = await opened;
+        return {
+          graph: session.graph,
+          async run(feeds) {
+            try {
+              return await session.run(feeds);
+            } catch (error) {
+              // A failed run poisons an IO-bound session: later valid runs would replay its inputs.
+              await forget(key);
+              throw error;
+            }
+          },
+        };
+      } catch (error) {
+        sessions.delete(key);
+        throw error;
+      }
+    },
+    async dispose() {
+      await Promise.all([...sessions.keys()].map(forget));
+      weights?.dispose();
+    },
+  };
+}
+
+interface OpenSession extends PlanSession {
+  release(): Promise<void>;
+}
+
+async function create(
+  runtime: Runtime,
+  instrumented: Instrumented,
+  files: ModelWeights,
+  gpu: Gpu | undefined,
+  weights: SharedWeights | undefined,
+  plan: Plan,
+): Promise<OpenSession> {
+  const graph = instrumented.edit(plan, weights === undefined ? 'external' : 'inputs');
+  const taps = new Set(graph.taps.map(({ output }) => output));
+  const stays = new Set([...taps, ...instrumented.anatomy.cache.map(({ present }) => present)]);
+  const outputs = [...instrumented.outputs.map(({ name }) => name), ...taps];
+  const session = await runtime
+    .exclusive(() =>
+      runtime.ort.InferenceSession.create(graph.bytes, {
+        executionProviders: gpu === undefined ? ['wasm'] : [{ name: 'webgpu', device: gpu.device }],
+        ...(gpu === undefined
+          ? { externalData: externalFiles(files) }
+          : {
+              preferredOutputLocation: Object.fromEntries(
+                outputs.map((name) => [name, stays.has(name) ? 'gpu-buffer' : 'cpu'] as const),
+              ),
+            }),
+        logSeverityLevel: 3,
+      }),
+    )
+    .catch((cause: unknown) => {
+      throw failed(cause, 'The model could not be set up on this device.', gpu);
+    });
+  const fixed: Feeds = {};
+  for (const weight of graph.weights) if (weights !== undefined) fixed[weight.name] = weights.tensor(weight);
+  return {
+    graph,
+    run: (feeds) =>
+      runtime
+        .exclusive(() => session.run({ ...fixed, ...feeds }))
+        .catch((cause: unknown) => {
+          throw failed(cause, 'The model did not run to its end.', gpu);
+        }),
+    release: () => runtime.exclusive(() => session.release()),
+  };
+
+  function externalFiles(from: ModelWeights): { path: string; data: Uint8Array }[] {
+    const named = new Set(graph.weights.map(({ file }) => file));
+    for (const weight of graph.weights) weightBytes(from, weight);
+    return [[from.file, from.graph] as const, ...from.external]
+      .filter(([path]) => named.has(path) || from.external.has(path))
+      .map(([path, data]) => ({ path, data }));
+  }
+}
+
+function failed(cause: unknown, what: string, gpu: Gpu | undefined): SondeError {
+  if (cause instanceof SondeError) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (gpu?.lost() || /device.{0,20}lost/i.test(text)) {
+    return new SondeError(
+      'device_lost',
+      'The GPU device was lost.',
+      'Run it again: the model is loaded anew.',
+      { cause },
+    );
+  }
+  if (/out of memory|bad_alloc|memory access out of bounds|OutOfMemory/i.test(text)) {
+    return new SondeError(
+      'out_of_memory',
+      `${what} Memory ran out.`,
+      'Use a shorter text, a smaller dtype or fewer captures.',
+      { cause },
+    );
+  }
+  return new SondeError(
+    'run_failed',
+    `${what} (${firstLine(text)})`,
+    'Try another dtype, or device "wasm".',
+    { cause },
+  );
+}
+
+const firstLine = (text: string): string => (text.split('\n')[0] ?? '').slice(0, 300);
