@@ -1,0 +1,139 @@
+import type { Spec } from './field.ts';
+import {
+  type ChunkIdentity,
+  chunkFields,
+  eventName,
+  recordFields,
+  schemaUrl,
+  schemaVersion,
+  serviceFields,
+} from './fields.ts';
+import type { Masked } from './masked.ts';
+import type { RequestRecord, ServiceIdentity } from './record.ts';
+
+/** OTLP/JSON: lowerCamelCase keys, 64-bit integers as decimal text, ids in hex. */
+export type AnyValue =
+  | { readonly stringValue: string }
+  | { readonly intValue: string }
+  | { readonly doubleValue: number }
+  | { readonly boolValue: boolean };
+
+export interface KeyValue {
+  readonly key: string;
+  readonly value: AnyValue;
+}
+
+export interface LogRecord {
+  readonly timeUnixNano: string;
+  readonly observedTimeUnixNano: string;
+  readonly severityNumber: number;
+  readonly eventName: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly attributes: readonly KeyValue[];
+}
+
+export interface ScopeLogs {
+  readonly scope: { readonly name: string; readonly attributes: readonly KeyValue[] };
+  readonly schemaUrl: string;
+  readonly logRecords: readonly LogRecord[];
+}
+
+export interface ResourceLogs {
+  readonly resource: { readonly attributes: readonly KeyValue[] };
+  readonly scopeLogs: readonly ScopeLogs[];
+}
+
+/** Body of `POST /v1/logs`. */
+export interface ExportLogsServiceRequest {
+  readonly resourceLogs: readonly ResourceLogs[];
+}
+
+/** What all records of a sealed chunk share. */
+export interface ChunkHeader {
+  readonly service: Masked<ServiceIdentity>;
+  readonly chunk: ChunkIdentity;
+}
+
+/** Constant resource attributes that no field carries. */
+export const sdkAttributes = { 'telemetry.sdk.name': 'sonde', 'telemetry.sdk.language': 'webjs' } as const;
+
+/** OpenTelemetry's SeverityNumber. */
+const severity = { ok: 9, aborted: 13, error: 17 } as const;
+
+function toAnyValue(spec: Spec, value: unknown): AnyValue {
+  switch (spec.kind) {
+    case 'text':
+      return { stringValue: String(value) };
+    case 'choice':
+      return { stringValue: spec.values[String(value)] ?? String(value) };
+    case 'whole':
+      return { intValue: String(value) };
+    case 'instant':
+      return { intValue: toNanoseconds(Number(value)) };
+    case 'duration':
+      return { doubleValue: Number(value) / 1000 };
+    case 'grid':
+    case 'exact':
+      return { doubleValue: Number(value) };
+    case 'flag':
+      return { boolValue: value === true };
+  }
+}
+
+const toNanoseconds = (epochMilliseconds: number): string => `${epochMilliseconds}000000`;
+
+/** The present fields of `table` that travel on `carrier`, in the table's order. */
+function attributesOf<T extends object>(
+  table: Readonly<Record<keyof T & string, { wire: string; carrier: string; spec: Spec }>>,
+  carrier: string,
+  values: T,
+): KeyValue[] {
+  const attributes: KeyValue[] = [];
+  for (const key of Object.keys(table) as (keyof T & string)[]) {
+    const field = table[key];
+    const value = values[key];
+    if (field.carrier === carrier && value !== undefined)
+      attributes.push({ key: field.wire, value: toAnyValue(field.spec, value) });
+  }
+  return attributes;
+}
+
+const toLogRecord = (record: Masked<RequestRecord>): LogRecord => ({
+  timeUnixNano: toNanoseconds(record.startedAt),
+  observedTimeUnixNano: toNanoseconds(record.endedAt),
+  severityNumber: severity[record.outcome],
+  eventName,
+  traceId: record.traceId,
+  spanId: record.spanId,
+  attributes: attributesOf(recordFields, 'attribute', record),
+});
+
+/**
+ * One sealed chunk as a complete export request. Records of the same model on the same device share one
+ * resource, so what is constant is written once: about 140 B gzip a record in chunks of 50.
+ */
+export function encodeLogs(
+  header: ChunkHeader,
+  records: readonly Masked<RequestRecord>[],
+): ExportLogsServiceRequest {
+  const scope = { name: 'sonde', attributes: attributesOf(chunkFields, 'scope', header.chunk) };
+  const service: KeyValue[] = [
+    ...Object.entries(sdkAttributes).map(([key, stringValue]) => ({ key, value: { stringValue } })),
+    ...attributesOf(serviceFields, 'resource', header.service),
+  ];
+  const groups = new Map<string, { attributes: KeyValue[]; logRecords: LogRecord[] }>();
+  for (const record of records) {
+    const identity = attributesOf(recordFields, 'resource', record);
+    const key = JSON.stringify(identity);
+    const group = groups.get(key) ?? { attributes: [...service, ...identity], logRecords: [] };
+    group.logRecords.push(toLogRecord(record));
+    groups.set(key, group);
+  }
+  return {
+    resourceLogs: [...groups.values()].map(({ attributes, logRecords }) => ({
+      resource: { attributes },
+      scopeLogs: [{ scope, schemaUrl: schemaUrl(schemaVersion), logRecords }],
+    })),
+  };
+}
