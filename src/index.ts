@@ -1,1 +1,10 @@
 export type * from './open/api.ts';
+export { createSonde, openSonde } from './open/sonde.ts';
+export type * from './protocol/device.ts';
+export type * from './protocol/model.ts';
+export type * from './protocol/request.ts';
+export type * from './protocol/telemetry.ts';
+export type * from './schema/record.ts';
+export { type ErrorCode, SondeError } from './shared/errors.ts';
+export type { Hook, HookSource } from './shared/hook.ts';
+export type { FloatTensor } from './shared/tensor.ts';

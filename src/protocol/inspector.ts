@@ -12,7 +12,7 @@ import type {
   RequestContext,
   Step,
 } from './request.ts';
-import type { Consent, Ledger } from './telemetry.ts';
+import type { Consent } from './telemetry.ts';
 
 /** Errors cross the thread as data: structured clone would drop their class and code. */
 export type Answer<T> =
@@ -25,6 +25,8 @@ export type CallId = number;
 export interface HelloOptions {
   /** The page's build; the worker refuses another with `version_mismatch`. */
   readonly version: string;
+  /** A Web Lock the worker holds as long as it lives: the page is granted it when the worker is gone. */
+  readonly lifeLock: string;
   readonly device: DeviceChoice;
   readonly wasmPaths?: string;
   readonly telemetry?: { readonly consent: Consent; readonly service?: ServiceIdentity };
@@ -61,7 +63,7 @@ export interface Generated {
 }
 
 /** Steps flow with credits: the worker computes at most `creditWindow` steps ahead of the page. */
-export type StepMessage = { readonly kind: 'step'; readonly step: Step };
+export type StepMessage = { readonly kind: 'step'; readonly step: Step } | { readonly kind: 'end' };
 export type CreditMessage = { readonly kind: 'credit' };
 export const creditWindow = 2;
 
@@ -86,7 +88,4 @@ export interface InspectorApi {
   disposeCapture(capture: number): Promise<Answer<void>>;
   disposeModel(model: number): Promise<Answer<void>>;
   abort(call: CallId): void;
-  setConsent(consent: Consent): Promise<Answer<void>>;
-  flush(): Promise<Answer<void>>;
-  ledger(): Promise<Answer<Ledger>>;
 }

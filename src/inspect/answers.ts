@@ -1,0 +1,243 @@
+import { observeClasses } from '../observe/classes.ts';
+import { observeLogits } from '../observe/token.ts';
+import type { Captured, Generated, TextRequest } from '../protocol/inspector.ts';
+import type { Classification, GenerateOptions, RequestContext, Step, Token } from '../protocol/request.ts';
+import { type CaptureStore, createCaptureStore } from '../run/capture.ts';
+import { decode, lastRow } from '../run/decode.ts';
+import { idTensor } from '../run/feeds.ts';
+import { forward } from '../run/model.ts';
+import { createSampler } from '../run/sample.ts';
+import type { RequestRecord } from '../schema/record.ts';
+import { SondeError } from '../shared/errors.ts';
+import type { Plan } from '../shared/plan.ts';
+import { milliseconds, probability } from '../shared/units.ts';
+import { aggregate, type Observation } from './aggregate.ts';
+import type { ModelEntry } from './entry.ts';
+import { beginRequest, provenanceOf, type Request, type RequestEnd } from './request.ts';
+import type { StepSender } from './steps.ts';
+
+/** What a request needs of the worker around it. */
+export interface Surroundings {
+  /** Consent was granted: inputs may be digested under this install's key. */
+  mayKey(): boolean;
+  record(record: RequestRecord): void;
+  keep(store: CaptureStore): number;
+}
+
+const shown = 10;
+
+export async function generate(
+  entry: ModelEntry,
+  around: Surroundings,
+  { text }: TextRequest,
+  options: GenerateOptions,
+  steps: StepSender,
+  signal: AbortSignal,
+): Promise<Generated> {
+  requireTask(entry, 'text-generation');
+  const plan = planFor(entry, options.capture ?? []);
+  const request = beginRequest(entry.info.identity, 'generate', text, plan, options, around.mayKey);
+  const store =
+    options.capture === undefined ? undefined : createCaptureStore(entry.model.runtime, entry.info.hooks);
+  const seen: Observation[] = [];
+  let ids: readonly number[] = [];
+  let inputTokens = 0;
+  let truncated = false;
+  let timeToFirstToken: number | undefined;
+  let introspection = 0;
+  const sofar = (): Omit<RequestEnd, 'outcome'> => {
+    const signals = aggregate(seen);
+    return {
+      inputTokens,
+      outputTokens: ids.length - inputTokens,
+      truncated,
+      introspection,
+      ...(timeToFirstToken === undefined ? {} : { timeToFirstToken }),
+      ...(signals === undefined ? {} : { signals }),
+    };
+  };
+  try {
+    const { context } = entry.info;
+    const maxNewTokens = Math.min(options.maxNewTokens ?? 32, (context ?? Number.POSITIVE_INFINITY) - 1);
+    const encoded = entry.tokenizer.encode(
+      text,
+      context === undefined ? undefined : context - maxNewTokens,
+      'end',
+    );
+    ({ ids, truncated } = encoded);
+    inputTokens = ids.length;
+    const stop = new Set(entry.folder.config.endOfSequence);
+    const decoding = decode(entry.model, ids, {
+      plan,
+      maxNewTokens,
+      stop,
+      sample: createSampler(options),
+      ...(store === undefined ? {} : { capture: store }),
+    });
+    let stopped = false;
+    for await (const { id, logits } of decoding) {
+      if (signal.aborted) break;
+      timeToFirstToken ??= request.elapsed();
+      const before = performance.now();
+      const signals = observeLogits(logits, id, shown);
+      introspection += performance.now() - before;
+      seen.push(signals);
+      stopped = stop.has(id);
+      const step: Step = {
+        index: ids.length - inputTokens,
+        token: entry.tokenizer.token(id),
+        confidence: signals.confidence,
+        logProbability: signals.logProbability,
+        entropy: signals.entropy,
+        margin: signals.margin,
+        topK: signals.topK.map((chance) => ({
+          ...entry.tokenizer.token(chance.id),
+          probability: chance.probability,
+        })),
+        elapsed: milliseconds(request.elapsed()),
+      };
+      ids = [...ids, id];
+      await steps.send(step);
+      if (signal.aborted) break;
+    }
+    const record = await finish(around, request, { ...sofar(), outcome: signal.aborted ? 'aborted' : 'ok' });
+    const provenance = provenanceOf(record);
+    const tokens = tokensOf(entry, ids);
+    return {
+      end: {
+        reason: signal.aborted ? 'aborted' : stopped ? 'stop' : 'length',
+        provenance,
+        tokens,
+        ...(store === undefined
+          ? {}
+          : { capture: { tokens: forwarded(tokens), hooks: store.hooks(), provenance } }),
+      },
+      ...(store === undefined ? {} : { capture: around.keep(store) }),
+    };
+  } catch (error) {
+    store?.dispose();
+    await finish(around, request, failedEnd(error, sofar()));
+    throw error;
+  }
+}
+
+/** The last token was chosen but never run, so no hook has a row for it. */
+const forwarded = (tokens: readonly Token[]): readonly Token[] => tokens.slice(0, -1);
+
+export async function capture(
+  entry: ModelEntry,
+  around: Surroundings,
+  { text }: TextRequest,
+  patterns: readonly string[],
+  context: RequestContext,
+): Promise<Captured> {
+  const plan = planFor(entry, patterns);
+  return tracked(entry, around, 'capture', text, plan, context, async (ids, request) => {
+    const { outputs, capture: store } = await forward(entry.model, { input_ids: idTensor([ids]) }, plan.taps);
+    releaseOutputs(entry, outputs);
+    return {
+      end: { introspection: request.elapsed() },
+      answer: (provenance) => ({
+        capture: around.keep(store),
+        info: { tokens: tokensOf(entry, ids), hooks: store.hooks(), provenance },
+      }),
+    };
+  });
+}
+
+export async function classify(
+  entry: ModelEntry,
+  around: Surroundings,
+  { text }: TextRequest,
+  context: RequestContext,
+): Promise<Classification> {
+  requireTask(entry, 'text-classification');
+  return tracked(entry, around, 'classify', text, planFor(entry, []), context, async (ids) => {
+    const { outputs } = await forward(entry.model, { input_ids: idTensor([ids]) }, []);
+    const logits = lastRow(outputs, entry.model.instrumented.anatomy.logits);
+    releaseOutputs(entry, outputs);
+    const signals = observeClasses(logits, entry.info.temperature ?? 1);
+    const label = (index: number): string => entry.info.labels?.[index] ?? `LABEL_${index}`;
+    const classes = Array.from(signals.probabilities, (chance, index) => ({
+      label: label(index),
+      probability: probability(chance),
+    }));
+    const observed = aggregate([signals]);
+    return {
+      end: observed === undefined ? {} : { signals: observed },
+      answer: (provenance) => ({
+        label: label(signals.best),
+        confidence: signals.confidence,
+        entropy: signals.entropy,
+        margin: signals.margin,
+        classes: classes.sort((a, b) => b.probability - a.probability),
+        tokens: tokensOf(entry, ids),
+        provenance,
+      }),
+    };
+  });
+}
+
+interface Work<T> {
+  readonly end: Partial<RequestEnd>;
+  readonly answer: (provenance: ReturnType<typeof provenanceOf>) => T;
+}
+
+/** One forward over one text, recorded whether it worked or not. */
+async function tracked<T>(
+  entry: ModelEntry,
+  around: Surroundings,
+  operation: 'capture' | 'classify',
+  text: string,
+  plan: Plan,
+  context: RequestContext,
+  work: (ids: readonly number[], request: Request) => Promise<Work<T>>,
+): Promise<T> {
+  const request = beginRequest(entry.info.identity, operation, text, plan, context, around.mayKey);
+  let known = { inputTokens: 0, outputTokens: 0, truncated: false };
+  try {
+    const { ids, truncated } = entry.tokenizer.encode(text, entry.info.context, 'start');
+    known = { inputTokens: ids.length, outputTokens: 0, truncated };
+    const { end, answer } = await work(ids, request);
+    return answer(provenanceOf(await finish(around, request, { ...known, ...end, outcome: 'ok' })));
+  } catch (error) {
+    await finish(around, request, failedEnd(error, known));
+    throw error;
+  }
+}
+
+async function finish(around: Surroundings, request: Request, end: RequestEnd): Promise<RequestRecord> {
+  const record = await request.end(end);
+  around.record(record);
+  return record;
+}
+
+const failedEnd = (error: unknown, known: Omit<RequestEnd, 'outcome'>): RequestEnd => ({
+  ...known,
+  outcome: 'error',
+  errorCode: error instanceof SondeError ? error.code : 'run_failed',
+});
+
+const planFor = (entry: ModelEntry, patterns: readonly string[]): Plan => ({
+  taps: patterns.length === 0 ? [] : entry.model.instrumented.resolve(patterns),
+  edits: [],
+});
+
+const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly Token[] =>
+  ids.map((id) => entry.tokenizer.token(id));
+
+/** The model's own outputs (logits, caches) of a forward that was made for its taps. */
+function releaseOutputs(entry: ModelEntry, outputs: Awaited<ReturnType<typeof forward>>['outputs']): void {
+  for (const { name } of entry.model.instrumented.outputs) outputs[name]?.dispose();
+}
+
+function requireTask(entry: ModelEntry, task: 'text-generation' | 'text-classification'): void {
+  if (entry.info.task === task) return;
+  throw new SondeError(
+    'wrong_task',
+    `${entry.info.id} is a ${entry.info.task} model.`,
+    task === 'text-generation'
+      ? 'Load a model that generates text, such as GPT-2.'
+      : 'Load a model with a classification head.',
+  );
+}

@@ -1,0 +1,105 @@
+import { loadFolder, type ModelFolder, modelDigest, sumProgress } from '../load/load.ts';
+import { pickedSource } from '../load/picked.ts';
+import { folderUrl, remoteSource } from '../load/remote.ts';
+import { openTokenizer, type Tokenizer } from '../load/tokenizer.ts';
+import type { DeviceChoice } from '../protocol/device.ts';
+import type { LoadRequest } from '../protocol/inspector.ts';
+import type { LoadProgress, LoadStage, ModelInfo } from '../protocol/model.ts';
+import { sondeVersion } from '../protocol/version.ts';
+import type { Gpu } from '../run/device.ts';
+import type { LoadedModel } from '../run/model.ts';
+import type { Runtime } from '../run/runtime.ts';
+import type { ModelIdentity } from '../schema/record.ts';
+import { bytes, milliseconds } from '../shared/units.ts';
+import { type OpenVariant, openVariant } from './variant.ts';
+
+/** A model the worker answers for. */
+export interface ModelEntry {
+  readonly info: ModelInfo;
+  readonly model: LoadedModel;
+  readonly folder: ModelFolder;
+  readonly tokenizer: Tokenizer;
+}
+
+/** Fetches, instruments, opens and proves a model. */
+export async function openEntry(
+  runtime: Runtime,
+  sharedGpu: () => Promise<Gpu>,
+  device: DeviceChoice,
+  request: LoadRequest,
+  signal: AbortSignal,
+  onProgress: (progress: LoadProgress) => void,
+): Promise<ModelEntry> {
+  const started = performance.now();
+  let latest: Omit<LoadProgress, 'stage' | 'elapsed'> = { loaded: bytes(0) };
+  const report = (stage: LoadStage): void =>
+    onProgress({ ...latest, stage, elapsed: milliseconds(performance.now() - started) });
+  const read = {
+    signal,
+    onProgress: sumProgress((progress) => {
+      latest = progress;
+      report('fetch');
+    }),
+  };
+  const folder = await loadFolder(sourceOf(request), read);
+  const tokenizer = openTokenizer(folder);
+  const variant = await openVariant(runtime, folder, sharedGpu, {
+    device,
+    ...(request.dtype === undefined ? {} : { dtype: request.dtype }),
+    onStage: report,
+    read,
+  });
+  return { info: await describe(runtime, folder, variant), model: variant.model, folder, tokenizer };
+}
+
+function sourceOf({ model, base }: LoadRequest) {
+  if (typeof model !== 'string') return pickedSource(model);
+  const { id, url } = folderUrl(model, base);
+  return remoteSource(id, url);
+}
+
+async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVariant): Promise<ModelInfo> {
+  const { config } = folder;
+  const { anatomy, hooks } = variant.model.instrumented;
+  const files = [...folder.files, ...variant.weights.files];
+  const { report } = variant;
+  const identity: ModelIdentity = {
+    modelId: folder.source.id,
+    modelDigest: await modelDigest(files),
+    tokenizerDigest: folder.tokenizerDigest,
+    dtype: report.dtype,
+    device: report.device,
+    ...(report.adapter === undefined
+      ? {}
+      : { adapterVendor: report.adapter.vendor, adapterArchitecture: report.adapter.architecture }),
+    threads: report.threads,
+    fallbacks: report.fallbacks.length,
+    sondeVersion,
+    runtimeVersion: runtime.version,
+  };
+  const temperature = temperatureOf(folder);
+  return {
+    id: folder.source.id,
+    task: config.task,
+    architecture: config.architecture,
+    layers: anatomy.layers,
+    heads: anatomy.heads,
+    dModel: anatomy.dModel,
+    vocabulary: config.vocabulary ?? 0,
+    ...(config.context === undefined ? {} : { context: config.context }),
+    ...(config.labels === undefined ? {} : { labels: config.labels }),
+    ...(temperature === undefined ? {} : { temperature }),
+    hooks,
+    device: report,
+    files,
+    identity,
+  };
+}
+
+/** `card.json` of an embedded model carries the temperature fitted on its validation split. */
+function temperatureOf({ card, config }: ModelFolder): number | undefined {
+  if (config.task !== 'text-classification') return undefined;
+  const ece = card?.ece;
+  if (typeof ece !== 'object' || ece === null || !('temperature' in ece)) return undefined;
+  return typeof ece.temperature === 'number' && ece.temperature > 0 ? ece.temperature : undefined;
+}

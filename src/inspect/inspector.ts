@@ -1,0 +1,133 @@
+import { transfer } from 'comlink';
+import type { DeviceChoice } from '../protocol/device.ts';
+import type { Answer, CallId, InspectorApi } from '../protocol/inspector.ts';
+import { sondeVersion } from '../protocol/version.ts';
+import type { CaptureStore } from '../run/capture.ts';
+import type { Runtime } from '../run/runtime.ts';
+import { startRuntime } from '../run/runtime.worker.ts';
+import { SondeError, toWireError } from '../shared/errors.ts';
+import { capture, classify, generate, type Surroundings } from './answers.ts';
+import { type ModelEntry, openEntry } from './entry.ts';
+import { createStepSender } from './steps.ts';
+import { openPipe, type Pipe, silentPipe } from './telemetry.ts';
+import { shareGpu } from './variant.ts';
+
+/** Threads beyond four bring little for one small batch, and the page wants cores too. */
+const mostThreads = 4;
+
+/** The worker's half: models and captures by handle, every fault as data. */
+export function createInspector(): InspectorApi {
+  const models = new Map<number, ModelEntry>();
+  const captures = new Map<number, CaptureStore>();
+  const calls = new Map<CallId, AbortController>();
+  const sharedGpu = shareGpu();
+  let lastHandle = 0;
+  let runtime: Runtime | undefined;
+  let device: DeviceChoice = 'auto';
+  let pipe: Pipe = silentPipe;
+
+  const around: Surroundings = {
+    mayKey: () => pipe.granted(),
+    record: (record) => pipe.record(record),
+    keep(store) {
+      captures.set(++lastHandle, store);
+      return lastHandle;
+    },
+  };
+  const entryOf = (model: number): ModelEntry => {
+    const entry = models.get(model);
+    if (entry === undefined) throw new SondeError('disposed', 'This model was disposed.', 'Load it again.');
+    return entry;
+  };
+  const stoppable = async <T>(call: CallId, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const controller = new AbortController();
+    calls.set(call, controller);
+    try {
+      return await work(controller.signal);
+    } finally {
+      calls.delete(call);
+    }
+  };
+
+  return {
+    hello: (options, telemetryPort, onRecord) =>
+      answer(async () => {
+        if (options.version !== sondeVersion) {
+          throw new SondeError(
+            'version_mismatch',
+            `The page is Sonde ${options.version}, its worker ${sondeVersion}: one of them is an old copy from a cache.`,
+            'Reload the page; deploy page and worker together.',
+          );
+        }
+        device = options.device;
+        holdWhileAlive(options.lifeLock);
+        const isolated = globalThis.crossOriginIsolated ?? false;
+        runtime = startRuntime({
+          threads: isolated ? Math.min(mostThreads, navigator.hardwareConcurrency || 1) : 1,
+          ...(options.wasmPaths === undefined ? {} : { wasmPaths: options.wasmPaths }),
+        });
+        if (options.telemetry !== undefined && telemetryPort !== undefined) {
+          pipe = await openPipe(telemetryPort, options.telemetry, onRecord);
+        }
+        return { version: sondeVersion };
+      }),
+    load: (request, onProgress) =>
+      answer(() =>
+        stoppable(request.call, async (signal) => {
+          if (runtime === undefined)
+            throw new SondeError('worker_failed', 'The worker was not greeted.', 'Use createSonde().');
+          const entry = await openEntry(runtime, sharedGpu, device, request, signal, onProgress);
+          models.set(++lastHandle, entry);
+          return { model: lastHandle, info: entry.info };
+        }),
+      ),
+    generate: (request, options, port) =>
+      answer(() =>
+        stoppable(request.call, async (signal) => {
+          const steps = createStepSender(port, signal);
+          try {
+            return await generate(entryOf(request.model), around, request, options, steps, signal);
+          } finally {
+            steps.close();
+          }
+        }),
+      ),
+    capture: (request, patterns, context) =>
+      answer(() => capture(entryOf(request.model), around, request, patterns, context)),
+    classify: (request, context) => answer(() => classify(entryOf(request.model), around, request, context)),
+    read: async (handle, hook) => {
+      const read = await answer(async () => {
+        const store = captures.get(handle);
+        if (store === undefined)
+          throw new SondeError('disposed', 'This capture was disposed.', 'Capture again.');
+        const tensor = await store.read(hook);
+        return { ...tensor, data: tensor.data.slice() };
+      });
+      return read.ok ? transfer(read, [read.value.data.buffer]) : read;
+    },
+    disposeCapture: (handle) =>
+      answer(async () => {
+        captures.get(handle)?.dispose();
+        captures.delete(handle);
+      }),
+    disposeModel: (handle) =>
+      answer(async () => {
+        await models.get(handle)?.model.sessions.dispose();
+        models.delete(handle);
+      }),
+    abort: (call) => calls.get(call)?.abort(),
+  };
+}
+
+/** Never released: the browser does it when this worker ends, however it ends. */
+function holdWhileAlive(name: string): void {
+  void navigator.locks?.request(name, () => new Promise<never>(() => undefined));
+}
+
+async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    return { ok: false, error: toWireError(error) };
+  }
+}

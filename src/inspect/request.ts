@@ -1,0 +1,105 @@
+import type { Provenance, RequestContext } from '../protocol/request.ts';
+import type { ModelIdentity, Operation, Outcome, RequestRecord, RequestSignals } from '../schema/record.ts';
+import type { ErrorCode } from '../shared/errors.ts';
+import { randomHex, uuidv7 } from '../shared/id.ts';
+import { type Plan, planDigest } from '../shared/plan.ts';
+import { epochMilliseconds, milliseconds, probability } from '../shared/units.ts';
+import { keyedDigest } from './input-key.ts';
+
+/** What is known of a request when it ends. */
+export interface RequestEnd {
+  readonly outcome: Outcome;
+  readonly errorCode?: ErrorCode;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly truncated: boolean;
+  readonly signals?: RequestSignals;
+  readonly timeToFirstToken?: number;
+  readonly introspection?: number;
+}
+
+/** A request under way. */
+export interface Request {
+  /** Milliseconds since it began. */
+  elapsed(): number;
+  end(end: RequestEnd): Promise<RequestRecord>;
+}
+
+/** @param mayKey consent was granted: the input may be digested under this install's key */
+export function beginRequest(
+  model: ModelIdentity,
+  operation: Operation,
+  text: string,
+  plan: Plan,
+  context: RequestContext,
+  mayKey: () => boolean,
+): Request {
+  const startedAt = Date.now();
+  const started = performance.now();
+  const { traceId, spanId } = traceOf(context.traceparent);
+  const recordId = uuidv7(startedAt);
+  return {
+    elapsed: () => performance.now() - started,
+    async end(end) {
+      const duration = performance.now() - started;
+      const keyed = mayKey() ? await keyedDigest(text, epochMilliseconds(startedAt)) : undefined;
+      return {
+        ...model,
+        recordId,
+        traceId,
+        spanId,
+        requestId: context.requestId ?? recordId,
+        operation,
+        outcome: end.outcome,
+        ...(end.errorCode === undefined ? {} : { errorCode: end.errorCode }),
+        startedAt: epochMilliseconds(startedAt),
+        endedAt: epochMilliseconds(startedAt + Math.round(duration)),
+        duration: milliseconds(duration),
+        ...(end.timeToFirstToken === undefined
+          ? {}
+          : { timeToFirstToken: milliseconds(end.timeToFirstToken) }),
+        ...(end.introspection === undefined
+          ? {}
+          : { introspectionDuration: milliseconds(end.introspection) }),
+        planDigest: await planDigest(plan),
+        hooksCaptured: plan.taps.length,
+        ...(keyed === undefined ? {} : { inputDigest: keyed.digest, inputKeyId: keyed.keyId }),
+        inputTokens: end.inputTokens,
+        outputTokens: end.outputTokens,
+        truncated: end.truncated,
+        inputOrigin: context.origin ?? 'programmatic',
+        ...(context.cohort === undefined ? {} : { cohort: context.cohort }),
+        ...end.signals,
+        inclusionProbability: probability(1),
+      };
+    },
+  };
+}
+
+/** The application's trace where it gave a valid one, with a span of our own; else a new trace. */
+function traceOf(traceparent: string | undefined): { traceId: string; spanId: string } {
+  const parsed = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent ?? '');
+  const traceId = parsed?.[1];
+  const valid = traceId !== undefined && !/^0+$/.test(traceId);
+  return { traceId: valid ? traceId : randomHex(16), spanId: randomHex(8) };
+}
+
+/** The part of a record that the answer carries back to the caller. */
+export function provenanceOf(record: RequestRecord): Provenance {
+  const {
+    spanId: _span,
+    duration: _duration,
+    timeToFirstToken: _first,
+    introspectionDuration: _introspection,
+    hooksCaptured: _hooks,
+    inclusionProbability: _probability,
+    confidenceMean: _mean,
+    confidenceMin: _min,
+    entropyMean: _entropy,
+    entropyMax: _max,
+    marginMean: _margin,
+    errorCode: _code,
+    ...provenance
+  } = record;
+  return provenance;
+}

@@ -1,0 +1,165 @@
+import { proxy, transfer } from 'comlink';
+import type { CallId, Captured, Loaded } from '../protocol/inspector.ts';
+import type { CaptureInfo } from '../protocol/request.ts';
+import { SondeError } from '../shared/errors.ts';
+import type { Capture, LoadOptions, Model } from './api.ts';
+import { startGeneration } from './generation.ts';
+import type { Link } from './link.ts';
+
+/** What models share: the living worker, and numbers for calls that may be stopped. */
+export interface Host {
+  /** The living worker, or a new one in place of a dead one. */
+  link(): Promise<Link>;
+  nextCall(): CallId;
+}
+
+const disposedModel = (): SondeError =>
+  new SondeError('disposed', 'This model was disposed.', 'Load it again.');
+
+/** Loads a model, and loads it again by itself in a new worker when the old one is gone. */
+export async function openModel(
+  host: Host,
+  source: string | readonly File[],
+  options: LoadOptions,
+): Promise<Model> {
+  let disposed = false;
+  let current: { readonly link: Link; readonly loaded: Loaded } | undefined;
+  let opening: Promise<{ readonly link: Link; readonly loaded: Loaded }> | undefined;
+
+  const load = async (): Promise<{ readonly link: Link; readonly loaded: Loaded }> => {
+    const link = await host.link();
+    const call = host.nextCall();
+    const { signal, onProgress = () => undefined, dtype } = options;
+    const request = {
+      call,
+      model: source,
+      base: document.baseURI,
+      ...(dtype === undefined ? {} : { dtype }),
+    };
+    const loaded = await stoppable(link, call, signal, () =>
+      link.ask((api) => api.load(request, proxy(onProgress))),
+    );
+    return { link, loaded };
+  };
+
+  /** The worker this model lives in, and its handle there. */
+  const here = async (): Promise<{ readonly link: Link; readonly loaded: Loaded }> => {
+    if (disposed) throw disposedModel();
+    if (current !== undefined && !current.link.isGone()) return current;
+    opening ??= load();
+    try {
+      current = await opening;
+      Object.assign(model, current.loaded.info);
+      return current;
+    } finally {
+      opening = undefined;
+    }
+  };
+
+  /** A lost device takes its worker with it: both are made anew for the next request. */
+  const asked = async <T>(link: Link, question: () => Promise<T>): Promise<T> => {
+    try {
+      return await question();
+    } catch (error) {
+      if (error instanceof SondeError && error.code === 'device_lost') link.end(error);
+      throw error;
+    }
+  };
+
+  const methods: Pick<Model, 'generate' | 'capture' | 'classify' | 'dispose'> = {
+    generate(text, { signal, ...generateOptions } = {}) {
+      const call = host.nextCall();
+      const stop = (): void => void current?.link.tell((api) => api.abort(call));
+      let link: Link | undefined;
+      return startGeneration({
+        async start(port) {
+          const place = await here();
+          link = place.link;
+          const request = { call, model: place.loaded.model, text };
+          return stoppable(place.link, call, signal, () =>
+            asked(place.link, () =>
+              place.link.ask((api) => api.generate(request, generateOptions, transfer(port, [port]))),
+            ),
+          );
+        },
+        stop,
+        openCapture: ({ capture, end }) =>
+          capture === undefined || end.capture === undefined || link === undefined
+            ? undefined
+            : openCapture(link, { capture, info: end.capture }),
+      });
+    },
+    async capture(text, patterns, { signal, ...context } = {}) {
+      const { link, loaded } = await here();
+      const call = host.nextCall();
+      const captured = await stoppable(link, call, signal, () =>
+        asked(link, () =>
+          link.ask((api) => api.capture({ call, model: loaded.model, text }, patterns, context)),
+        ),
+      );
+      return openCapture(link, captured);
+    },
+    async classify(text, { signal, ...context } = {}) {
+      const { link, loaded } = await here();
+      const call = host.nextCall();
+      return stoppable(link, call, signal, () =>
+        asked(link, () => link.ask((api) => api.classify({ call, model: loaded.model, text }, context))),
+      );
+    },
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      if (current !== undefined && !current.link.isGone()) {
+        const { link, loaded } = current;
+        await link.ask((api) => api.disposeModel(loaded.model));
+      }
+    },
+  };
+
+  const model = methods as Model;
+  await here();
+  return model;
+}
+
+function openCapture(link: Link, { capture, info }: Captured): Capture {
+  let disposed = false;
+  const opened: CaptureInfo & Pick<Capture, 'get' | 'dispose'> = {
+    ...info,
+    async get(name) {
+      if (disposed) throw new SondeError('disposed', 'This capture was disposed.', 'Capture again.');
+      return link.ask((api) => api.read(capture, name));
+    },
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      if (!link.isGone()) await link.ask((api) => api.disposeCapture(capture));
+    },
+  };
+  return opened;
+}
+
+/** Rejects at once when the signal fires; the worker stops at its next step. */
+async function stoppable<T>(
+  link: Link,
+  call: CallId,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return work();
+  const stopped = (): SondeError =>
+    new SondeError('aborted', 'The request was stopped.', 'Start it again when it is wanted.');
+  if (signal.aborted) throw stopped();
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => {
+      link.tell((api) => api.abort(call));
+      reject(stopped());
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

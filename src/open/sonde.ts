@@ -1,0 +1,72 @@
+import { SondeError } from '../shared/errors.ts';
+import type { LoadOptions, Model, Sonde, SondeOptions } from './api.ts';
+import { type Link, openLink } from './link.ts';
+import { type Host, openModel } from './model.ts';
+import { openTelemetry } from './telemetry.ts';
+
+// The .js name is what stands beside the built file; bundlers resolve it to the source in this repository.
+const spawnInspector = (): Worker =>
+  new Worker(new URL('../../workers/inspector.js', import.meta.url), { type: 'module', name: 'sonde' });
+
+/**
+ * One worker, one device, one telemetry pipe; the worker starts with the first `load`.
+ * Safe to import and to call where there is no `window`: nothing happens before `load`.
+ */
+export function createSonde(options: SondeOptions = {}): Sonde {
+  const { device = 'auto', service, wasmPaths, worker: spawn = spawnInspector } = options;
+  const pipe = options.telemetry === undefined ? undefined : openTelemetry(options.telemetry);
+  let calls = 0;
+  let disposed = false;
+  let opening: Promise<Link> | undefined;
+
+  const open = (): Promise<Link> => {
+    const telemetryPort = pipe?.connect();
+    return openLink({
+      spawn,
+      hello: {
+        device,
+        ...(wasmPaths === undefined ? {} : { wasmPaths }),
+        ...(pipe === undefined
+          ? {}
+          : { telemetry: { consent: pipe.consent, ...(service === undefined ? {} : { service }) } }),
+      },
+      ...(telemetryPort === undefined ? {} : { telemetryPort }),
+      onRecord: (raw, masked) => pipe?.onRecord(raw, masked),
+    });
+  };
+
+  const host: Host = {
+    async link() {
+      if (disposed) throw new SondeError('disposed', 'This Sonde was disposed.', 'Call createSonde() again.');
+      const known = await opening?.catch(() => undefined);
+      if (known === undefined || known.isGone()) opening = open();
+      return opening as Promise<Link>;
+    },
+    nextCall: () => ++calls,
+  };
+
+  return {
+    load: (model, loadOptions = {}) => openModel(host, model, loadOptions),
+    ...(pipe === undefined ? {} : { telemetry: pipe }),
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      await pipe?.close();
+      const link = await opening?.catch(() => undefined);
+      link?.end(new SondeError('disposed', 'This Sonde was disposed.', 'Call createSonde() again.'));
+    },
+  };
+}
+
+/** `createSonde` and `load` in one step: `openSonde({ model, ...options })`. */
+export async function openSonde(
+  options: SondeOptions & LoadOptions & { readonly model: string | readonly File[] },
+): Promise<{ readonly sonde: Sonde; readonly model: Model }> {
+  const sonde = createSonde(options);
+  try {
+    return { sonde, model: await sonde.load(options.model, options) };
+  } catch (error) {
+    await sonde.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,4 @@
+import { expose } from 'comlink';
+import { createInspector } from '../src/inspect/inspector.ts';
+
+expose(createInspector());
