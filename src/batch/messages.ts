@@ -1,5 +1,6 @@
 import type { Consent, Ledger } from '../protocol/telemetry.ts';
 import type { Ack, Policy } from '../shared/control.ts';
+import type { EpochMilliseconds } from '../shared/units.ts';
 
 /** One page life (`session`, 32 random hex digits) and how often its worker was started (`epoch`, from 0). */
 export interface Life {
@@ -11,11 +12,16 @@ export interface Life {
 export interface Log {
   readonly seq: number;
   readonly text: string;
+  /** Which of the life's frames it stands in. */
+  readonly frame: number;
   /** Kept longest and sent first. */
   readonly anomalous: boolean;
 }
 
-/** What stands around the records of an export request; a chunk's own number goes between `head` and `middle`. */
+/**
+ * One `ResourceLogs` in three texts: the number of the first record goes between `head` and `middle`, the
+ * records between `middle` and `tail`. Records of one model on one device share a frame.
+ */
 export interface Frame {
   readonly head: string;
   readonly middle: string;
@@ -38,14 +44,17 @@ export interface Chunk {
 
 /** Worker to page: the data, and what became of it. */
 export type ToPage =
-  /** The frame of this life's tail; comes before its first log. */
-  | { readonly kind: 'frame'; readonly life: Life; readonly frame: Frame }
+  /** Comes before the first log that stands in it. */
+  | { readonly kind: 'frame'; readonly life: Life; readonly id: number; readonly frame: Frame }
   /** Mirror of a record no chunk holds yet. */
-  | { readonly kind: 'log'; readonly log: Log }
+  | { readonly kind: 'log'; readonly life: Life; readonly log: Log }
   | { readonly kind: 'chunk'; readonly chunk: Chunk }
   /** Let go of what is unsent: consent was withdrawn, or the pipe was killed. */
   | { readonly kind: 'forget' }
   | { readonly kind: 'ledger'; readonly ledger: Ledger }
+  /** A former page of this origin was told not to send before then. */
+  | { readonly kind: 'hold'; readonly until: EpochMilliseconds }
+  | { readonly kind: 'trouble'; readonly reason: string }
   | { readonly kind: 'done'; readonly call: number };
 
 /** Page to worker: what the collector said, and what the application wants. */
@@ -53,6 +62,7 @@ export type ToWorker =
   /** A 2xx: the chunk's records are settled, and so is everything the answer covers. */
   | { readonly kind: 'ack'; readonly chunk: ChunkId; readonly ack: Ack }
   | { readonly kind: 'policy'; readonly policy: Policy }
+  | { readonly kind: 'hold'; readonly until: EpochMilliseconds }
   /** 413, or 400 "too large": cut in two, or drop when it is one record. */
   | { readonly kind: 'oversize'; readonly chunk: ChunkId }
   /** 400: these records would be refused for ever. */

@@ -1,0 +1,22 @@
+import type { Frame, Log } from './messages.ts';
+
+/**
+ * An export request over `logs`, which have consecutive numbers. A change of frame starts a new
+ * `ResourceLogs` that carries its own first number, so each record's number follows from its place.
+ */
+export function assemble(logs: readonly Log[], frameOf: (id: number) => Frame): string {
+  const parts: string[] = [];
+  let open: Frame | undefined;
+  let id: number | undefined;
+  for (const log of logs) {
+    if (open !== undefined && log.frame === id) {
+      parts.push(',', log.text);
+      continue;
+    }
+    if (open !== undefined) parts.push(open.tail, ',');
+    open = frameOf(log.frame);
+    id = log.frame;
+    parts.push(open.head, String(log.seq), open.middle, log.text);
+  }
+  return `{"resourceLogs":[${parts.join('')}${open?.tail ?? ''}]}`;
+}

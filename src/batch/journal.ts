@@ -1,0 +1,145 @@
+import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
+import type { Ranges } from '../shared/control.ts';
+import { type EpochMilliseconds, epochMilliseconds } from '../shared/units.ts';
+import { lifeKey } from './life.ts';
+import type { Frame, Life, Log } from './messages.ts';
+import { rangesOf } from './ranges.ts';
+
+type LifeId = [session: string, epoch: number];
+
+interface Schema extends DBSchema {
+  logs: { key: [...LifeId, seq: number]; value: Omit<Log, 'seq'> };
+  frames: { key: [...LifeId, id: number]; value: Frame };
+  holds: { key: 'until'; value: EpochMilliseconds };
+}
+
+/** Records on disk, by their numbers, from the moment they are made until an answer covers them. */
+export interface Journal {
+  /** Hands its requests over before it returns if the database is open, so a worker that blocks next loses nothing. */
+  put(life: Life, logs: readonly Log[], frames: ReadonlyMap<number, Frame>): Promise<void>;
+  remove(life: Life, ranges: Ranges): Promise<void>;
+  /** What each life has left. */
+  lives(): Promise<readonly { readonly life: Life; readonly ranges: Ranges }[]>;
+  read(life: Life): Promise<{ readonly logs: readonly Log[]; readonly frames: ReadonlyMap<number, Frame> }>;
+  /** Forgets a life that has nothing left. */
+  forget(life: Life): Promise<void>;
+  hold(until?: EpochMilliseconds): Promise<EpochMilliseconds>;
+  /** Deletes the database: every life's records, and the other tabs' too. */
+  erase(): Promise<void>;
+  close(): void;
+}
+
+const name = 'sonde-journal';
+const lastKey = Number.MAX_SAFE_INTEGER;
+
+const allOf = ({ session, epoch }: Life): IDBKeyRange =>
+  IDBKeyRange.bound([session, epoch, 0], [session, epoch, lastKey]);
+
+/** A journal in IndexedDB. Every method rejects while storage is blocked or full. */
+export function openJournal(): Journal {
+  let opening: Promise<IDBPDatabase<Schema>> | undefined;
+  let ready: IDBPDatabase<Schema> | undefined;
+
+  const release = (): void => {
+    ready?.close();
+    ready = undefined;
+    opening = undefined;
+  };
+
+  const database = (): Promise<IDBPDatabase<Schema>> => {
+    opening ??= openDB<Schema>(name, 1, {
+      upgrade(fresh) {
+        fresh.createObjectStore('logs');
+        fresh.createObjectStore('frames');
+        fresh.createObjectStore('holds');
+      },
+      // Another tab erases: let it, and open anew at the next record.
+      blocking: release,
+      terminated: release,
+    }).then((opened) => {
+      ready = opened;
+      return opened;
+    });
+    return opening;
+  };
+
+  const write = async (
+    db: IDBPDatabase<Schema>,
+    { session, epoch }: Life,
+    logs: readonly Log[],
+    frames: ReadonlyMap<number, Frame>,
+  ): Promise<void> => {
+    const transaction = db.transaction(['logs', 'frames'], 'readwrite', { durability: 'relaxed' });
+    const requests: Promise<unknown>[] = [];
+    for (const [id, frame] of frames)
+      requests.push(transaction.objectStore('frames').put(frame, [session, epoch, id]));
+    for (const { seq, ...log } of logs)
+      requests.push(transaction.objectStore('logs').put(log, [session, epoch, seq]));
+    transaction.commit();
+    await Promise.all([...requests, transaction.done]);
+  };
+
+  return {
+    put: async (life, logs, frames) => write(ready ?? (await database()), life, logs, frames),
+
+    async remove({ session, epoch }, ranges) {
+      const transaction = (await database()).transaction('logs', 'readwrite');
+      const requests = ranges.map(([first, last]) =>
+        transaction.store.delete(IDBKeyRange.bound([session, epoch, first], [session, epoch, last])),
+      );
+      await Promise.all([...requests, transaction.done]);
+    },
+
+    async lives() {
+      const found = new Map<string, { life: Life; numbers: number[] }>();
+      for (const [session, epoch, seq] of await (await database()).getAllKeys('logs')) {
+        const life = { session, epoch };
+        const entry = found.get(lifeKey(life)) ?? { life, numbers: [] };
+        entry.numbers.push(seq);
+        found.set(lifeKey(life), entry);
+      }
+      return [...found.values()].map(({ life, numbers }) => ({ life, ranges: rangesOf(numbers) }));
+    },
+
+    async read(life) {
+      const transaction = (await database()).transaction(['logs', 'frames'], 'readonly');
+      const [keys, values, ids, frames] = await Promise.all([
+        transaction.objectStore('logs').getAllKeys(allOf(life)),
+        transaction.objectStore('logs').getAll(allOf(life)),
+        transaction.objectStore('frames').getAllKeys(allOf(life)),
+        transaction.objectStore('frames').getAll(allOf(life)),
+      ]);
+      return {
+        logs: values.flatMap((log, index) => {
+          const key = keys[index];
+          return key === undefined ? [] : [{ seq: key[2], ...log }];
+        }),
+        frames: new Map(
+          frames.flatMap((frame, index) => {
+            const key = ids[index];
+            return key === undefined ? [] : [[key[2], frame] as const];
+          }),
+        ),
+      };
+    },
+
+    async forget(life) {
+      const db = await database();
+      if ((await db.count('logs', allOf(life))) === 0) await db.delete('frames', allOf(life));
+    },
+
+    async hold(until) {
+      const db = await database();
+      if (until === undefined) return (await db.get('holds', 'until')) ?? epochMilliseconds(0);
+      await db.put('holds', until, 'until');
+      return until;
+    },
+
+    async erase() {
+      release();
+      await deleteDB(name);
+    },
+
+    close: release,
+  };
+}

@@ -1,0 +1,27 @@
+import { assemble } from './assemble.ts';
+import type { Chunk, Frame } from './messages.ts';
+import { chunkLimits, type Run } from './pool.ts';
+
+/** Below this gzip saves less than a packet. */
+const gzipFrom = 1024;
+
+async function gzip(text: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** A complete export request, gzip when larger. Longer than `chunkLimits.gzipBytes` is for the caller to cut. */
+export async function seal(run: Run, frameOf: (id: number) => Frame): Promise<Chunk> {
+  const text = new TextEncoder().encode(assemble(run.logs, frameOf));
+  const body = text.length < gzipFrom ? text : await gzip(text);
+  return {
+    life: run.life,
+    first: run.logs[0]?.seq ?? 0,
+    count: run.logs.length,
+    anomalous: run.logs.some((log) => log.anomalous),
+    body,
+  };
+}
+
+export const isTooLarge = (chunk: Chunk): boolean =>
+  chunk.count > 1 && chunk.body.length > chunkLimits.gzipBytes;
