@@ -66,7 +66,7 @@ async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVari
   const identity: ModelIdentity = {
     modelId: folder.source.id,
     modelDigest: await modelDigest(files),
-    tokenizerDigest: folder.tokenizerDigest,
+    ...(folder.tokenizer === undefined ? {} : { tokenizerDigest: folder.tokenizer.digest }),
     dtype: report.dtype,
     device: report.device,
     ...(report.adapter === undefined

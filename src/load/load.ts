@@ -18,10 +18,14 @@ export interface BytesLoaded {
 export interface ModelFolder {
   readonly source: ModelSource;
   readonly config: ModelConfig;
-  readonly tokenizer: { readonly model: JsonObject; readonly config: JsonObject };
+  /** Absent for models of images and sound. */
+  readonly tokenizer?: {
+    readonly model: JsonObject;
+    readonly config: JsonObject;
+    readonly digest: Sha256Hex;
+  };
   readonly card?: JsonObject;
   readonly files: readonly FileDigest[];
-  readonly tokenizerDigest: Sha256Hex;
 }
 
 /** One ONNX file with its external data, by path beside the graph. */
@@ -47,7 +51,7 @@ export const dtypes: readonly Dtype[] = ['fp32', 'fp16', 'q8', 'q4', 'q4f16'];
 
 /**
  * Config, tokenizer and card of a folder.
- * @throws SondeError `model_not_found` when there is no config.json, `tokenizer_mismatch` without a tokenizer.json
+ * @throws SondeError `model_not_found` when there is no config.json, `model_invalid` when a file is not JSON
  */
 export async function loadFolder(source: ModelSource, options: ReadOptions): Promise<ModelFolder> {
   const [config, tokenizer, tokenizerConfig, generation, card] = await Promise.all(
@@ -62,13 +66,6 @@ export async function loadFolder(source: ModelSource, options: ReadOptions): Pro
       'Check the address; a folder in the Hugging Face layout is wanted (config.json, tokenizer.json, onnx/model.onnx).',
     );
   }
-  if (tokenizer?.body === undefined) {
-    throw new SondeError(
-      'tokenizer_mismatch',
-      `${source.id} has no tokenizer.json.`,
-      'Add the tokenizer.json the model was trained with.',
-    );
-  }
   const present = [config, tokenizer, tokenizerConfig, generation, card].flatMap((file) =>
     file?.body === undefined ? [] : [{ path: file.path, body: file.body }],
   );
@@ -78,10 +75,17 @@ export async function loadFolder(source: ModelSource, options: ReadOptions): Pro
   return {
     source,
     config: parseConfig(objectOf(config), objectOf(generation)),
-    tokenizer: { model: objectOf(tokenizer), config: objectOf(tokenizerConfig) },
+    ...(tokenizer?.body === undefined
+      ? {}
+      : {
+          tokenizer: {
+            model: objectOf(tokenizer),
+            config: objectOf(tokenizerConfig),
+            digest: await sha256(tokenizer.body),
+          },
+        }),
     ...(card?.body === undefined ? {} : { card: objectOf(card) }),
     files,
-    tokenizerDigest: await sha256(tokenizer.body),
   };
 }
 

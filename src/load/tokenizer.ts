@@ -19,8 +19,15 @@ export interface Tokenizer {
   token(id: number): Token;
 }
 
-/** @throws SondeError `tokenizer_mismatch` where tokenizer.json cannot be read */
+/** @throws SondeError `tokenizer_mismatch` where tokenizer.json is missing or cannot be read */
 export function openTokenizer(folder: ModelFolder): Tokenizer {
+  if (folder.tokenizer === undefined) {
+    throw new SondeError(
+      'tokenizer_mismatch',
+      `${folder.source.id} has no tokenizer.json.`,
+      'Add the tokenizer.json the model was trained with.',
+    );
+  }
   let tokenizer: HubTokenizer;
   try {
     tokenizer = new HubTokenizer(folder.tokenizer.model, folder.tokenizer.config);

@@ -275,7 +275,7 @@ export const recordFields = {
     wire: 'sonde.tokenizer.digest',
     carrier: 'resource',
     spec: sha256,
-    required: true,
+    required: false,
     privacy: 'public',
     stability: 'stable',
     description: 'SHA-256 of the tokenizer.',
@@ -354,7 +354,7 @@ export const recordFields = {
   },
   planDigest: {
     wire: 'sonde.plan.digest',
-    carrier: 'attribute',
+    carrier: 'resource',
     spec: sha256,
     required: true,
     privacy: 'public',
@@ -363,7 +363,7 @@ export const recordFields = {
   },
   hooksCaptured: {
     wire: 'sonde.hooks.captured',
-    carrier: 'attribute',
+    carrier: 'resource',
     spec: whole(0, 1_000_000),
     required: true,
     privacy: 'operational',
@@ -382,7 +382,7 @@ export const recordFields = {
   },
   inputKeyId: {
     wire: 'sonde.input.key_id',
-    carrier: 'attribute',
+    carrier: 'resource',
     spec: text(/^[A-Za-z0-9_-]{4,64}$/),
     required: false,
     privacy: 'pseudonymous',

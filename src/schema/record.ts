@@ -20,7 +20,8 @@ export interface ModelIdentity {
   readonly modelId: string;
   /** Digest over the sorted list of (path, SHA-256) of every model file, tokenizer included. */
   readonly modelDigest: Sha256Hex;
-  readonly tokenizerDigest: Sha256Hex;
+  /** Absent for models of images and sound. */
+  readonly tokenizerDigest?: Sha256Hex;
   readonly dtype: string;
   readonly device: 'webgpu' | 'wasm';
   readonly adapterVendor?: string;

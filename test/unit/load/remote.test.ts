@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadFolder, sumProgress } from '../../../src/load/load.ts';
 import { folderUrl, remoteSource } from '../../../src/load/remote.ts';
+import { openTokenizer } from '../../../src/load/tokenizer.ts';
 
 const file = new Uint8Array(300_000).map((_, index) => index % 251);
 let server: Server;
@@ -96,13 +97,12 @@ describe('a model folder', () => {
     });
   });
 
-  it('with a broken config is model_invalid, without a tokenizer tokenizer_mismatch', async () => {
+  it('with a broken config is model_invalid; without a tokenizer nothing can be tokenized', async () => {
     await expect(loadFolder(remoteSource('bad', `${base}/bad/`), {})).rejects.toMatchObject({
       code: 'model_invalid',
     });
-    await expect(loadFolder(remoteSource('untokenized', `${base}/untokenized/`), {})).rejects.toMatchObject({
-      code: 'tokenizer_mismatch',
-    });
+    const untokenized = await loadFolder(remoteSource('untokenized', `${base}/untokenized/`), {});
+    expect(() => openTokenizer(untokenized)).toThrow(expect.objectContaining({ code: 'tokenizer_mismatch' }));
   });
 });
 
