@@ -2,7 +2,7 @@ import { loadFolder, type ModelFolder, modelDigest, sumProgress } from '../load/
 import { pickedSource } from '../load/picked.ts';
 import { folderUrl, remoteSource } from '../load/remote.ts';
 import { openTokenizer, type Tokenizer } from '../load/tokenizer.ts';
-import type { DeviceChoice } from '../protocol/device.ts';
+import type { DeviceChoice, Dtype } from '../protocol/device.ts';
 import type { LoadRequest } from '../protocol/inspector.ts';
 import type { LoadProgress, LoadStage, ModelInfo } from '../protocol/model.ts';
 import { sondeVersion } from '../protocol/version.ts';
@@ -77,7 +77,7 @@ async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVari
     sondeVersion,
     runtimeVersion: runtime.version,
   };
-  const temperature = temperatureOf(folder);
+  const temperature = temperatureOf(folder, report.dtype);
   return {
     id: folder.source.id,
     task: config.task,
@@ -96,10 +96,15 @@ async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVari
   };
 }
 
-/** `card.json` of an embedded model carries the temperature fitted on its validation split. */
-function temperatureOf({ card, config }: ModelFolder): number | undefined {
+/** `card.json` of an embedded model carries, for each dtype, the temperature fitted on its validation split. */
+function temperatureOf({ card, config }: ModelFolder, dtype: Dtype): number | undefined {
   if (config.task !== 'text-classification') return undefined;
-  const ece = card?.ece;
-  if (typeof ece !== 'object' || ece === null || !('temperature' in ece)) return undefined;
-  return typeof ece.temperature === 'number' && ece.temperature > 0 ? ece.temperature : undefined;
+  const metrics = objectAt(objectAt(card, 'metrics'), dtype);
+  const temperature = objectAt(metrics, 'ece')?.temperature;
+  return typeof temperature === 'number' && temperature > 0 ? temperature : undefined;
+}
+
+function objectAt(parent: JsonObject | undefined, key: string): JsonObject | undefined {
+  const value = parent?.[key];
+  return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
 }
