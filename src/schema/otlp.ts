@@ -111,7 +111,7 @@ const toLogRecord = (record: Masked<RequestRecord>): LogRecord => ({
 
 /**
  * One sealed chunk as a complete export request. Records of the same model on the same device share one
- * resource, so what is constant is written once: about 140 B gzip a record in chunks of 50.
+ * resource, so what is constant is written once: about 160 B gzip a record in chunks of 50.
  */
 export function encodeLogs(
   header: ChunkHeader,

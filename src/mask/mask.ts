@@ -1,0 +1,86 @@
+import { accepts, type FieldTable, type Spec, toGrid } from '../schema/field.ts';
+import { recordFields, serviceFields } from '../schema/fields.ts';
+import type { Masked } from '../schema/masked.ts';
+import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import { findPersonalData } from './detectors.ts';
+
+export interface MaskResult<T> {
+  /** Absent where a required field was refused: such a record must not leave, and is counted as a whole. */
+  readonly masked: Masked<T> | undefined;
+  /** How often each field was dropped, by its name; `unknown` counts keys that no schema names. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** Signals to their grid, times to whole milliseconds; everything else as it is. */
+function coarsen(spec: Spec, value: unknown): unknown {
+  if (typeof value !== 'number') return value;
+  if (spec.kind === 'grid') return toGrid(spec, value);
+  return spec.kind === 'instant' || spec.kind === 'duration' ? Math.round(value) : value;
+}
+
+/** The value as it may leave, or `undefined`. */
+function maskValue(spec: Spec, value: unknown): unknown {
+  const coarse = coarsen(spec, value);
+  if (!accepts(spec, coarse)) return undefined;
+  const chosen = spec.kind === 'text' && spec.chosenByApplication && typeof coarse === 'string';
+  return chosen && findPersonalData(coarse) !== undefined ? undefined : coarse;
+}
+
+interface Care<T> {
+  /** Shortens a value before it is judged. */
+  readonly refine: { readonly [K in keyof T]?: (value: unknown) => unknown };
+  /** What stands in for a refused value. */
+  readonly substitute: (key: keyof T, masked: Partial<Record<keyof T, unknown>>) => unknown;
+}
+
+/** Fail closed: only named fields are read, and what is refused, or throws, is dropped and counted. */
+function maskFields<T extends object>(table: FieldTable<T>, values: T, care: Care<T>): MaskResult<T> {
+  const masked: Partial<Record<keyof T, unknown>> = {};
+  const dropped: Record<string, number> = {};
+  let complete = true;
+  for (const key of Object.keys(table) as (keyof T & string)[]) {
+    const { spec, required } = table[key];
+    let value: unknown;
+    try {
+      const found: unknown = values[key];
+      if (found === undefined && !required) continue;
+      value = maskValue(spec, care.refine[key]?.(found) ?? found);
+    } catch {
+      value = undefined;
+    }
+    if (value === undefined) dropped[key] = 1;
+    const kept = value ?? care.substitute(key, masked);
+    if (kept !== undefined) masked[key] = kept;
+    else if (required) complete = false;
+  }
+  const unknown = Object.keys(values).filter((key) => !Object.hasOwn(table, key)).length;
+  if (unknown > 0) dropped.unknown = unknown;
+  // The one place where the brand is given.
+  return { masked: complete ? (masked as unknown as Masked<T>) : undefined, dropped };
+}
+
+/** A folder or file URL names a disk or a host: only its last segment may pass for a model's name. */
+function shortModelId(modelId: unknown): unknown {
+  if (typeof modelId !== 'string') return modelId;
+  const path = modelId.replace(/[?#].*$/s, '').replace(/\/+$/, '');
+  return /^[a-z][a-z0-9+.-]*:|^[./~\\]|\/.*\//i.test(path) ? path.split(/[/\\]/).at(-1) : path;
+}
+
+/**
+ * A request record as it may leave the page: fields of the schema only, signals rounded to their grid
+ * (probabilities to 0.005, entropies to 0.05 nats), times to milliseconds, and no identifier that holds
+ * personal data. A refused `requestId` becomes the record's own id, a refused `modelId` `local`.
+ */
+export const maskRecord = (record: RequestRecord): MaskResult<RequestRecord> =>
+  maskFields<RequestRecord>(recordFields, record, {
+    refine: { modelId: shortModelId },
+    substitute: (key, masked) =>
+      key === 'requestId' ? masked.recordId : key === 'modelId' ? 'local' : undefined,
+  });
+
+/** The application's identity as it may leave; a refused name becomes OpenTelemetry's `unknown_service`. */
+export const maskService = (service: ServiceIdentity): MaskResult<ServiceIdentity> =>
+  maskFields<ServiceIdentity>(serviceFields, service, {
+    refine: {},
+    substitute: (key) => (key === 'name' ? 'unknown_service' : undefined),
+  });

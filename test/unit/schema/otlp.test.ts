@@ -1,0 +1,219 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { maskRecord, maskService } from '../../../src/mask/mask.ts';
+import { recordFields, schemaUrl, schemaVersion } from '../../../src/schema/fields.ts';
+import type { Masked } from '../../../src/schema/masked.ts';
+import { encodeLogs } from '../../../src/schema/otlp.ts';
+import { validateLogs } from '../../../src/schema/receive.ts';
+import type { RequestRecord } from '../../../src/schema/record.ts';
+import { sampleRecord, sha256 } from './sample.ts';
+
+const chunk = { session: '0190f0e0a1b27c3d8e4f5a6b7c8d9e0f', epoch: 0, seq: 7 };
+
+function mask(record: RequestRecord): Masked<RequestRecord> {
+  const { masked } = maskRecord(record);
+  if (masked === undefined) throw new Error('the sample record should pass the mask');
+  return masked;
+}
+
+function header() {
+  const service = maskService({ name: 'shop', version: '4.2', environment: 'prod', owner: 'search' }).masked;
+  if (service === undefined) throw new Error('the sample service should pass the mask');
+  return { service, chunk };
+}
+
+/** As it arrives: parsed JSON, free to be bent. */
+// biome-ignore lint/suspicious/noExplicitAny: tests break the shape on purpose
+const wire = (records: readonly RequestRecord[]): any =>
+  JSON.parse(JSON.stringify(encodeLogs(header(), records.map(mask))));
+
+function verdictsOf(body: unknown) {
+  const verdict = validateLogs(body);
+  if (verdict.kind === 'malformed') throw new Error(verdict.message);
+  return verdict.chunks.flatMap(({ verdicts }) => verdicts);
+}
+
+describe('a chunk as OTLP/JSON', () => {
+  it('arrives as it was masked, with its chunk identity and service', () => {
+    const records = Array.from({ length: 5 }, () => mask(sampleRecord()));
+    const verdict = validateLogs(JSON.parse(JSON.stringify(encodeLogs(header(), records))));
+    expect(verdict).toEqual({
+      kind: 'logs',
+      chunks: [{ chunk, service: { ...header().service }, verdicts: records.map((record) => ({ record })) }],
+    });
+  });
+
+  it('uses the names, units and shapes of OpenTelemetry', () => {
+    const body = wire([sampleRecord({ timeToFirstToken: 41 as never, inputTokens: 12 })]);
+    const [resourceLogs] = body.resourceLogs;
+    const [scopeLogs] = resourceLogs.scopeLogs;
+    const [log] = scopeLogs.logRecords;
+    expect(scopeLogs.schemaUrl).toBe(schemaUrl(schemaVersion));
+    expect(log.traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect(log.timeUnixNano).toMatch(/^\d{13}000000$/);
+    expect(log.severityNumber).toBe(9);
+    expect(log.eventName).toBe('sonde.request');
+    expect(log.attributes).toContainEqual({ key: 'gen_ai.usage.input_tokens', value: { intValue: '12' } });
+    expect(log.attributes).toContainEqual({
+      key: 'gen_ai.response.time_to_first_chunk',
+      value: { doubleValue: 0.041 },
+    });
+    expect(log.attributes).toContainEqual({
+      key: 'gen_ai.operation.name',
+      value: { stringValue: 'text_completion' },
+    });
+    for (const [key, stringValue] of [
+      ['service.name', 'shop'],
+      ['deployment.environment.name', 'prod'],
+      ['sonde.service.owner', 'search'],
+      ['telemetry.sdk.name', 'sonde'],
+      ['telemetry.sdk.version', '0.1.0'],
+      ['sonde.model.digest', sha256('model')],
+    ])
+      expect(resourceLogs.resource.attributes).toContainEqual({ key, value: { stringValue } });
+  });
+
+  it('brings the records of two models back into one chunk', () => {
+    const body = wire([sampleRecord(), sampleRecord({ modelId: 'sentiment' }), sampleRecord()]);
+    expect(body.resourceLogs).toHaveLength(2);
+    const verdict = validateLogs(body);
+    expect(verdict.kind === 'logs' && verdict.chunks.map(({ verdicts }) => verdicts.length)).toEqual([3]);
+  });
+
+  it('costs about 150 bytes of gzip a record in chunks of 50', () => {
+    const text = JSON.stringify(
+      encodeLogs(
+        header(),
+        Array.from({ length: 50 }, () => mask(sampleRecord())),
+      ),
+    );
+    const perRecord = gzipSync(text).length / 50;
+    console.info(
+      `${perRecord.toFixed(1)} B gzip and ${(text.length / 50).toFixed(0)} B raw a record in chunks of 50`,
+    );
+    expect(perRecord).toBeLessThan(200);
+    expect(text.length / 50).toBeLessThan(2048);
+  });
+
+  it('gives every field a wire name of its own', () => {
+    const names = Object.values(recordFields).map(({ wire }) => wire);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe('the reader', () => {
+  const drop = (attributes: { key: string }[], name: string) => attributes.filter(({ key }) => key !== name);
+
+  it.each([
+    ['sonde.model.digest', 'missing.modelDigest'],
+    ['sonde.plan.digest', 'missing.planDigest'],
+    ['telemetry.sdk.version', 'missing.sondeVersion'],
+  ])('refuses every record of a resource without %s', (name, reject) => {
+    const body = wire([sampleRecord(), sampleRecord()]);
+    const { resource } = body.resourceLogs[0];
+    resource.attributes = drop(resource.attributes, name);
+    expect(verdictsOf(body)).toEqual([{ reject }, { reject }]);
+  });
+
+  it('refuses a record without an outcome, and only that one', () => {
+    const body = wire([sampleRecord(), sampleRecord()]);
+    const [log] = body.resourceLogs[0].scopeLogs[0].logRecords;
+    log.attributes = drop(log.attributes, 'sonde.request.outcome');
+    const [first, second] = verdictsOf(body);
+    expect(first).toEqual({ reject: 'missing.outcome' });
+    expect(second).toHaveProperty('record');
+  });
+
+  const withAttribute = (key: string, value: unknown) => {
+    const body = wire([sampleRecord()]);
+    const [log] = body.resourceLogs[0].scopeLogs[0].logRecords;
+    log.attributes = [...drop(log.attributes, key), { key, value }];
+    return verdictsOf(body);
+  };
+
+  it.each([
+    ['an unknown attribute', 'prompt', { stringValue: 'my secret' }, 'unknown_field'],
+    ['text where an id belongs', 'sonde.cohort', { stringValue: 'Jane Doe' }, 'invalid.cohort'],
+    ['a signal off its grid', 'sonde.entropy.mean', { doubleValue: 2.507314 }, 'invalid.entropyMean'],
+    ['a probability over 1', 'sonde.confidence.mean', { doubleValue: 1.005 }, 'invalid.confidenceMean'],
+    [
+      'an array where a number belongs',
+      'sonde.entropy.max',
+      { arrayValue: { values: [] } },
+      'invalid.entropyMax',
+    ],
+    [
+      'an inherited name as a choice',
+      'sonde.request.outcome',
+      { stringValue: 'toString' },
+      'invalid.outcome',
+    ],
+    ['a fraction of a token', 'gen_ai.usage.input_tokens', { doubleValue: 1.5 }, 'invalid.inputTokens'],
+    ['an error code nobody has', 'error.type', { stringValue: 'TypeError: x' }, 'invalid.errorCode'],
+  ])('refuses %s', (_what, key, value, reject) => {
+    expect(withAttribute(key, value)).toEqual([{ reject }]);
+  });
+
+  it('takes integers written as numbers, as other encoders do', () => {
+    expect(withAttribute('gen_ai.usage.input_tokens', { intValue: 12 })).toMatchObject([
+      { record: { inputTokens: 12 } },
+    ]);
+  });
+
+  it('refuses times finer than a millisecond and an end before the begin', () => {
+    const fine = wire([sampleRecord()]);
+    fine.resourceLogs[0].scopeLogs[0].logRecords[0].timeUnixNano = '1764000000000000001';
+    expect(verdictsOf(fine)).toEqual([{ reject: 'invalid.startedAt' }]);
+    const backwards = wire([sampleRecord()]);
+    backwards.resourceLogs[0].scopeLogs[0].logRecords[0].observedTimeUnixNano = '1600000000000000000';
+    expect(verdictsOf(backwards)).toEqual([{ reject: 'invalid.endedAt' }]);
+  });
+
+  it.each([
+    ['an empty object', {}, 'not_otlp'],
+    ['snake case', { resource_logs: [] }, 'not_otlp'],
+    ['an array', [], 'not_otlp'],
+    ['null', null, 'not_otlp'],
+    ['a resource without a service', { resourceLogs: [{ resource: {}, scopeLogs: [] }] }, 'bad_resource'],
+  ])('finds %s malformed', (_what, body, code) => {
+    expect(validateLogs(body)).toMatchObject({ kind: 'malformed', code });
+  });
+
+  it('finds a chunk without a number, of two services or of an unknown schema malformed', () => {
+    const unnumbered = wire([sampleRecord()]);
+    unnumbered.resourceLogs[0].scopeLogs[0].scope.attributes.pop();
+    expect(validateLogs(unnumbered)).toMatchObject({ kind: 'malformed', code: 'bad_scope' });
+
+    const two = wire([sampleRecord(), sampleRecord({ modelId: 'sentiment' })]);
+    two.resourceLogs[1].resource.attributes.find(({ key }: { key: string }) => key === 'service.name').value =
+      {
+        stringValue: 'bank',
+      };
+    expect(validateLogs(two)).toMatchObject({ kind: 'malformed', code: 'chunk_conflict' });
+
+    const old = wire([sampleRecord()]);
+    old.resourceLogs[0].scopeLogs[0].schemaUrl = schemaUrl(schemaVersion - 1);
+    expect(validateLogs(old)).toMatchObject({ kind: 'malformed', code: 'schema_version' });
+  });
+
+  it('accepts the version before through its upgrade', () => {
+    const old = wire([sampleRecord()]);
+    old.resourceLogs[0].scopeLogs[0].schemaUrl = schemaUrl(schemaVersion - 1);
+    for (const attribute of old.resourceLogs[0].resource.attributes)
+      if (attribute.key === 'sonde.plan.digest') attribute.key = 'sonde.graph_edit.digest';
+    const upgrades = new Map([
+      [
+        schemaVersion - 1,
+        (attributes: ReadonlyMap<string, unknown>) =>
+          new Map(
+            [...attributes].map(([key, value]) => [
+              key === 'sonde.graph_edit.digest' ? 'sonde.plan.digest' : key,
+              value,
+            ]),
+          ),
+      ],
+    ]);
+    const verdict = validateLogs(old, upgrades);
+    expect(verdict).toMatchObject({ chunks: [{ verdicts: [{ record: { planDigest: sha256('plan') } }] }] });
+  });
+});
