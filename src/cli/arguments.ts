@@ -1,0 +1,51 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { dtypes } from '../load/load.ts';
+import type { Dtype } from '../protocol/device.ts';
+import { SondeError } from '../shared/errors.ts';
+
+/** Exit status of a command that was called wrongly. */
+export const usageExit = 2;
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/**
+ * Options and positional arguments of one subcommand.
+ * @throws SondeError `invalid_argument` for an option that does not exist or lacks its value
+ */
+export function readArguments<const T extends Options>(argv: readonly string[], options: T) {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new SondeError('invalid_argument', error.message, 'Run sonde --help for all commands.');
+  }
+}
+
+/** @throws SondeError `invalid_argument` unless exactly one folder is named */
+export function onlyFolder(positionals: readonly string[]): string {
+  const [folder, ...more] = positionals;
+  if (folder === undefined || more.length > 0)
+    throw new SondeError(
+      'invalid_argument',
+      folder === undefined
+        ? 'No model folder was named.'
+        : `More than one folder: ${positionals.join(', ')}.`,
+      'Name one folder in the Hugging Face layout, for example public/models/shakespeare-gpt.',
+    );
+  return folder;
+}
+
+/** @throws SondeError `invalid_argument` */
+export function oneOf<T extends string>(option: string, value: string, choices: readonly T[]): T {
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice === undefined)
+    throw new SondeError(
+      'invalid_argument',
+      `--${option} ${value} is not a choice.`,
+      `Choose one of: ${choices.join(', ')}.`,
+    );
+  return choice;
+}
+
+export const deviceOf = (value: string): 'wasm' | 'webgpu' => oneOf('device', value, ['wasm', 'webgpu']);
+export const dtypeOf = (value: string): Dtype => oneOf('dtype', value, dtypes);
