@@ -1,3 +1,4 @@
+import type { Frame, Log } from '../protocol/frame.ts';
 import type { Consent, Ledger } from '../protocol/telemetry.ts';
 import type { Masked } from '../schema/masked.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
@@ -8,7 +9,7 @@ import { encode } from './encode.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { lifeKey, newSession } from './life.ts';
 import { liveUntil } from './locks.ts';
-import type { ChunkId, Frame, Life, Log, ToPage, ToWorker } from './messages.ts';
+import type { ChunkId, Life, ToPage, ToWorker } from './messages.ts';
 import { chunkLimits, Pool, type Run } from './pool.ts';
 import { isTooLarge, seal } from './seal.ts';
 

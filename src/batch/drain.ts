@@ -1,8 +1,9 @@
+import type { Frame, Log } from '../protocol/frame.ts';
 import type { Ranges } from '../shared/control.ts';
 import type { Journal } from './journal.ts';
 import { lifeKey } from './life.ts';
 import { isLive, withLock } from './locks.ts';
-import type { Frame, Life, Log } from './messages.ts';
+import type { Life } from './messages.ts';
 
 /** Another tab may have crashed since the last look. */
 const lookEveryMs = 60_000;

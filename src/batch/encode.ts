@@ -1,8 +1,9 @@
+import type { Frame } from '../protocol/frame.ts';
 import { chunkFields } from '../schema/fields.ts';
 import type { Masked } from '../schema/masked.ts';
 import { encodeLogs } from '../schema/otlp.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
-import type { Frame, Life } from './messages.ts';
+import type { Life } from './messages.ts';
 
 export interface Encoded {
   readonly frame: Frame;

@@ -1,3 +1,4 @@
+import type { Frame, Log } from '../protocol/frame.ts';
 import type { Consent, Ledger } from '../protocol/telemetry.ts';
 import type { Ack, Policy } from '../shared/control.ts';
 import type { EpochMilliseconds } from '../shared/units.ts';
@@ -6,26 +7,6 @@ import type { EpochMilliseconds } from '../shared/units.ts';
 export interface Life {
   readonly session: string;
   readonly epoch: number;
-}
-
-/** One masked record as OTLP/JSON text, numbered within its life. */
-export interface Log {
-  readonly seq: number;
-  readonly text: string;
-  /** Which of the life's frames it stands in. */
-  readonly frame: number;
-  /** Kept longest and sent first. */
-  readonly anomalous: boolean;
-}
-
-/**
- * One `ResourceLogs` in three texts: the number of the first record goes between `head` and `middle`, the
- * records between `middle` and `tail`. Records of one model on one device share a frame.
- */
-export interface Frame {
-  readonly head: string;
-  readonly middle: string;
-  readonly tail: string;
 }
 
 /**

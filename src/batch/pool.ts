@@ -1,6 +1,7 @@
+import type { Log } from '../protocol/frame.ts';
 import type { Ranges } from '../shared/control.ts';
 import { lifeKey } from './life.ts';
-import type { ChunkId, Life, Log } from './messages.ts';
+import type { ChunkId, Life } from './messages.ts';
 import { includes } from './ranges.ts';
 
 /** Records of one life with consecutive numbers: what one chunk holds. */

@@ -1,5 +1,5 @@
-import { assemble } from './assemble.ts';
-import type { Chunk, Frame } from './messages.ts';
+import { assemble, type Frame } from '../protocol/frame.ts';
+import type { Chunk } from './messages.ts';
 import { chunkLimits, type Run } from './pool.ts';
 
 /** Below this gzip saves less than a packet. */

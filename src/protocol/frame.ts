@@ -1,4 +1,22 @@
-import type { Frame, Log } from './messages.ts';
+/** One masked record as OTLP/JSON text, numbered within its life. */
+export interface Log {
+  readonly seq: number;
+  readonly text: string;
+  /** Which of the life's frames it stands in. */
+  readonly frame: number;
+  /** Kept longest and sent first. */
+  readonly anomalous: boolean;
+}
+
+/**
+ * One `ResourceLogs` in three texts: the number of the first record goes between `head` and `middle`, the
+ * records between `middle` and `tail`. Records of one model on one device share a frame.
+ */
+export interface Frame {
+  readonly head: string;
+  readonly middle: string;
+  readonly tail: string;
+}
 
 /**
  * An export request over `logs`, which have consecutive numbers. A change of frame starts a new

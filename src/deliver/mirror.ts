@@ -1,0 +1,139 @@
+import type { Chunk, ChunkId, Life } from '../batch/messages.ts';
+import { assemble, type Frame, type Log } from '../protocol/frame.ts';
+import type { Stored } from '../shared/control.ts';
+
+/**
+ * ready: nobody was sent it; flying: a fetch carries it; beaconed: it left without an answer, so it is sent
+ * again when the page is visible and nothing else has covered it.
+ */
+type Held = {
+  readonly chunk: Chunk;
+  state: 'ready' | 'flying' | 'beaconed';
+};
+
+/** Records no chunk holds yet, as one would. */
+export interface TailRun {
+  readonly life: Life;
+  readonly logs: readonly Log[];
+}
+
+/** What the page keeps of the tail when chunks are late: as much as one chunk may hold. */
+const tailLogs = 50;
+
+const sameLife = (a: Life, b: Life): boolean => a.session === b.session && a.epoch === b.epoch;
+const keyOf = ({ life, first, count }: ChunkId): string => `${life.session}:${life.epoch}:${first}:${count}`;
+
+function isCovered(chunk: ChunkId, stored: readonly Stored[]): boolean {
+  const last = chunk.first + chunk.count - 1;
+  return stored.some(
+    (part) =>
+      sameLife(part, chunk.life) && part.ranges.some(([from, to]) => from <= chunk.first && last <= to),
+  );
+}
+
+/** The page's copy of everything unanswered, so that its last act needs nobody else. */
+export class Mirror {
+  readonly #held = new Map<string, Held>();
+  #life: Life | undefined;
+  #frames = new Map<number, Frame>();
+  #tail: Log[] = [];
+  #lastBeaconed = -1;
+
+  addFrame(life: Life, id: number, frame: Frame): void {
+    if (this.#life === undefined || !sameLife(this.#life, life)) {
+      this.keepTail();
+      this.#life = life;
+      this.#frames = new Map();
+      this.#lastBeaconed = -1;
+    }
+    this.#frames.set(id, frame);
+  }
+
+  addLog(log: Log): void {
+    this.#tail.push(log);
+    if (this.#tail.length > tailLogs) this.#tail.shift();
+  }
+
+  addChunk(chunk: Chunk): void {
+    this.#held.set(keyOf(chunk), { chunk, state: 'ready' });
+    if (this.#life === undefined || !sameLife(this.#life, chunk.life)) return;
+    const last = chunk.first + chunk.count - 1;
+    this.#tail = this.#tail.filter(({ seq }) => seq < chunk.first || seq > last);
+  }
+
+  /** The worker that would have sealed the tail is gone: it becomes chunks as it is. */
+  keepTail(): void {
+    for (const run of this.tail()) {
+      const chunk = this.toChunk(run);
+      this.#held.set(keyOf(chunk), { chunk, state: 'ready' });
+    }
+    this.#tail = [];
+  }
+
+  /** What to send next by fetch: anomalies first, and what was beaconed last. */
+  next(): Chunk | undefined {
+    const ready = this.ready();
+    const beaconed = [...this.#held.values()].find(({ state }) => state === 'beaconed');
+    return ready[0] ?? beaconed?.chunk;
+  }
+
+  /** Everything nobody was sent, anomalies first. */
+  ready(): readonly Chunk[] {
+    const ready = [...this.#held.values()].filter(({ state }) => state === 'ready');
+    return ready.map(({ chunk }) => chunk).sort((a, b) => Number(b.anomalous) - Number(a.anomalous));
+  }
+
+  /** What is in no chunk and no beacon yet, cut where a number is missing. */
+  tail(): readonly TailRun[] {
+    const life = this.#life;
+    const runs: Log[][] = [];
+    for (const log of this.#tail) {
+      if (log.seq <= this.#lastBeaconed) continue;
+      const run = runs.at(-1);
+      if (run?.at(-1)?.seq === log.seq - 1) run.push(log);
+      else runs.push([log]);
+    }
+    return life === undefined ? [] : runs.map((logs) => ({ life, logs }));
+  }
+
+  /** Synchronous, so it works while the page is leaving: raw OTLP/JSON, no gzip. */
+  toChunk({ life, logs }: TailRun): Chunk {
+    const text = assemble(logs, (id) => {
+      const frame = this.#frames.get(id);
+      if (frame === undefined) throw new RangeError(`A record names frame ${id}, which was never mirrored.`);
+      return frame;
+    });
+    return {
+      life,
+      first: logs[0]?.seq ?? 0,
+      count: logs.length,
+      anomalous: logs.some((log) => log.anomalous),
+      body: new TextEncoder().encode(text),
+    };
+  }
+
+  mark(chunk: ChunkId, state: Held['state']): void {
+    const held = this.#held.get(keyOf(chunk));
+    if (held !== undefined) held.state = state;
+  }
+
+  markTailBeaconed({ logs }: TailRun): void {
+    this.#lastBeaconed = Math.max(this.#lastBeaconed, ...logs.map(({ seq }) => seq));
+  }
+
+  remove(chunk: ChunkId): void {
+    this.#held.delete(keyOf(chunk));
+  }
+
+  settle(stored: readonly Stored[]): void {
+    for (const [key, { chunk }] of this.#held) if (isCovered(chunk, stored)) this.#held.delete(key);
+    const life = this.#life;
+    if (life === undefined) return;
+    this.#tail = this.#tail.filter(({ seq }) => !isCovered({ life, first: seq, count: 1 }, stored));
+  }
+
+  clear(): void {
+    this.#held.clear();
+    this.#tail = [];
+  }
+}
