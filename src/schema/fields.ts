@@ -19,7 +19,12 @@ export const eventName = 'sonde.request';
 /** An identifier, not an address: `.invalid` is reserved and never resolves (RFC 2606). */
 export const schemaUrl = (version: number): string => `https://sonde.invalid/schemas/${version}.0.0`;
 
-/** Which sealed chunk a record came in: the unit of acknowledgement and of deduplication. */
+/**
+ * Which records of a page life a part of a body holds. Sequence numbers count records: `seq` is the first
+ * record's, the part's n records have seq ... seq + n - 1. So a record is recognised however chunks are cut
+ * (a page's exit beacons a tail that its worker may seal again, longer): the collector stores each number
+ * once and answers with the ranges of numbers it has.
+ */
 export interface ChunkIdentity {
   /** Random, new for each page life. */
   readonly session: string;
@@ -94,7 +99,7 @@ export const chunkFields = {
     required: true,
     privacy: 'operational',
     stability: 'stable',
-    description: 'Number of the sealed chunk within session and epoch, from 0 without gaps.',
+    description: 'Number of the first record here within session and epoch; records count from 0 without gaps.',
   },
 } as const satisfies FieldTable<ChunkIdentity>;
 
