@@ -19,12 +19,18 @@ export interface BatchOptions {
   readonly life: Life;
   readonly consent: Consent;
   readonly service: Masked<ServiceIdentity>;
+  /** Deletes what else was stored under the consent that is withdrawn; the withdrawal waits for it. */
+  readonly onWithdrawn?: () => Promise<void>;
 }
 
 /** The worker's half of the telemetry pipe. */
 export interface Batch {
+  /** As the page last told it. */
+  readonly consent: Consent;
   /** Numbers, journals and mirrors one record; before consent it is only counted. */
   add(record: Masked<RequestRecord>): void;
+  /** Counts a record that the mask refused as a whole. */
+  refuse(reason: string): void;
   /** Resolves once `denied` has deleted the journal. */
   setConsent(consent: Consent): Promise<void>;
   /** Seals what is open and hands it to the page. */
@@ -50,6 +56,7 @@ export function openBatch(options: BatchOptions): Batch {
 class Pipe implements Batch {
   readonly #port: MessagePort;
   readonly #service: Masked<ServiceIdentity>;
+  readonly #onWithdrawn: BatchOptions['onWithdrawn'];
   /** Open while consent is granted, never else. */
   #journal: Journal | undefined;
   readonly #pool = new Pool(capacity);
@@ -69,11 +76,16 @@ class Pipe implements Batch {
   #ledgerDue = false;
   #troubled = new Set<string>();
 
-  constructor({ port, life, consent, service }: BatchOptions) {
+  constructor({ port, life, consent, service, onWithdrawn }: BatchOptions) {
+    this.#onWithdrawn = onWithdrawn;
     this.#port = port;
     this.#life = life;
     this.#service = service;
     if (consent !== 'pending') void this.setConsent(consent);
+  }
+
+  get consent(): Consent {
+    return this.#consent;
   }
 
   add(record: Masked<RequestRecord>): void {
@@ -96,12 +108,18 @@ class Pipe implements Batch {
     this.#sealDue();
   }
 
+  refuse(reason: string): void {
+    this.#enter({ kind: 'withheld', reason });
+  }
+
   async setConsent(consent: Consent): Promise<void> {
     if (consent === this.#consent || this.#killed !== undefined) return;
     const before = this.#consent;
     this.#consent = consent;
     if (consent === 'granted') this.#grant();
-    else if (consent === 'denied' || before === 'granted') await this.#erase('consent_withdrawn');
+    else if (consent === 'denied' || before === 'granted') {
+      await Promise.all([this.#erase('consent_withdrawn'), this.#onWithdrawn?.()]);
+    }
   }
 
   async flush(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../load/config.ts';
 import { loadFolder, type ModelFolder, modelDigest, sumProgress } from '../load/load.ts';
 import { pickedSource } from '../load/picked.ts';
 import { folderUrl, remoteSource } from '../load/remote.ts';

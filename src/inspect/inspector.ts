@@ -67,7 +67,7 @@ export function createInspector(): InspectorApi {
           ...(options.wasmPaths === undefined ? {} : { wasmPaths: options.wasmPaths }),
         });
         if (options.telemetry !== undefined && telemetryPort !== undefined) {
-          pipe = await openPipe(telemetryPort, options.telemetry, onRecord);
+          pipe = openPipe(telemetryPort, options.telemetry, onRecord);
         }
         return { version: sondeVersion };
       }),

@@ -1,5 +1,9 @@
+import { openBatch } from '../batch/batch.ts';
+import { maskRecord, maskService } from '../mask/mask.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { RequestRecord } from '../schema/record.ts';
+import { SondeError } from '../shared/errors.ts';
+import { forgetInputKeys } from './input-key.ts';
 
 /** The worker's end of the record line: mask, then batch. */
 export interface Pipe {
@@ -10,10 +14,31 @@ export interface Pipe {
 /** Without telemetry options nothing is masked, stored or sent. */
 export const silentPipe: Pipe = { granted: () => false, record: () => undefined };
 
-export async function openPipe(
-  _port: MessagePort,
-  _options: NonNullable<HelloOptions['telemetry']>,
-  _onRecord: RecordListener,
-): Promise<Pipe> {
-  return silentPipe;
+/**
+ * @param onRecord sees every record before and after the mask, whether it is sent or not
+ * @throws SondeError `invalid_argument` when the service has no usable name
+ */
+export function openPipe(
+  port: MessagePort,
+  { consent, life, service = { name: 'unknown_service' } }: NonNullable<HelloOptions['telemetry']>,
+  onRecord: RecordListener,
+): Pipe {
+  const { masked: maskedService } = maskService(service);
+  if (maskedService === undefined) {
+    throw new SondeError(
+      'invalid_argument',
+      'The service has no usable name.',
+      'Give `service.name` letters, digits, dots and dashes only.',
+    );
+  }
+  const batch = openBatch({ port, life, consent, service: maskedService, onWithdrawn: forgetInputKeys });
+  return {
+    granted: () => batch.consent === 'granted',
+    record(record) {
+      const { masked } = maskRecord(record);
+      if (masked === undefined) return batch.refuse('masked');
+      onRecord(record, masked);
+      batch.add(masked);
+    },
+  };
 }

@@ -14,23 +14,21 @@ const spawnInspector = (): Worker =>
  */
 export function createSonde(options: SondeOptions = {}): Sonde {
   const { device = 'auto', service, wasmPaths, worker: spawn = spawnInspector } = options;
-  const pipe = options.telemetry === undefined ? undefined : openTelemetry(options.telemetry);
+  const pipe = options.telemetry === undefined ? undefined : openTelemetry(options.telemetry, service);
   let calls = 0;
   let disposed = false;
   let opening: Promise<Link> | undefined;
 
   const open = (): Promise<Link> => {
-    const telemetryPort = pipe?.connect();
+    const seat = pipe?.connect();
     return openLink({
       spawn,
       hello: {
         device,
         ...(wasmPaths === undefined ? {} : { wasmPaths }),
-        ...(pipe === undefined
-          ? {}
-          : { telemetry: { consent: pipe.consent, ...(service === undefined ? {} : { service }) } }),
+        ...(seat === undefined ? {} : { telemetry: seat.hello }),
       },
-      ...(telemetryPort === undefined ? {} : { telemetryPort }),
+      ...(seat === undefined ? {} : { telemetryPort: seat.port }),
       onRecord: (raw, masked) => pipe?.onRecord(raw, masked),
     });
   };
@@ -51,7 +49,7 @@ export function createSonde(options: SondeOptions = {}): Sonde {
     async dispose() {
       if (disposed) return;
       disposed = true;
-      await pipe?.close();
+      pipe?.close();
       const link = await opening?.catch(() => undefined);
       link?.end(new SondeError('disposed', 'This Sonde was disposed.', 'Call createSonde() again.'));
     },

@@ -29,7 +29,12 @@ export interface HelloOptions {
   readonly lifeLock: string;
   readonly device: DeviceChoice;
   readonly wasmPaths?: string;
-  readonly telemetry?: { readonly consent: Consent; readonly service?: ServiceIdentity };
+  readonly telemetry?: {
+    readonly consent: Consent;
+    /** Which page life the records belong to, and the how-manieth worker of it this is. */
+    readonly life: { readonly session: string; readonly epoch: number };
+    readonly service?: ServiceIdentity;
+  };
 }
 
 export interface LoadRequest {

@@ -1,0 +1,50 @@
+import { startDelivery } from '../deliver/delivery.ts';
+import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
+import type { TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
+import type { ServiceIdentity } from '../schema/record.ts';
+import type { Telemetry } from './api.ts';
+
+/** What a starting worker is told about telemetry, and the port it gets. */
+export interface Seat {
+  readonly port: MessagePort;
+  readonly hello: NonNullable<HelloOptions['telemetry']>;
+}
+
+/** The page's end of the telemetry pipe; it outlives its workers. */
+export interface TelemetryPipe extends Telemetry {
+  connect(): Seat;
+  readonly onRecord: RecordListener;
+  close(): void;
+}
+
+export function openTelemetry(
+  options: TelemetryOptions,
+  service: ServiceIdentity | undefined,
+): TelemetryPipe {
+  const listeners = new Set<(event: TelemetryEvent) => void>();
+  const announce = (event: TelemetryEvent): void => {
+    for (const listener of listeners) listener(event);
+  };
+  const delivery = startDelivery({ ...options, onEvent: announce });
+  return {
+    get consent() {
+      return delivery.consent;
+    },
+    async setConsent(consent) {
+      await delivery.setConsent(consent);
+      announce({ kind: 'consent', consent: delivery.consent });
+    },
+    ledger: async () => delivery.ledger,
+    flush: () => delivery.flush(),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    connect() {
+      const { port, life, consent } = delivery.connect();
+      return { port, hello: { life, consent, ...(service === undefined ? {} : { service }) } };
+    },
+    onRecord: (raw, masked) => announce({ kind: 'record', raw, masked }),
+    close: () => delivery.close(),
+  };
+}
