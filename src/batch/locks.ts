@@ -6,7 +6,7 @@ import type { Life } from './messages.ts';
  * They are missing outside secure contexts; then every life counts as over and the collector sorts out
  * what came twice.
  */
-const locks = (): LockManager | undefined => (navigator as Partial<WorkerNavigator>).locks;
+const locks = (): LockManager | undefined => (navigator as { locks?: LockManager }).locks;
 
 const lifeLock = (life: Life): string => `sonde:life:${lifeKey(life)}`;
 

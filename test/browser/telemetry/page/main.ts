@@ -1,0 +1,81 @@
+import { startDelivery } from '../../../../src/deliver/delivery.ts';
+import type { Consent, Ledger, TelemetryEvent } from '../../../../src/protocol/telemetry.ts';
+import type { Outcome } from '../../../../src/schema/record.ts';
+import type { Order } from './worker.ts';
+
+/** What the tests call inside the page. */
+export interface Harness {
+  emit(ids: readonly string[], outcome?: Outcome): Promise<void>;
+  /** One record every `everyMs`, named `<prefix>0`, `<prefix>1`, ... until the page is gone. */
+  emitEvery(everyMs: number, prefix: string): void;
+  readonly emitted: number;
+  readonly ledger: Ledger;
+  /** Without bodies, so that they serialise. */
+  readonly events: readonly Record<string, unknown>[];
+  setConsent(consent: Consent): Promise<void>;
+  flush(): Promise<void>;
+  kill(): void;
+  /** The worker dies without a word and another takes its seat. */
+  replaceWorker(): void;
+}
+
+declare global {
+  interface Window {
+    harness: Harness;
+  }
+}
+
+const parameters = new URLSearchParams(location.search);
+const events: Record<string, unknown>[] = [];
+let worker: Worker;
+let emitted = 0;
+const waiting: (() => void)[] = [];
+
+const onEvent = (event: TelemetryEvent): void => {
+  events.push(event.kind === 'sent' ? { ...event, body: [...event.body.slice(0, 2)] } : { ...event });
+};
+
+const delivery = startDelivery({
+  endpoint: parameters.get('endpoint') ?? '/telemetry',
+  key: 'pk_test',
+  consent: (parameters.get('consent') ?? 'granted') as Consent,
+  onEvent,
+});
+
+const order = (message: Order, transfer: Transferable[] = []): void => worker.postMessage(message, transfer);
+
+function startWorker(): void {
+  worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+  worker.onmessage = () => waiting.shift()?.();
+  const seat = delivery.connect();
+  order({ kind: 'open', seat }, [seat.port]);
+}
+
+startWorker();
+
+window.harness = {
+  emit: (ids, outcome = 'ok') =>
+    new Promise((resolve) => {
+      emitted += ids.length;
+      waiting.push(resolve);
+      order({ kind: 'emit', ids, outcome });
+    }),
+  emitEvery(everyMs, prefix) {
+    let next = 0;
+    setInterval(() => void window.harness.emit([`${prefix}${next++}`]), everyMs);
+  },
+  get emitted() {
+    return emitted;
+  },
+  get ledger() {
+    return delivery.ledger;
+  },
+  events,
+  setConsent: (consent) => delivery.setConsent(consent),
+  flush: () => delivery.flush(),
+  kill: () => delivery.kill(),
+  replaceWorker() {
+    order({ kind: 'fail' });
+    startWorker();
+  },
+};

@@ -1,0 +1,27 @@
+import { type Batch, openBatch } from '../../../../src/batch/batch.ts';
+import type { Seat } from '../../../../src/deliver/delivery.ts';
+import { maskService } from '../../../../src/mask/mask.ts';
+import type { Outcome } from '../../../../src/schema/record.ts';
+import { maskedRecord } from './record.ts';
+
+export type Order =
+  | { readonly kind: 'open'; readonly seat: Seat }
+  | { readonly kind: 'emit'; readonly ids: readonly string[]; readonly outcome: Outcome }
+  | { readonly kind: 'fail' };
+
+const { masked: service } = maskService({ name: 'shop', version: '4.2', environment: 'test' });
+let batch: Batch | undefined;
+
+self.onmessage = ({ data }: MessageEvent<Order>) => {
+  switch (data.kind) {
+    case 'open':
+      if (service !== undefined) batch = openBatch({ ...data.seat, service });
+      break;
+    case 'emit':
+      for (const id of data.ids) batch?.add(maskedRecord(id, data.outcome));
+      self.postMessage(data.ids.length);
+      break;
+    case 'fail':
+      self.close();
+  }
+};
