@@ -27,7 +27,11 @@ export default defineConfig(async () => ({
       {
         server: { headers },
         // The dependency optimiser would move onnxruntime-web away from its wasm.
-        optimizeDeps: { exclude: ['onnxruntime-web'] },
+        // The others are named, or finding one in the middle of a test would reload the page.
+        optimizeDeps: {
+          exclude: ['onnxruntime-web'],
+          include: ['@huggingface/tokenizers', 'comlink', 'idb'],
+        },
         worker: { format: 'es' as const },
         test: {
           name: 'browser',

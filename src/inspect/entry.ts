@@ -10,6 +10,7 @@ import { sondeVersion } from '../protocol/version.ts';
 import type { Gpu } from '../run/device.ts';
 import type { LoadedModel } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
+import { taskOf } from '../run/task.ts';
 import type { ModelIdentity } from '../schema/record.ts';
 import { bytes, milliseconds } from '../shared/units.ts';
 import { type OpenVariant, openVariant } from './variant.ts';
@@ -81,7 +82,7 @@ async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVari
   const temperature = temperatureOf(folder, report.dtype);
   return {
     id: folder.source.id,
-    task: config.task,
+    task: taskOf(config, variant.model.instrumented),
     architecture: config.architecture,
     layers: anatomy.layers,
     heads: anatomy.heads,
@@ -98,8 +99,7 @@ async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVari
 }
 
 /** `card.json` of an embedded model carries, for each dtype, the temperature fitted on its validation split. */
-function temperatureOf({ card, config }: ModelFolder, dtype: Dtype): number | undefined {
-  if (config.task !== 'text-classification') return undefined;
+function temperatureOf({ card }: ModelFolder, dtype: Dtype): number | undefined {
   const metrics = objectAt(objectAt(card, 'metrics'), dtype);
   const temperature = objectAt(metrics, 'ece')?.temperature;
   return typeof temperature === 'number' && temperature > 0 ? temperature : undefined;

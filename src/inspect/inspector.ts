@@ -60,7 +60,7 @@ export function createInspector(): InspectorApi {
           );
         }
         device = options.device;
-        holdWhileAlive(options.lifeLock);
+        await holdWhileAlive(options.lifeLock);
         const isolated = globalThis.crossOriginIsolated ?? false;
         runtime = startRuntime({
           threads: isolated ? Math.min(mostThreads, navigator.hardwareConcurrency || 1) : 1,
@@ -119,9 +119,16 @@ export function createInspector(): InspectorApi {
   };
 }
 
-/** Never released: the browser does it when this worker ends, however it ends. */
-function holdWhileAlive(name: string): void {
-  void navigator.locks?.request(name, () => new Promise<never>(() => undefined));
+/** Resolves when the lock is held. Never released: the browser does it when this worker ends, however it ends. */
+function holdWhileAlive(name: string): Promise<void> {
+  const { locks } = navigator as { locks?: LockManager };
+  if (locks === undefined) return Promise.resolve();
+  return new Promise((held) => {
+    void locks.request(name, () => {
+      held();
+      return new Promise<never>(() => undefined);
+    });
+  });
 }
 
 async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {

@@ -1,10 +1,9 @@
-import type { Task } from '../protocol/model.ts';
 import { SondeError } from '../shared/errors.ts';
 
 /** What of `config.json` (and a card, where one lies beside it) the runtime reads. */
 export interface ModelConfig {
+  /** The model class, or only its type (`gpt2`) where the config names no class. */
   readonly architecture: string;
-  readonly task: Task;
   readonly heads?: number;
   readonly kvHeads?: number;
   readonly context?: number;
@@ -43,7 +42,6 @@ export function parseConfig(config: JsonObject, generation: JsonObject): ModelCo
   const text = isObject(config.text_config) ? config.text_config : config;
   return withoutUndefined({
     architecture,
-    task: taskOf(architecture),
     heads: numberOf(text.num_attention_heads ?? text.n_head ?? text.n_heads ?? text.num_heads),
     kvHeads: numberOf(text.num_key_value_heads),
     context: numberOf(text.max_position_embeddings ?? text.n_positions ?? text.n_ctx),
@@ -51,13 +49,6 @@ export function parseConfig(config: JsonObject, generation: JsonObject): ModelCo
     labels: labelsOf(config.id2label),
     endOfSequence: idsOf(generation.eos_token_id ?? config.eos_token_id),
   });
-}
-
-function taskOf(architecture: string): Task {
-  if (/For(CausalLM)$|LMHeadModel$/.test(architecture)) return 'text-generation';
-  if (architecture.endsWith('ForSequenceClassification')) return 'text-classification';
-  if (/Model$/.test(architecture)) return 'feature-extraction';
-  return 'other';
 }
 
 const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null;
