@@ -1,0 +1,22 @@
+import type { HookSource } from '../shared/hook.ts';
+import type { Append } from './append.ts';
+import type { Atom } from './axes.ts';
+import type { Placed } from './layout.ts';
+
+/** Appends what is needed and names the tensor that holds the hook's value, in the hook's own dims. */
+export type Recipe = (append: Append) => string;
+
+/** Where an edit takes hold: a tensor everything later is computed from. */
+export interface Site {
+  readonly placed: Placed;
+  readonly order: readonly Atom['label'][];
+}
+
+/** A hook and how to get it. */
+export interface Draft {
+  readonly name: string;
+  readonly dims: readonly (string | number)[];
+  readonly source: HookSource;
+  readonly recipe?: Recipe;
+  readonly site?: Site;
+}

@@ -1,0 +1,112 @@
+import type { Span } from './wire.ts';
+
+/** ONNX's tables as TypeScript types: what the recognisers need, with a span of the file behind each part. */
+
+/** TensorProto.DataType, by number. */
+const elementTypes = [
+  'undefined',
+  'float',
+  'uint8',
+  'int8',
+  'uint16',
+  'int16',
+  'int32',
+  'int64',
+  'string',
+  'bool',
+  'float16',
+  'double',
+  'uint32',
+  'uint64',
+  'complex64',
+  'complex128',
+  'bfloat16',
+  'float8e4m3fn',
+  'float8e4m3fnuz',
+  'float8e5m2',
+  'float8e5m2fnuz',
+  'uint4',
+  'int4',
+  'float4e2m1',
+] as const;
+
+export const elementType = (code: number): string => elementTypes[code] ?? `type ${code}`;
+export const elementCode = (type: string): number => (elementTypes as readonly string[]).indexOf(type);
+
+/** A size: a number, or a name for one that is known only at run time. */
+export type Dim = number | string;
+
+/** A tensor stored in the file. */
+export interface Constant {
+  readonly name: string;
+  /** Element type in lower case. */
+  readonly type: string;
+  readonly dims: readonly number[];
+  /** The whole TensorProto. */
+  readonly span: Span;
+  /** Little-endian elements, where they lie in one piece of the model's own file. */
+  readonly data?: Span;
+  /** Elements stored one by one as integers or floats (small tensors of some exporters). */
+  readonly values?: readonly number[];
+  readonly external?: { readonly location: string; readonly offset: number; readonly length?: number };
+}
+
+export interface Attribute {
+  readonly name: string;
+  readonly span: Span;
+  readonly float?: number;
+  readonly int?: number;
+  readonly string?: string;
+  readonly tensor?: Constant;
+  readonly graph?: Graph;
+  readonly floats: readonly number[];
+  readonly ints: readonly number[];
+}
+
+export interface Node {
+  readonly op: string;
+  /** '' is ai.onnx. */
+  readonly domain: string;
+  readonly name: string;
+  /** '' is an optional input left out. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, Attribute>;
+  readonly span: Span;
+}
+
+/** A declared input, output or inner tensor. `dims` is absent where the file declares no shape. */
+export interface ValueInfo {
+  readonly name: string;
+  readonly type: string;
+  readonly dims?: readonly Dim[];
+  readonly span: Span;
+}
+
+export interface Graph {
+  readonly name: string;
+  readonly nodes: readonly Node[];
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  readonly inner: readonly ValueInfo[];
+  readonly initializers: ReadonlyMap<string, Constant>;
+  readonly span: Span;
+}
+
+/** A function of the model's own: a node of this name and domain stands for these nodes. */
+export interface LocalFunction {
+  readonly name: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly nodes: readonly Node[];
+}
+
+export interface Model {
+  readonly bytes: Uint8Array;
+  readonly producer: string;
+  /** Version by domain; '' is ai.onnx. */
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly graph: Graph;
+  readonly functions: readonly LocalFunction[];
+}
