@@ -1,0 +1,51 @@
+import { SondeAttention } from './attention.ts';
+import { SondeAttentionMap } from './attention-map.ts';
+import { SondeAttentionOverview } from './attention-overview.ts';
+import { SondeBadge } from './badge.ts';
+import { SondeClasses } from './classes.ts';
+import { SondeEntropy } from './entropy.ts';
+import { SondeExplain } from './explain.ts';
+import { SondeLayers } from './layers.ts';
+import { SondeLedger } from './ledger.ts';
+import { SondeNotice } from './notice.ts';
+import { SondePayload } from './payload.ts';
+import { SondeProgress } from './progress.ts';
+import { SondeProvenance } from './provenance.ts';
+import { SondeRecordDiff } from './record-diff.ts';
+import { SondeResidual } from './residual.ts';
+import { SondeTelemetry } from './telemetry.ts';
+import { SondeTokenDetail } from './token-detail.ts';
+import { SondeTokens } from './tokens.ts';
+
+const elements = {
+  'sonde-attention': SondeAttention,
+  'sonde-attention-map': SondeAttentionMap,
+  'sonde-attention-overview': SondeAttentionOverview,
+  'sonde-badge': SondeBadge,
+  'sonde-classes': SondeClasses,
+  'sonde-entropy': SondeEntropy,
+  'sonde-explain': SondeExplain,
+  'sonde-layers': SondeLayers,
+  'sonde-ledger': SondeLedger,
+  'sonde-notice': SondeNotice,
+  'sonde-payload': SondePayload,
+  'sonde-progress': SondeProgress,
+  'sonde-provenance': SondeProvenance,
+  'sonde-record-diff': SondeRecordDiff,
+  'sonde-residual': SondeResidual,
+  'sonde-telemetry': SondeTelemetry,
+  'sonde-token-detail': SondeTokenDetail,
+  'sonde-tokens': SondeTokens,
+} as const;
+
+type Elements = { [Tag in keyof typeof elements]: InstanceType<(typeof elements)[Tag]> };
+
+declare global {
+  interface HTMLElementTagNameMap extends Elements {}
+}
+
+/** Registers every element under its `sonde-` tag. Twice is harmless; a tag taken by someone else is left alone. */
+export function defineElements(registry: CustomElementRegistry = customElements): void {
+  for (const [tag, element] of Object.entries(elements))
+    if (!registry.get(tag)) registry.define(tag, element);
+}

@@ -1,0 +1,25 @@
+export interface HeadPlace {
+  readonly layer: number;
+  readonly head: number;
+}
+
+/** Events of the elements; all bubble and cross shadow roots, so one listener on a page links every view. */
+export interface SondeEvents {
+  /** A token of the sequence was chosen: its position, 0-based. */
+  'sonde-position': CustomEvent<number>;
+  'sonde-head': CustomEvent<HeadPlace>;
+  /** The consent switch was used. */
+  'sonde-consent': CustomEvent<'granted' | 'denied'>;
+}
+
+declare global {
+  interface HTMLElementEventMap extends SondeEvents {}
+}
+
+export function emit<Name extends keyof SondeEvents>(
+  from: HTMLElement,
+  name: Name,
+  detail: SondeEvents[Name]['detail'],
+): void {
+  from.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+}

@@ -1,0 +1,140 @@
+import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import type { Token } from '../protocol/request.ts';
+import { chartStyle, drawChart } from './chart.ts';
+import { theme } from './theme.ts';
+import { visibleText } from './token-text.ts';
+
+/** Length of the residual vector at each point on the way down through the model. */
+export interface ResidualProfile {
+  /** Hook names from the embedding to the last block. */
+  readonly hooks: readonly string[];
+  /** L2 norm per hook and position: `norms[hook][position]`. */
+  readonly norms: readonly Float32Array[];
+}
+
+/** The residual stream as a sounding: depth downwards, length across, one line a token, their mean thick. */
+export class SondeResidual extends LitElement {
+  static override properties = {
+    profile: { attribute: false },
+    tokens: { attribute: false },
+    position: { type: Number },
+  };
+  static override styles = [
+    theme,
+    chartStyle,
+    css`
+      figcaption {
+        color: var(--soft);
+        font-size: 0.8125rem;
+        margin-block-start: 0.25rem;
+      }
+      .swatch {
+        display: inline-block;
+        inline-size: 1.25rem;
+        border-block-start: 2px solid var(--ink);
+        vertical-align: middle;
+      }
+      .swatch.chosen {
+        border-color: var(--accent);
+      }
+      .swatch.each {
+        border-block-start: 1px solid var(--line);
+      }
+      b {
+        font-family: var(--mono);
+        font-weight: 500;
+        color: var(--ink);
+      }
+    `,
+  ];
+
+  declare profile: ResidualProfile | undefined;
+  declare tokens: readonly Token[];
+  declare position: number | undefined;
+
+  readonly #resize = new ResizeObserver(() => this.#draw());
+  #width = 0;
+
+  constructor() {
+    super();
+    this.tokens = [];
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#resize.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#resize.disconnect();
+  }
+
+  override render(): TemplateResult {
+    const { profile, position } = this;
+    if (profile === undefined || profile.norms.length === 0)
+      return html`<p class="absent">No residual stream was captured yet. Run something to see it.</p>`;
+    const means = profile.norms.map(mean);
+    const first = means[0]?.toFixed(2);
+    const last = means.at(-1)?.toFixed(2);
+    return html`<figure>
+      <div
+        class="chart"
+        role="img"
+        aria-label="Mean length of the residual vector by depth, from ${first} at ${profile.hooks[0]} to ${last} at ${profile.hooks.at(-1)}"
+      ></div>
+      <figcaption>
+        <span class="swatch"></span> mean over ${profile.norms[0]?.length} tokens, ${first} to ${last}
+        &ensp;<span class="swatch each"></span> each token
+        ${position === undefined ? nothing : html`&ensp;<span class="swatch chosen"></span> <b>${visibleText(this.tokens[position]?.text ?? '')}</b> at ${position}: ${profile.norms[0]?.[position]?.toFixed(2)} to ${profile.norms.at(-1)?.[position]?.toFixed(2)}`}
+      </figcaption>
+    </figure>`;
+  }
+
+  override updated(_changed: PropertyValues<this>): void {
+    this.#width = 0;
+    this.#draw();
+  }
+
+  #draw(): void {
+    const into = this.renderRoot.querySelector('.chart');
+    const width = Math.floor(this.clientWidth);
+    const { profile, position } = this;
+    if (into === null || profile === undefined || width === 0 || width === this.#width) return;
+    this.#width = width;
+    const points = profile.norms.flatMap((norms, at) =>
+      Array.from(norms, (norm, token) => ({ hook: profile.hooks[at], norm, token })),
+    );
+    const means = profile.norms.map((norms, at) => ({ hook: profile.hooks[at], norm: mean(norms) }));
+    void drawChart(into, (plot) => ({
+      width,
+      height: 44 + 26 * profile.hooks.length,
+      marginLeft: 168,
+      marginRight: 12,
+      marginTop: 30,
+      marginBottom: 8,
+      x: { axis: 'top', label: 'L2 norm', zero: true, ticks: Math.max(3, Math.floor((width - 180) / 80)) },
+      y: { domain: profile.hooks, label: null, type: 'point', tickSize: 0, padding: 0.5 },
+      marks: [
+        plot.gridX({ strokeOpacity: 0.12 }),
+        plot.ruleY(profile.hooks, { strokeOpacity: 0.12 }),
+        plot.line(points, {
+          x: 'norm',
+          y: 'hook',
+          z: 'token',
+          stroke: 'currentColor',
+          strokeOpacity: 0.22,
+          strokeWidth: 1,
+        }),
+        plot.line(means, { x: 'norm', y: 'hook', stroke: 'var(--ink)', strokeWidth: 2 }),
+        plot.dot(means, { x: 'norm', y: 'hook', fill: 'var(--ink)', r: 2.5 }),
+        plot.line(
+          points.filter((point) => point.token === position),
+          { x: 'norm', y: 'hook', stroke: 'var(--accent)', strokeWidth: 2, marker: 'dot' },
+        ),
+      ],
+    }));
+  }
+}
+
+const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;

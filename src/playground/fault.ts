@@ -1,0 +1,17 @@
+import type { Notice } from '../elements/notice.ts';
+import { SondeError } from '../index.ts';
+
+/** An error as the page says it. Everything that is not a SondeError is a defect of the page, and said to be one. */
+export function faultNotice(error: unknown): Notice {
+  if (error instanceof SondeError)
+    return { tone: 'fault', title: error.message, text: error.remedy, code: error.code };
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    tone: 'fault',
+    title: 'This page made a mistake.',
+    text: `${message} What is on screen stays; run again, or reload the page if it keeps happening.`,
+    code: 'page_defect',
+  };
+}
+
+export const isStop = (error: unknown): boolean => error instanceof SondeError && error.code === 'aborted';

@@ -1,0 +1,114 @@
+import type { HeadSummary, LayerSummary } from '../elements/layers.ts';
+import type { AttentionMaps } from '../elements/maps.ts';
+import type { Capture, FloatTensor, Hook, Token } from '../index.ts';
+import { positionNorms } from '../observe/activations/norms.ts';
+import { activationStatistics } from '../observe/activations/statistics.ts';
+import { meanAttentionEntropy } from '../observe/attention/attention-entropy.ts';
+import { firstTokenMass, previousTokenScore } from '../observe/attention/head-scores.ts';
+import { headPattern, type Pattern, weightAt } from '../observe/attention/pattern.ts';
+import type { Insides } from './reading.ts';
+import { findRepetition, type Repetition } from './repetition.ts';
+
+const drawn =
+  /^blocks\.(\d+)\.(attn\.hook_pattern|hook_resid_mid|hook_resid_post|hook_attn_out|hook_mlp_out)$|^blocks\.0\.hook_resid_pre$/;
+
+/** The hooks the page draws, as far as the model can give them. */
+export const hooksToDraw = (hooks: readonly Hook[]): readonly string[] =>
+  hooks
+    .filter((hook) => hook.source.kind !== 'unavailable' && drawn.test(hook.name))
+    .map((hook) => hook.name);
+
+/** Lets the page answer clicks and paint between two pieces of work. */
+const breathe = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve));
+
+/** Reads a capture back hook by hook and computes what the page draws from it. */
+export async function summarise(
+  capture: Capture,
+  layers: number,
+  hooks: readonly Hook[],
+  tokens: readonly Token[],
+): Promise<Insides> {
+  const read = async (name: string): Promise<FloatTensor | undefined> => {
+    if (!capture.hooks.some((hook) => hook.name === name)) return undefined;
+    const tensor = await capture.get(name);
+    await breathe();
+    return tensor;
+  };
+  const numbers = Array.from({ length: layers }, (_, layer) => layer);
+  const repetition = findRepetition(tokens.map((token) => token.id));
+
+  const patterns: AttentionMaps['layers'][number][] = [];
+  const heads: HeadSummary[] = [];
+  for (const layer of numbers) {
+    const name = `blocks.${layer}.attn.hook_pattern`;
+    const tensor = await read(name);
+    patterns.push(tensor ?? { unavailable: whyNot(hooks, name) });
+    for (let head = 0; head < (tensor?.dims[1] ?? 0); head++)
+      if (tensor) heads.push(summariseHead(layer, head, headPattern(tensor, head), repetition));
+  }
+
+  const profile: { hooks: string[]; norms: Float32Array[] } = { hooks: [], norms: [] };
+  const summaries: LayerSummary[] = [];
+  for (const layer of numbers) {
+    for (const point of layer === 0 ? ['pre', 'mid', 'post'] : ['mid', 'post']) {
+      const name = `blocks.${layer}.hook_resid_${point}`;
+      const tensor = await read(name);
+      if (tensor === undefined) continue;
+      profile.hooks.push(name);
+      profile.norms.push(Float32Array.from(positionNorms(tensor)));
+      if (point === 'post') summaries.push(await summariseLayer(layer, tensor, read));
+    }
+  }
+  return { maps: { layers: patterns }, profile, layers: summaries, heads };
+}
+
+function whyNot(hooks: readonly Hook[], name: string): string {
+  const source = hooks.find((hook) => hook.name === name)?.source;
+  return source?.kind === 'unavailable' ? source.reason : 'it was not captured';
+}
+
+function summariseHead(
+  layer: number,
+  head: number,
+  pattern: Pattern,
+  repetition: Repetition | undefined,
+): HeadSummary {
+  return {
+    layer,
+    head,
+    entropy: meanAttentionEntropy(pattern),
+    previousToken: previousTokenScore(pattern),
+    firstToken: firstTokenMass(pattern),
+    ...(repetition === undefined ? {} : { induction: inductionOver(pattern, repetition) }),
+  };
+}
+
+/** Mean weight of each token of the second copy on the token that followed it in the first. */
+function inductionOver(pattern: Pattern, { start, length }: Repetition): number {
+  let sum = 0;
+  for (let query = start + length; query < start + 2 * length; query++)
+    sum += weightAt(pattern, query, query - length + 1);
+  return sum / length;
+}
+
+async function summariseLayer(
+  layer: number,
+  residual: FloatTensor,
+  read: (name: string) => Promise<FloatTensor | undefined>,
+): Promise<LayerSummary> {
+  const { mean, standardDeviation, absoluteMaximum } = activationStatistics(residual.data);
+  const meanNorm = async (name: string): Promise<number | undefined> => {
+    const tensor = await read(`blocks.${layer}.${name}`);
+    return tensor && activationStatistics(positionNorms(tensor)).mean;
+  };
+  const attentionNorm = await meanNorm('hook_attn_out');
+  const mlpNorm = await meanNorm('hook_mlp_out');
+  return {
+    layer,
+    mean,
+    deviation: standardDeviation,
+    largest: absoluteMaximum,
+    ...(attentionNorm === undefined ? {} : { attentionNorm }),
+    ...(mlpNorm === undefined ? {} : { mlpNorm }),
+  };
+}

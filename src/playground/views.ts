@@ -1,0 +1,140 @@
+import { headLabel } from '../elements/layers.ts';
+import type { Step, Token } from '../index.ts';
+import { part } from './parts.ts';
+import { type Reading, sequence } from './reading.ts';
+import { service } from './session.ts';
+
+/** The views of a run: they show one reading, link their choices, and say when what they show is not of this run. */
+export class Views {
+  readonly #tokens = part('sonde-tokens');
+  readonly #detail = part('sonde-token-detail');
+  readonly #entropy = part('sonde-entropy');
+  readonly #classes = part('sonde-classes');
+  readonly #attention = part('sonde-attention');
+  readonly #residual = part('sonde-residual');
+  readonly #layers = part('sonde-layers');
+  readonly #provenance = part('sonde-provenance');
+  readonly #source = part('p', 'source');
+  readonly #legend = part('p', 'token-legend');
+  readonly #insides = ['attention', 'residual', 'layers', 'provenance'].map((id) => part('section', id));
+  #steps: readonly Step[] = [];
+  #given: readonly Token[] = [];
+
+  constructor() {
+    document.addEventListener('sonde-position', (event) =>
+      this.#choose((event as CustomEvent<number>).detail),
+    );
+    this.#layers.addEventListener('sonde-head', ({ detail }) => {
+      this.#attention.place = detail;
+      part('section', 'attention').scrollIntoView({ block: 'nearest' });
+    });
+  }
+
+  show(reading: Reading): void {
+    const { insides, model, provenance } = reading;
+    this.#setSequence(reading.given, reading.steps);
+    this.#tokens.busy = false;
+    this.#detail.vocabulary = model.vocabulary;
+    this.#entropy.vocabulary = model.vocabulary;
+    this.#showAnswer(reading);
+
+    const tokens = sequence(reading);
+    this.#attention.tokens = tokens;
+    this.#attention.maps = insides.maps;
+    this.#attention.labels = Array.from({ length: model.layers }, (_, layer) =>
+      insides.heads.filter((head) => head.layer === layer).map(headLabel),
+    );
+    this.#residual.tokens = tokens;
+    this.#residual.profile = insides.profile;
+    this.#layers.layers = insides.layers;
+    this.#layers.heads = insides.heads;
+    this.#provenance.provenance = provenance;
+    this.#provenance.files = model.files;
+    this.#provenance.service = reading.source.kind === 'live' ? service : undefined;
+    this.#showSource(reading);
+    this.#setStale(false);
+    this.#choose(this.#firstInteresting());
+  }
+
+  /** A run began: the tokens are its own, what lies below is still of the reading before. */
+  begin(text: string, generates: boolean): void {
+    this.#setSequence([], []);
+    this.#tokens.pendingText = text;
+    this.#tokens.busy = generates;
+    this.#classes.hidden = true;
+    this.#setStale(true);
+  }
+
+  step(steps: readonly Step[]): void {
+    this.#setSequence([], steps);
+    this.#detail.step = steps.at(-1);
+    this.#detail.token = steps.at(-1)?.token;
+    this.#detail.position = steps.length - 1;
+  }
+
+  /** The run brought nothing: its text stays, and the views below keep saying that they are older. */
+  fail(): void {
+    this.#tokens.busy = false;
+  }
+
+  #setSequence(given: readonly Token[], steps: readonly Step[]): void {
+    this.#given = given;
+    this.#steps = steps;
+    this.#tokens.given = given;
+    this.#tokens.steps = steps;
+    this.#entropy.steps = steps;
+    this.#entropy.chosen = undefined;
+    if (given.length > 0) this.#tokens.pendingText = undefined;
+  }
+
+  #showAnswer({ answer, model }: Reading): void {
+    this.#classes.hidden = answer === undefined;
+    this.#classes.answer = answer;
+    this.#classes.temperature = model.temperature;
+    this.#entropy.hidden = answer !== undefined;
+    this.#legend.hidden = answer !== undefined;
+  }
+
+  #showSource({ source, model, provenance }: Reading): void {
+    const where = `${model.id}, files ${provenance.modelDigest.slice(0, 12)}, ${model.device.device} ${model.device.dtype}`;
+    this.#source.hidden = false;
+    this.#source.replaceChildren(
+      strong(source.kind === 'live' ? 'Live' : 'Recorded example'),
+      source.kind === 'live'
+        ? `: computed just now in this browser. ${where}.`
+        : `: saved on ${source.at.slice(0, 10)} from a real run, not computed in this visit. ${where}. Attention rounded to 16 bits.`,
+    );
+  }
+
+  #setStale(stale: boolean): void {
+    for (const section of this.#insides) {
+      section.querySelector('.view')?.toggleAttribute('data-stale', stale);
+      section.toggleAttribute('aria-busy', stale);
+    }
+    if (stale)
+      this.#source.replaceChildren(strong('Running'), ': the pale views below are of the reading before.');
+  }
+
+  #choose(position: number): void {
+    const step = this.#steps[position - this.#given.length];
+    const token = this.#given[position] ?? step?.token;
+    this.#tokens.position = token && position;
+    this.#detail.token = token;
+    this.#detail.step = step;
+    this.#detail.position = position;
+    this.#entropy.chosen = step?.index;
+    this.#attention.position = token && position;
+    this.#residual.position = token && position;
+  }
+
+  /** The first token the model wrote, else the last it was given. */
+  #firstInteresting(): number {
+    return this.#steps.length > 0 ? this.#given.length : this.#given.length - 1;
+  }
+}
+
+function strong(text: string): HTMLElement {
+  const element = document.createElement('b');
+  element.textContent = text;
+  return element;
+}
