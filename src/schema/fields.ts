@@ -43,6 +43,7 @@ const probability = grid(0, 1, 200);
 /** Steps of 0.05 nats: 256 values; ln(vocabulary) is below 12.75 up to 344,000 tokens. */
 const entropy = grid(0, 12.75, 20);
 const tokens = whole(0, 10_000_000);
+const counter = whole(0, 10_000_000);
 
 const errorCodes: Readonly<Record<ErrorCode, ErrorCode>> = {
   aborted: 'aborted',
@@ -86,7 +87,7 @@ export const chunkFields = {
   epoch: {
     wire: 'sonde.epoch',
     carrier: 'scope',
-    spec: whole(0, Number.MAX_SAFE_INTEGER),
+    spec: counter,
     required: true,
     privacy: 'operational',
     stability: 'stable',
@@ -95,11 +96,12 @@ export const chunkFields = {
   seq: {
     wire: 'sonde.seq',
     carrier: 'scope',
-    spec: whole(0, Number.MAX_SAFE_INTEGER),
+    spec: counter,
     required: true,
     privacy: 'operational',
     stability: 'stable',
-    description: 'Number of the first record here within session and epoch; records count from 0 without gaps.',
+    description:
+      'Number of the first record here within session and epoch; records count from 0 without gaps.',
   },
 } as const satisfies FieldTable<ChunkIdentity>;
 

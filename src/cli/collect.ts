@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Collector, createCollector } from '../collect/server.ts';
+import { SondeError } from '../shared/errors.ts';
+import { readArguments } from './arguments.ts';
+
+const help = `sonde collect: takes masked telemetry and keeps it; serves the playground
+
+  --port N            default 4318; 0 takes a free one
+  --host ADDRESS      default 127.0.0.1
+  --data DIR          where the log is kept, default .sonde/data
+  --site DIR          the built playground to serve, default the package's own
+  --no-isolation      serve it without COOP/COEP (one thread)
+  --allow-hub         let the page fetch models from huggingface.co
+  --origin ORIGIN     a page on this origin may send; may be repeated
+  --key KEY           a public write key; with any, a request needs one as ?key=; may be repeated
+  --admin-port N      read API on 127.0.0.1; its token is SONDE_ADMIN_TOKEN, or made and printed
+  --open-playground   fail if there is no playground to serve
+
+Lines for people go to stdout, JSON log lines to stderr. SIGTERM and Ctrl-C finish what has begun.
+`;
+
+/** The nearest folder above this file that holds a package.json: src when developing, dist when installed. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
+}
+
+function portOf(option: string, text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new SondeError(
+    'invalid_argument',
+    `--${option} ${text} is no port.`,
+    'Name a number from 0 to 65535.',
+  );
+}
+
+/** Models that the site itself serves: their ids may be labels of /metrics. */
+async function modelsOf(site: string | undefined): Promise<readonly string[]> {
+  if (site === undefined) return [];
+  return readdir(join(site, 'models')).catch(() => []);
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((done) => {
+    process.once('SIGTERM', () => done());
+    process.once('SIGINT', () => done());
+  });
+}
+
+async function listen(collector: Collector, port: number, host: string): Promise<string> {
+  try {
+    return await collector.listen(port, host);
+  } catch (error) {
+    await collector.close();
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    throw new SondeError(
+      'invalid_argument',
+      `Port ${port} on ${host} is in use.`,
+      'Name another with --port.',
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** `sonde collect`: runs until SIGTERM or SIGINT. */
+export async function collect(argv: readonly string[]): Promise<number> {
+  const { values } = readArguments(argv, {
+    port: { type: 'string', default: '4318' },
+    host: { type: 'string', default: '127.0.0.1' },
+    data: { type: 'string', default: join('.sonde', 'data') },
+    site: { type: 'string' },
+    'no-isolation': { type: 'boolean', default: false },
+    'allow-hub': { type: 'boolean', default: false },
+    origin: { type: 'string', multiple: true, default: [] },
+    key: { type: 'string', multiple: true, default: [] },
+    'admin-port': { type: 'string' },
+    'open-playground': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const folder = values.site === undefined ? join(packageRoot(), 'dist', 'playground') : resolve(values.site);
+  const site = existsSync(join(folder, 'index.html')) ? folder : undefined;
+  if (site === undefined && (values.site !== undefined || values['open-playground']))
+    throw new SondeError(
+      'file_not_found',
+      `There is no built playground in ${folder}.`,
+      'Run `npm run build:playground`, or name its folder with --site.',
+    );
+  const adminPort = values['admin-port'];
+  const token = process.env.SONDE_ADMIN_TOKEN ?? randomBytes(24).toString('base64url');
+  const collector = await createCollector({
+    data: values.data,
+    origins: values.origin,
+    keys: values.key,
+    models: await modelsOf(site),
+    logTo: process.stderr,
+    ...(site === undefined
+      ? {}
+      : { site: { folder: site, isolation: !values['no-isolation'], allowHub: values['allow-hub'] } }),
+    ...(adminPort === undefined ? {} : { admin: { port: portOf('admin-port', adminPort), token } }),
+  });
+  const address = await listen(collector, portOf('port', values.port), values.host);
+  process.stdout.write(site === undefined ? `Collector: ${address}/v1/logs\n` : `Playground: ${address}/\n`);
+  if (collector.adminAddress !== undefined)
+    process.stdout.write(
+      `Admin: ${collector.adminAddress}/api/summary${process.env.SONDE_ADMIN_TOKEN === undefined ? ` (token ${token})` : ''}\n`,
+    );
+  await untilSignal();
+  await collector.close();
+  return 0;
+}

@@ -1,0 +1,73 @@
+import { gunzipSync } from 'node:zlib';
+import secureJson from 'secure-json-parse';
+
+/** A beacon's body is at most what a browser lets fly. */
+export const beaconBytes = 64 * 1024;
+/** Of a JSON body, and of any body once decompressed. */
+export const jsonBytes = 1024 * 1024;
+/** Records of one chunk repeat each other about tenfold; a bomb does so a thousandfold. */
+const mostRatio = 100;
+/** OTLP's own nesting ends at about 14. */
+const mostDepth = 32;
+
+/** Why a request is answered with 4xx. `code` is one of a closed set, `message` quotes nothing that was sent. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly code: string;
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const isGzip = (bytes: Buffer): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
+
+function gunzip(bytes: Buffer): Buffer {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: Math.min(jsonBytes, bytes.length * mostRatio) });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
+      throw new Refusal(
+        413,
+        'too_large',
+        `The body is too large: over ${jsonBytes} bytes or ${mostRatio} times itself.`,
+      );
+    throw new Refusal(400, 'bad_gzip', 'The gzip body is damaged or cut off.');
+  }
+}
+
+/** Deepest nesting, counted before parsing, so that depth costs no stack. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inString) {
+      if (code === 0x5c) i++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return deepest;
+}
+
+/** Bytes of an OTLP/JSON body, gzip or plain, told apart by their first two bytes: a beacon sets no headers. */
+export function parseBody(bytes: Buffer): unknown {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(isGzip(bytes) ? gunzip(bytes) : bytes);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(400, 'bad_json', 'The body is not UTF-8.');
+  }
+  if (depthOf(text) > mostDepth)
+    throw new Refusal(400, 'too_deep', `The JSON is nested over ${mostDepth} deep.`);
+  try {
+    return secureJson.parse(text);
+  } catch {
+    throw new Refusal(400, 'bad_json', 'The body is not JSON, or names a prototype.');
+  }
+}

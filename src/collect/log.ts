@@ -1,0 +1,162 @@
+import { type FileHandle, mkdir, open, truncate } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { listSegments, segmentName, syncFolder, writeHead } from './folder.ts';
+import { type Entry, type Header, hashEntry, nextChain, writeLine } from './line.ts';
+import { lockFolder } from './lock.ts';
+import { type Walk, walkLog } from './walk.ts';
+
+/** A segment that has grown over this is closed; it is read whole when the log is walked. */
+const segmentBytes = 64 * 1024 * 1024;
+const headInterval = 1000;
+
+interface Waiting {
+  readonly entries: readonly Entry[];
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * The append-only log. `append` resolves when the entries are on disk: everything that waits while one
+ * fdatasync runs goes into the next, so its cost is shared.
+ */
+export class SegmentLog {
+  readonly folder: string;
+  readonly #unlock: () => Promise<void>;
+  readonly #headTimer: NodeJS.Timeout;
+  #segment: number;
+  #chain: string;
+  #file: FileHandle | undefined;
+  #size = 0;
+  #waiting: Waiting[] = [];
+  #flushing: Promise<void> | undefined;
+  #headChain: string;
+
+  private constructor(folder: string, walk: Walk, unlock: () => Promise<void>) {
+    this.folder = folder;
+    this.#unlock = unlock;
+    this.#segment = walk.segment;
+    this.#chain = walk.chain;
+    this.#headChain = walk.head?.chain ?? '';
+    this.#headTimer = setInterval(() => void this.#writeHead().catch(() => undefined), headInterval).unref();
+  }
+
+  /**
+   * Reads what is there, cuts off what a crash left unfinished, and goes on behind it. After a fault the
+   * damaged segment stays as it is, for `sonde audit verify` to show, and writing goes on in a new one.
+   */
+  static async open(
+    path: string,
+    onStored: (entries: readonly Entry[]) => void,
+  ): Promise<{ log: SegmentLog; walk: Walk }> {
+    const folder = resolve(path);
+    await mkdir(folder, { recursive: true });
+    const unlock = await lockFolder(folder);
+    try {
+      const walk = await walkLog(folder, onStored);
+      if (walk.tail !== undefined) await truncate(walk.tail.path, walk.tail.keep);
+      const log = new SegmentLog(folder, walk, unlock);
+      const last = (await listSegments(folder)).at(-1);
+      // A tail without even a header is cut to nothing; its segment begins anew.
+      if (walk.tail?.keep === 0) log.#segment -= 1;
+      else if (last !== undefined && walk.faults.length === 0) await log.#resume(last.path);
+      return { log, walk };
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  }
+
+  async #resume(path: string): Promise<void> {
+    this.#file = await open(path, 'r+');
+    this.#size = (await this.#file.stat()).size;
+  }
+
+  /** @throws the file system's error; then none of the entries is kept */
+  append(entries: readonly Entry[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entries, resolve, reject });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#write(group.flatMap(({ entries }) => entries));
+        for (const { resolve } of group) resolve();
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  async #write(entries: readonly Entry[]): Promise<void> {
+    const file = await this.#currentFile();
+    let chain = this.#chain;
+    let text = '';
+    for (const entry of entries) {
+      const json = JSON.stringify(entry);
+      const hash = hashEntry(json);
+      chain = nextChain(chain, hash);
+      text += writeLine(chain, hash, json);
+    }
+    const bytes = Buffer.from(text);
+    try {
+      await writeAll(file, bytes, this.#size);
+      await file.datasync();
+    } catch (error) {
+      // The disk is full or gone: what was written of this group must not be taken for stored.
+      await file.truncate(this.#size).catch(() => undefined);
+      throw error;
+    }
+    this.#size += bytes.length;
+    this.#chain = chain;
+  }
+
+  async #currentFile(): Promise<FileHandle> {
+    if (this.#file !== undefined && this.#size < segmentBytes) return this.#file;
+    const number = this.#segment + 1;
+    const header: Header = { format: 1, segment: number, previous: this.#chain };
+    const bytes = Buffer.from(`${JSON.stringify(header)}\n`);
+    const file = await open(join(this.folder, segmentName(number)), 'w');
+    try {
+      await writeAll(file, bytes, 0);
+      await file.datasync();
+      await syncFolder(this.folder);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await this.#file?.close();
+    this.#file = file;
+    this.#segment = number;
+    this.#size = bytes.length;
+    return file;
+  }
+
+  async #writeHead(): Promise<void> {
+    const chain = this.#chain;
+    if (chain === this.#headChain) return;
+    await writeHead(this.folder, { format: 1, segment: this.#segment, chain });
+    this.#headChain = chain;
+  }
+
+  /** Waits for what is being written, then closes the file and frees the folder. */
+  async close(): Promise<void> {
+    clearInterval(this.#headTimer);
+    await this.#flushing;
+    await this.#writeHead();
+    await this.#file?.close();
+    await this.#unlock();
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}

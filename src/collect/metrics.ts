@@ -1,0 +1,108 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { RequestRecord } from '../schema/record.ts';
+
+/** An edge at 0.2 s exactly: the objective is the fraction at or below it, and quantiles interpolate. */
+const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30];
+const probabilityBuckets = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
+const natsBuckets = [0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12.75];
+
+/** Everything `/metrics` tells. Label values come from closed sets only: a client cannot add a series. */
+export interface CollectorMetrics {
+  readonly registry: Registry;
+  accepted(records: readonly RequestRecord[]): void;
+  rejected(reasons: Readonly<Record<string, number>>): void;
+  duplicate(): void;
+  received(bytes: number): void;
+  answered(status: number, seconds: number): void;
+  refused(code: string): void;
+}
+
+/**
+ * @param models ids that may appear as a label; every other model is counted as `other`
+ * @param missing how many chunks have not arrived although a later one has
+ */
+export function createMetrics(models: ReadonlySet<string>, missing: () => number): CollectorMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const name = (rest: string) => `sonde_${rest}`;
+  const accepted = new Counter({
+    name: name('collector_records_accepted_total'),
+    help: 'Records on disk.',
+    registers,
+  });
+  const rejected = new Counter({
+    name: name('collector_records_rejected_total'),
+    help: 'Records outside the schema, refused one by one.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const duplicates = new Counter({
+    name: name('collector_chunks_duplicate_total'),
+    help: 'Chunks that had been stored before.',
+    registers,
+  });
+  const bytes = new Counter({
+    name: name('collector_received_bytes_total'),
+    help: 'Bytes of bodies as they arrived.',
+    registers,
+  });
+  const refused = new Counter({
+    name: name('collector_requests_refused_total'),
+    help: 'Requests refused as a whole.',
+    labelNames: ['code'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: name('collector_request_duration_seconds'),
+    help: 'From the request to its answer, fdatasync included.',
+    labelNames: ['status'],
+    buckets: secondsBuckets,
+    registers,
+  });
+  new Gauge({
+    name: name('collector_chunks_missing'),
+    help: 'Chunks that have not arrived although a later one of their page life has.',
+    registers,
+    collect() {
+      this.set(missing());
+    },
+  });
+  const signal = (rest: string, help: string, buckets: number[]) =>
+    new Histogram({ name: name(rest), help, labelNames: ['model', 'outcome'], buckets, registers });
+  const confidence = signal('request_confidence', 'Mean confidence of a request.', probabilityBuckets);
+  const entropy = signal('request_entropy_nats', 'Mean entropy of a request.', natsBuckets);
+  const duration = signal(
+    'request_duration_seconds',
+    'Duration of a request in the browser.',
+    secondsBuckets,
+  );
+  const introspection = signal(
+    'request_introspection_seconds',
+    'Part of a request spent on looking inside.',
+    secondsBuckets,
+  );
+
+  function observe(record: RequestRecord): void {
+    const labels = { model: models.has(record.modelId) ? record.modelId : 'other', outcome: record.outcome };
+    duration.observe(labels, record.duration / 1000);
+    if (record.confidenceMean !== undefined) confidence.observe(labels, record.confidenceMean);
+    if (record.entropyMean !== undefined) entropy.observe(labels, record.entropyMean);
+    if (record.introspectionDuration !== undefined)
+      introspection.observe(labels, record.introspectionDuration / 1000);
+  }
+
+  return {
+    registry,
+    accepted: (records) => {
+      accepted.inc(records.length);
+      records.forEach(observe);
+    },
+    rejected: (reasons) => {
+      for (const [reason, count] of Object.entries(reasons)) rejected.inc({ reason }, count);
+    },
+    duplicate: () => duplicates.inc(),
+    received: (count) => bytes.inc(count),
+    answered: (status, seconds) => durations.observe({ status: String(status) }, seconds),
+    refused: (code) => refused.inc({ code }),
+  };
+}

@@ -1,0 +1,190 @@
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { createAdmin } from './admin.ts';
+import { beaconBytes, jsonBytes, parseBody, Refusal } from './body.ts';
+import { createIngest } from './ingest.ts';
+import { SegmentLog } from './log.ts';
+import { type CollectorMetrics, createMetrics } from './metrics.ts';
+import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
+import { type RateLimit, RateLimiter } from './rate.ts';
+import { type SiteOptions, serveSite } from './site.ts';
+import { StoredChunks } from './stored.ts';
+
+export interface CollectorOptions {
+  /** Folder of the log; made if absent. */
+  readonly data: string;
+  readonly site?: SiteOptions;
+  /** Origins besides the collector's own whose pages may send, such as `https://shop.example`. */
+  readonly origins?: readonly string[];
+  /** Public write keys of which a request must name one as `?key=`. None = no key is asked for. */
+  readonly keys?: readonly string[];
+  /** Model ids that may be a label of `/metrics`. */
+  readonly models?: readonly string[];
+  readonly admin?: { readonly port: number; readonly token: string };
+  readonly rateLimits?: { readonly address?: RateLimit; readonly key?: RateLimit };
+  /** A body must have arrived within this time. Default 10 s. */
+  readonly requestTimeout?: number;
+  /** Where JSON lines about the running go. Default: nowhere. */
+  readonly logTo?: { write(line: string): void };
+}
+
+export interface Collector {
+  /** @returns the address as `http://host:port` */
+  listen(port: number, host?: string): Promise<string>;
+  /** Address of the admin listener, once listening; absent where there is none. */
+  readonly adminAddress: string | undefined;
+  /** Answers what has begun, writes the head, frees the folder. Twice is harmless. */
+  close(): Promise<void>;
+  /** The HTTP application, for requests without a socket. */
+  readonly app: FastifyInstance;
+}
+
+const defaultLimits = { address: { rate: 100, burst: 400 }, key: { rate: 1000, burst: 4000 } };
+/** How long a client keeps off when the disk took nothing. */
+const diskRetrySeconds = 5;
+
+const keyOf = (request: FastifyRequest): string | undefined => {
+  const { key } = request.query as { readonly key?: unknown };
+  return typeof key === 'string' ? key : undefined;
+};
+
+/** Fastify's own refusals in the collector's words; anything else is our fault and says nothing of the input. */
+function toRefusal(error: FastifyError | Refusal): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new Refusal(
+      413,
+      'too_large',
+      'The body is too large: 64 KiB as text/plain, 1 MiB as application/json.',
+    );
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new Refusal(415, 'bad_content_type', 'Send application/json, or text/plain from a beacon.');
+  const status = error.statusCode ?? 500;
+  if (status < 500)
+    return new Refusal(status, 'bad_request', 'The request is not valid HTTP for this address.');
+  return new Refusal(500, 'internal', 'The collector failed on this request; its log says where.');
+}
+
+function addLogs(
+  app: FastifyInstance,
+  options: CollectorOptions,
+  ingest: ReturnType<typeof createIngest>,
+  metrics: CollectorMetrics,
+): void {
+  const keys = new Set(options.keys);
+  const origins = new Set(options.origins);
+  const perAddress = new RateLimiter(options.rateLimits?.address ?? defaultLimits.address);
+  const perKey = new RateLimiter(options.rateLimits?.key ?? defaultLimits.key);
+
+  app.removeAllContentTypeParsers();
+  const bytes = { parseAs: 'buffer' } as const;
+  const asBytes = (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) =>
+    done(null, body);
+  app.addContentTypeParser('application/json', { ...bytes, bodyLimit: jsonBytes }, asBytes);
+  app.addContentTypeParser('text/plain', { ...bytes, bodyLimit: beaconBytes }, asBytes);
+
+  app.route({
+    method: ['POST', 'OPTIONS'],
+    url: '/v1/logs',
+    onRequest: async (request, reply) => {
+      allowOrigin(request, reply, origins);
+      const key = keyOf(request);
+      const now = performance.now();
+      const wait =
+        perAddress.take(request.ip, now) || (key !== undefined && keys.has(key) ? perKey.take(key, now) : 0);
+      if (wait > 0) {
+        reply.header('Retry-After', Math.ceil(wait / 1000));
+        throw new Refusal(
+          429,
+          'too_many_requests',
+          'Too many requests from one sender; Retry-After says when.',
+        );
+      }
+      if (!mayCall(request, origins))
+        throw new Refusal(403, 'bad_origin', 'This origin is not on the list of the collector.');
+      const encoding = request.headers['content-encoding'] ?? 'identity';
+      if (encoding !== 'gzip' && encoding !== 'identity')
+        throw new Refusal(415, 'bad_encoding', 'The only content-encoding taken is gzip.');
+    },
+    handler: async (request, reply) => {
+      if (request.method === 'OPTIONS') return reply.code(204).headers(preflightHeaders).send();
+      if (!Buffer.isBuffer(request.body)) throw new Refusal(400, 'bad_json', 'The body is empty.');
+      metrics.received(request.body.length);
+      const { stored, rejected } = await ingest(parseBody(request.body), keyOf(request));
+      const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+      // OTLP writes 64-bit integers as text.
+      const partialSuccess = {
+        rejectedLogRecords: String(refused),
+        errorMessage: `outside the schema: ${Object.keys(rejected).join(', ')}`,
+      };
+      return { ...(refused > 0 ? { partialSuccess } : {}), sonde: { stored, rejected } };
+    },
+    onResponse: async (_request, reply) => metrics.answered(reply.statusCode, reply.elapsedTime / 1000),
+  });
+}
+
+/**
+ * Opens the log, repairs what a crash left of it, and is then ready to listen.
+ * @throws SondeError `storage_blocked` when another collector has the folder
+ */
+export async function createCollector(options: CollectorOptions): Promise<Collector> {
+  const app = fastify({
+    logger: options.logTo === undefined ? false : { level: 'info', stream: options.logTo, base: null },
+    disableRequestLogging: true,
+    bodyLimit: jsonBytes,
+    requestTimeout: options.requestTimeout ?? 10_000,
+    http: { connectionsCheckingInterval: 1000 },
+    forceCloseConnections: 'idle',
+  });
+  const stored = new StoredChunks();
+  const metrics = createMetrics(new Set(options.models), () => stored.missing);
+  const { log, walk } = await SegmentLog.open(options.data, (entries) => {
+    for (const entry of entries) if (entry.kind === 'chunk') stored.add(entry);
+  });
+  for (const fault of walk.faults) app.log.error({ fault }, 'the log is damaged; run sonde audit verify');
+  if (walk.tail !== undefined)
+    app.log.warn({ bytes: walk.tail.torn }, 'cut off an unfinished, unacknowledged end');
+  app.log.info({ records: walk.records, chunks: walk.chunks }, 'log opened');
+
+  app.setErrorHandler((error: FastifyError | Refusal, _request, reply) => {
+    const { status, code, message } = toRefusal(error);
+    // A name and a code; a message could quote what was sent.
+    if (status >= 500) app.log.error({ error: error.name, code: error.code }, 'request failed');
+    if (status === 503) reply.header('Retry-After', diskRetrySeconds);
+    metrics.refused(code);
+    return reply.code(status).send({ code, message });
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ code: 'not_found', message: 'Nothing is served at this address.' }),
+  );
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('X-Content-Type-Options', 'nosniff');
+  });
+  addLogs(app, options, createIngest({ log, stored, metrics, keys: new Set(options.keys) }), metrics);
+  app.get('/healthz', async () => ({
+    status: walk.faults.length === 0 ? 'ok' : 'damaged',
+    faults: walk.faults.length,
+  }));
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+  if (options.site !== undefined) await serveSite(app, options.site);
+
+  const admin = options.admin === undefined ? undefined : createAdmin(log.folder, options.admin.token);
+  let closing: Promise<void> | undefined;
+  return {
+    app,
+    get adminAddress() {
+      const address = admin?.server.address() as AddressInfo | null | undefined;
+      return address ? `http://127.0.0.1:${address.port}` : undefined;
+    },
+    async listen(port, host = '127.0.0.1') {
+      await admin?.listen({ port: options.admin?.port ?? 0, host: '127.0.0.1' });
+      return app.listen({ port, host });
+    },
+    close: () => {
+      closing ??= Promise.all([app.close(), admin?.close()]).then(() => log.close());
+      return closing;
+    },
+  };
+}
