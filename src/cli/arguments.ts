@@ -12,7 +12,10 @@ type Options = NonNullable<ParseArgsConfig['options']>;
  * Options and positional arguments of one subcommand.
  * @throws SondeError `invalid_argument` for an option that does not exist or lacks its value
  */
-export function readArguments<const T extends Options>(argv: readonly string[], options: T) {
+export function readArguments<const T extends Options>(
+  argv: readonly string[],
+  options: T,
+): ReturnType<typeof parseArgs<{ options: T; allowPositionals: true; strict: true }>> {
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (error) {

@@ -42,7 +42,7 @@ describe('safetensors', () => {
             const found = read.tensors.get(key);
             expect(found?.type).toBe(type);
             expect(found?.dims).toEqual(shape);
-            expect(Buffer.from(found?.data.buffer ?? [])).toEqual(
+            expect(Buffer.from(found?.data.buffer ?? new ArrayBuffer(0))).toEqual(
               Buffer.from(data.buffer, data.byteOffset, data.byteLength),
             );
           }

@@ -1,0 +1,45 @@
+import type { Tensor } from '../shared/tensor.ts';
+
+/** How far a captured value may lie from its golden, relative to max(1, max|golden|), in fp32. */
+export const tolerances = { wasm: 1e-4, webgpu: 1e-3 } as const;
+
+/** How one hook compares with its golden. */
+export type Comparison =
+  | {
+      readonly kind: 'compared';
+      readonly difference: number;
+      readonly tolerance: number;
+      readonly pass: boolean;
+    }
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** The model computes it nowhere that can be reached: said, not failed. */
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+/** Exporters fill masked scores with the lowest float32, providers with other huge numbers or -inf. */
+const masked = (value: number): boolean => value < -1e30;
+
+/**
+ * Largest |captured - golden| over all elements. Masked scores must be masked on both sides and count for nothing
+ * else, or their size would make any tolerance pass. NaN on either side fails.
+ * @param relative tolerance for a golden whose largest value is at most 1
+ */
+export function compare(golden: Tensor, captured: Tensor, relative: number): Comparison {
+  const dims = golden.dims.join(', ');
+  if (captured.dims.join(', ') !== dims)
+    return { kind: 'failed', reason: `captured as [${captured.dims.join(', ')}], golden is [${dims}]` };
+  let difference = 0;
+  let largest = 0;
+  for (let i = 0; i < golden.data.length; i++) {
+    const [want, have] = [Number(golden.data[i]), Number(captured.data[i])];
+    if (masked(want) !== masked(have))
+      return { kind: 'failed', reason: 'a score is masked on one side only' };
+    if (masked(want)) continue;
+    largest = Math.max(largest, Math.abs(want));
+    const distance = Math.abs(have - want);
+    // Math.max would carry NaN along, but a comparison with it must never pass.
+    if (Number.isNaN(distance)) return { kind: 'failed', reason: 'a value is not a number' };
+    difference = Math.max(difference, distance);
+  }
+  const tolerance = relative * Math.max(1, largest);
+  return { kind: 'compared', difference, tolerance, pass: difference <= tolerance };
+}

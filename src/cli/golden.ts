@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type JsonObject, parseObject } from '../load/config.ts';
+import { SondeError } from '../shared/errors.ts';
+import type { Tensor } from '../shared/tensor.ts';
+import { readSafetensors } from './safetensors.ts';
+
+/** One batch that the reference implementation ran, with every activation it gave. */
+export interface GoldenCase {
+  /** `single` or `padded`. */
+  readonly name: string;
+  /** By the model's input names, e.g. input_ids [b, p]. */
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  /** The text that the ids of the first row came from; models of images have none. */
+  readonly text?: string;
+  /** By hook name, without the case's prefix. */
+  readonly activations: ReadonlyMap<string, Tensor>;
+}
+
+/** Reference activations of one model folder. */
+export interface Goldens {
+  readonly cases: readonly GoldenCase[];
+  /** Greedy tokens after the `single` input, and the logits [steps, vocabulary] they were taken from. */
+  readonly generated?: { readonly tokens: readonly number[]; readonly logits: Tensor };
+  /** Named in golden.json, but in no tensor of golden.safetensors. */
+  readonly missing: readonly string[];
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isRows = (value: unknown): value is number[][] =>
+  Array.isArray(value) && value.every((row) => Array.isArray(row) && row.every(Number.isSafeInteger));
+
+async function read(folder: string, file: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await readFile(join(folder, file)));
+  } catch (cause) {
+    throw new SondeError(
+      'file_not_found',
+      `${folder} has no ${file}, so there is nothing to compare with.`,
+      'Name a folder whose training or export script wrote goldens.',
+      { cause },
+    );
+  }
+}
+
+function inputsOf(
+  name: string,
+  described: JsonObject,
+  tensors: ReadonlyMap<string, Tensor>,
+): Record<string, Tensor> {
+  const inputs: Record<string, Tensor> = {};
+  for (const [input, value] of Object.entries(described)) {
+    // Images and sound are too long for JSON, so their values are among the tensors.
+    const tensor = tensors.get(input) ?? tensors.get(`${name}.${input}`);
+    if (tensor !== undefined) inputs[input] = tensor;
+    else if (isRows(value)) {
+      const data = BigInt64Array.from(value.flat(), BigInt);
+      inputs[input] = { type: 'int64', dims: [value.length, value[0]?.length ?? 0], data };
+    }
+  }
+  return inputs;
+}
+
+function caseOf(name: string, described: JsonObject, tensors: ReadonlyMap<string, Tensor>): GoldenCase {
+  const inputs = inputsOf(name, described, tensors);
+  const prefix = name === 'single' ? '' : `${name}.`;
+  const others = ['padded.', 'generate.'].filter((other) => other !== prefix);
+  const activations = new Map(
+    [...tensors]
+      .filter(([tensor]) => tensor.startsWith(prefix) && !others.some((other) => tensor.startsWith(other)))
+      .map(([tensor, value]) => [tensor.slice(prefix.length), value] as const)
+      .filter(([hook]) => !(hook in inputs)),
+  );
+  const text = Array.isArray(described.text) ? described.text[0] : described.text;
+  return { name, inputs, activations, ...(typeof text === 'string' ? { text } : {}) };
+}
+
+/**
+ * Goldens as `zoo-src` and `training` write them: golden.json beside golden.safetensors.
+ * @throws SondeError `file_not_found` when either is missing, `model_invalid` when one cannot be read
+ */
+export async function readGoldens(folder: string): Promise<Goldens> {
+  const [json, safetensors] = await Promise.all([
+    read(folder, 'golden.json'),
+    read(folder, 'golden.safetensors'),
+  ]);
+  const { tensors } = readSafetensors(safetensors);
+  const described = parseObject(json, `${folder}/golden.json`);
+  if (!isObject(described.inputs))
+    throw new SondeError(
+      'model_invalid',
+      `${folder}/golden.json describes no inputs.`,
+      'Make the goldens again.',
+    );
+  const cases = Object.entries(described.inputs).flatMap(([name, value]) =>
+    isObject(value) ? [caseOf(name, value, tensors)] : [],
+  );
+  const logits = tensors.get('generate.logits');
+  const tokens = isObject(described.generate) ? described.generate.tokens : undefined;
+  const named = isObject(described.tensors) ? Object.keys(described.tensors) : [];
+  return {
+    cases,
+    missing: named.filter((name) => !tensors.has(name)),
+    ...(logits !== undefined && Array.isArray(tokens) ? { generated: { tokens, logits } } : {}),
+  };
+}

@@ -1,0 +1,158 @@
+import { decode } from '../run/decode.ts';
+import { forward } from '../run/model.ts';
+import { type NodeModel, openNodeModel } from '../run/open.node.ts';
+import { createSampler } from '../run/sample.ts';
+import { SondeError } from '../shared/errors.ts';
+import { emptyPlan } from '../shared/plan.ts';
+import type { Tensor } from '../shared/tensor.ts';
+import { deviceOf, onlyFolder, readArguments } from './arguments.ts';
+import { type Comparison, compare, tolerances } from './compare.ts';
+import { type GoldenCase, type Goldens, readGoldens } from './golden.ts';
+import { look } from './look.ts';
+import { table } from './table.ts';
+
+/** One line of the table. */
+export interface Checked {
+  readonly name: string;
+  readonly comparison: Comparison;
+}
+
+/** Gives the hooks named for the inputs of one golden case. */
+type Capture = (golden: GoldenCase, hooks: readonly string[]) => Promise<ReadonlyMap<string, Tensor>>;
+
+const onWasm =
+  ({ model }: NodeModel): Capture =>
+  async ({ inputs }, hooks) => {
+    const { capture } = await forward(model, inputs, hooks);
+    const tensors = new Map<string, Tensor>();
+    for (const hook of hooks) tensors.set(hook, await capture.read(hook));
+    capture.dispose();
+    return tensors;
+  };
+
+const onWebgpu =
+  (folder: string): Capture =>
+  async ({ text, inputs }, hooks) => {
+    if (text === undefined || inputs.input_ids?.dims[0] !== 1)
+      throw new SondeError('wrong_task', 'A page captures one text at a time.', 'Verify this case on WASM.');
+    const { tokens, tensors } = await look('webgpu', { folder, text, patterns: hooks, dtype: 'fp32' });
+    if (tokens.join() !== inputs.input_ids.data.join())
+      throw new SondeError('tokenizer_mismatch', 'The text gives other tokens than the goldens have.', '');
+    return tensors;
+  };
+
+/** Why a hook cannot be captured, or nothing. */
+function refusal({ model }: NodeModel, hook: string): Comparison | undefined {
+  try {
+    model.instrumented.resolve([hook]);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SondeError)) throw error;
+    return { kind: error.code === 'hook_unavailable' ? 'unavailable' : 'failed', reason: error.message };
+  }
+}
+
+async function checkCase(
+  opened: NodeModel,
+  golden: GoldenCase,
+  capture: Capture,
+  relative: number,
+): Promise<Checked[]> {
+  const refused = new Map([...golden.activations.keys()].map((hook) => [hook, refusal(opened, hook)]));
+  const wanted = [...refused].flatMap(([hook, reason]) => (reason === undefined ? [hook] : []));
+  let captured: ReadonlyMap<string, Tensor> = new Map();
+  let failure: Comparison = { kind: 'failed', reason: 'it was not captured' };
+  try {
+    captured = await capture(golden, wanted);
+  } catch (error) {
+    if (!(error instanceof SondeError)) throw error;
+    failure = { kind: error.code === 'wrong_task' ? 'unavailable' : 'failed', reason: error.message };
+  }
+  return [...golden.activations].map(([hook, value]) => {
+    const tensor = captured.get(hook);
+    const found = tensor === undefined ? failure : compare(value, tensor, relative);
+    const name = golden.name === 'single' ? hook : `${golden.name}.${hook}`;
+    return { name, comparison: refused.get(hook) ?? found };
+  });
+}
+
+/** Greedy decoding with the cache, against the tokens and logits that the reference gave without one. */
+async function checkGeneration(
+  { model }: NodeModel,
+  { cases, generated }: Goldens,
+  relative: number,
+): Promise<Checked[]> {
+  const prompt = cases.find(({ name }) => name === 'single')?.inputs.input_ids;
+  if (generated === undefined || prompt === undefined || model.instrumented.anatomy.kind !== 'decoder')
+    return [];
+  const options = {
+    plan: emptyPlan,
+    sample: createSampler({}),
+    maxNewTokens: generated.tokens.length,
+    stop: new Set<number>(),
+  };
+  const tokens: number[] = [];
+  const rows: Float32Array[] = [];
+  for await (const { id, logits } of decode(model, Array.from(prompt.data, Number), options)) {
+    tokens.push(id);
+    rows.push(logits);
+  }
+  const data = Float32Array.from(rows.flatMap((row) => [...row]));
+  const logits: Tensor = { type: 'float32', dims: generated.logits.dims, data };
+  const same = tokens.join() === generated.tokens.join();
+  return [
+    {
+      name: `generate.tokens (${tokens.length})`,
+      comparison: same
+        ? { kind: 'compared', difference: 0, tolerance: 0, pass: true }
+        : { kind: 'failed', reason: `decoded ${tokens.join(' ')}, golden is ${generated.tokens.join(' ')}` },
+    },
+    { name: 'generate.logits', comparison: compare(generated.logits, logits, relative) },
+  ];
+}
+
+/**
+ * Every golden of a folder beside what Sonde captures.
+ * @throws SondeError `file_not_found` without goldens, `model_not_found` | `model_invalid` without a model
+ */
+export async function checkFolder(folder: string, device: 'wasm' | 'webgpu'): Promise<readonly Checked[]> {
+  const goldens = await readGoldens(folder);
+  const opened = await openNodeModel(folder);
+  const relative = tolerances[device];
+  const capture = device === 'wasm' ? onWasm(opened) : onWebgpu(folder);
+  try {
+    const checked: Checked[] = goldens.missing.map((name) => ({
+      name,
+      comparison: { kind: 'failed', reason: 'golden.json names it, golden.safetensors lacks it' },
+    }));
+    for (const golden of goldens.cases) checked.push(...(await checkCase(opened, golden, capture, relative)));
+    if (device === 'wasm') checked.push(...(await checkGeneration(opened, goldens, relative)));
+    return checked;
+  } finally {
+    await opened.dispose();
+  }
+}
+
+export const passes = ({ comparison }: Checked): boolean =>
+  comparison.kind === 'unavailable' || (comparison.kind === 'compared' && comparison.pass);
+
+function row({ name, comparison }: Checked): string[] {
+  if (comparison.kind !== 'compared') return [name, '', '', `${comparison.kind}: ${comparison.reason}`];
+  const { difference, tolerance, pass } = comparison;
+  return [name, difference.toExponential(2), tolerance.toExponential(2), pass ? 'pass' : 'FAIL'];
+}
+
+/** `sonde verify <folder>`: exit status 1 on any failure or missing golden, and when nothing was compared. */
+export async function verify(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv, { device: { type: 'string', default: 'wasm' } });
+  const folder = onlyFolder(positionals);
+  const checked = await checkFolder(folder, deviceOf(values.device));
+  const compared = checked.filter(({ comparison }) => comparison.kind === 'compared').length;
+  const failed = checked.filter((each) => !passes(each)).length;
+  const unavailable = checked.filter(({ comparison }) => comparison.kind === 'unavailable').length;
+  process.stdout.write(
+    `${table(['hook', 'max difference', 'tolerance', 'result'], checked.map(row))}\n\n` +
+      `${folder} on ${values.device}: ${compared} compared, ${failed} failed, ${unavailable} unavailable\n`,
+  );
+  return failed === 0 && compared > 0 ? 0 : 1;
+}
