@@ -14,7 +14,8 @@ const rooms = {
   open: ['shared', 'protocol', 'schema', 'deliver'],
   collect: ['shared', 'schema'],
   elements: ['shared', 'protocol'],
-  playground: ['elements'],
+  playground: ['elements', 'observe'],
+  headless: [],
   cli: [
     'shared',
     'schema',
@@ -33,11 +34,16 @@ const rooms = {
 };
 
 /** Rooms of which only the types may be imported, and by whom. */
-const typesOnly = { deliver: ['batch'], elements: ['open', 'schema'], playground: ['open'] };
+const typesOnly = {
+  deliver: ['batch'],
+  elements: ['open', 'schema'],
+  playground: ['open'],
+  cli: ['headless'],
+};
 
 /** Rooms that never run in Node, where a `node:` module would only break a user's bundle. */
 const browserRooms =
-  'shared|schema|protocol|load|instrument|run|observe|mask|batch|deliver|inspect|open|elements|playground';
+  'shared|schema|protocol|load|instrument|run|observe|mask|batch|deliver|inspect|open|elements|playground|headless';
 
 const room = (names) => `^src/(${names.join('|')})/`;
 const index = '^src/index[.]ts$';
@@ -56,7 +62,7 @@ module.exports = {
             path: '^(src|workers|test|bin)/',
             pathNot: [
               room([name, ...allowed, ...types]),
-              ...(name === 'playground' ? [index] : []),
+              ...(name === 'playground' || name === 'headless' ? [index] : []),
               // A bundler turns this URL into the worker's own bundle; nothing of it is executed on the page.
               ...(name === 'open' || name === 'playground' ? ['^workers/'] : []),
             ],
@@ -87,7 +93,7 @@ module.exports = {
       name: 'index-only-from-outside',
       comment: 'src/index.ts is for users; inside, import the file itself.',
       severity: 'error',
-      from: { path: '^(src|workers)/', pathNot: ['^src/playground/'] },
+      from: { path: '^(src|workers)/', pathNot: ['^src/(playground|headless)/'] },
       to: { path: index },
     },
     {

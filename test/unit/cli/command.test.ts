@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { main } from '../../../src/cli/main.ts';
+import { readSafetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
+
+const gpt2 = fileURLToPath(new URL('../../zoo/gpt2', import.meta.url));
+let scratch: string;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'sonde-cli-'));
+});
+afterAll(() => rm(scratch, { recursive: true }));
+
+/** Runs a command in this process and collects what it wrote. */
+async function sonde(...argv: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  const written = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((stream) =>
+    vi.spyOn(process[stream], 'write').mockImplementation((chunk) => {
+      written[stream] += chunk;
+      return true;
+    }),
+  );
+  try {
+    return { status: await main(argv), ...written };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+const capture = (...more: string[]) =>
+  sonde('capture', gpt2, '--text', 'To be, or not', '--capture', 'blocks.*.attn.hook_pattern', ...more);
+
+describe('sonde capture', () => {
+  it('writes the attention of every layer under its hook name', async () => {
+    const out = join(scratch, 't.safetensors');
+    const { status, stdout } = await capture('--out', out);
+    expect(status).toBe(0);
+    const { tensors, metadata } = readSafetensors(new Uint8Array(await readFile(out)));
+    expect([...tensors.keys()]).toEqual([0, 1, 2].map((layer) => `blocks.${layer}.attn.hook_pattern`));
+    const tokens: number[] = JSON.parse(metadata.tokens ?? '[]');
+    expect(metadata).toMatchObject({ model: 'gpt2', device: 'wasm', dtype: 'fp32' });
+    for (const { dims, data } of tensors.values()) {
+      expect(dims).toEqual([1, 4, tokens.length, tokens.length]);
+      // Causal attention: each row sums to 1 and nothing looks ahead.
+      for (let row = 0; row < 4 * tokens.length; row++) {
+        const weights = Array.from(data.slice(row * tokens.length, (row + 1) * tokens.length), Number);
+        expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 5);
+        expect(weights.slice((row % tokens.length) + 1).every((weight) => weight === 0)).toBe(true);
+      }
+    }
+    expect(stdout).toContain(`3 hooks of ${tokens.length} tokens`);
+  });
+
+  it('names the nearest hooks when a pattern matches none', async () => {
+    const { status, stderr } = await sonde(
+      ...[
+        'capture',
+        gpt2,
+        '--text',
+        'x',
+        '--capture',
+        'blocks.0.attn.hook_paten',
+        '--out',
+        join(scratch, 'no'),
+      ],
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain('blocks.0.attn.hook_pattern');
+  });
+
+  it.each([
+    ['nothing to write to', ['capture', gpt2, '--text', 'x', '--capture', '*']],
+    ['no folder', ['capture', '--text', 'x', '--capture', '*', '--out', 'f']],
+    ['an unknown option', ['capture', gpt2, '--loud']],
+    ['an unknown device', ['verify', gpt2, '--device', 'tpu']],
+    ['an unknown command', ['seance']],
+    ['no command', []],
+  ])('says how to call it when there is %s', async (_, argv) => {
+    const { status, stdout, stderr } = await sonde(...argv);
+    expect(status).toBe(2);
+    expect(stdout + stderr).toMatch(/sonde (capture|verify) <folder>/);
+  });
+
+  it('says in a sentence that there is no model', async () => {
+    const { status, stderr } = await sonde('inspect', scratch);
+    expect(status).toBe(1);
+    expect(stderr).toContain('config.json');
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+});
+
+describe('sonde verify', () => {
+  it('prints difference, tolerance and result of every hook and ends with 0', async () => {
+    const { status, stdout } = await sonde('verify', gpt2);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/blocks\.2\.attn\.hook_pattern +\d\.\d+e-\d +1\.00e-4 +pass/);
+    expect(stdout).toMatch(/0 failed/);
+  });
+
+  it('ends with 1 when one value of one head is wrong', async () => {
+    const folder = join(scratch, 'wrong');
+    await cp(gpt2, folder, { recursive: true });
+    const file = join(folder, 'golden.safetensors');
+    const goldens = readSafetensors(new Uint8Array(await readFile(file)));
+    const pattern = goldens.tensors.get('blocks.1.attn.hook_pattern');
+    if (pattern !== undefined) pattern.data[24 * 24 * 2] = 0.5;
+    await writeFile(file, writeSafetensors(goldens));
+    const { status, stdout } = await sonde('verify', folder);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/blocks\.1\.attn\.hook_pattern .*FAIL/);
+    expect(stdout).toMatch(/ 1 failed/);
+  });
+
+  it('ends with 1 when a golden is missing, one or all of them', async () => {
+    const folder = join(scratch, 'missing');
+    await cp(gpt2, folder, { recursive: true });
+    const file = join(folder, 'golden.safetensors');
+    const { tensors, metadata } = readSafetensors(new Uint8Array(await readFile(file)));
+    const fewer = new Map([...tensors].filter(([name]) => name !== 'logits'));
+    await writeFile(file, writeSafetensors({ tensors: fewer, metadata }));
+    const one = await sonde('verify', folder);
+    expect(one.status).toBe(1);
+    expect(one.stdout).toMatch(/logits .*failed: golden\.json names it/);
+    await rm(file);
+    const none = await sonde('verify', folder);
+    expect(none.status).toBe(1);
+    expect(none.stderr).toContain('golden.safetensors');
+  });
+});
+
+it('sonde inspect prints anatomy and hooks', async () => {
+  const { status, stdout } = await sonde('inspect', gpt2);
+  expect(status).toBe(0);
+  expect(stdout).toContain('layers: 3');
+  expect(stdout).toMatch(/blocks\.0\.attn\.hook_pattern +\[.*\] +tap/);
+});
+
+it('bin/sonde.js says in a sentence that it was not built', async () => {
+  const bin = join(scratch, 'bin');
+  await cp(fileURLToPath(new URL('../../../bin', import.meta.url)), bin, { recursive: true });
+  await writeFile(join(scratch, 'package.json'), '{ "type": "module" }');
+  const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
+    execFile(process.execPath, [join(bin, 'sonde.js'), '--help'], (error, _, text) =>
+      resolve({ code: error?.code, stderr: text }),
+    );
+  });
+  expect(code).toBe(1);
+  expect(stderr).toContain('npm install');
+});
