@@ -7,6 +7,7 @@ import { decode, lastRow } from '../run/decode.ts';
 import { idTensor } from '../run/feeds.ts';
 import { forward } from '../run/model.ts';
 import { createSampler } from '../run/sample.ts';
+import type { Fetches } from '../run/sessions.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Plan } from '../shared/plan.ts';
@@ -134,7 +135,7 @@ export async function capture(
   const plan = planFor(entry, patterns);
   return tracked(entry, around, 'capture', text, plan, context, async (ids, request) => {
     const { outputs, capture: store } = await forward(entry.model, { input_ids: idTensor([ids]) }, plan.taps);
-    releaseOutputs(entry, outputs);
+    releaseOutputs(entry, outputs, store);
     return {
       end: { introspection: request.elapsed() },
       answer: (provenance) => ({
@@ -227,8 +228,11 @@ const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly Token[] =
   ids.map((id) => entry.tokenizer.token(id));
 
 /** The model's own outputs (logits, caches) of a forward that was made for its taps. */
-function releaseOutputs(entry: ModelEntry, outputs: Awaited<ReturnType<typeof forward>>['outputs']): void {
-  for (const { name } of entry.model.instrumented.outputs) outputs[name]?.dispose();
+function releaseOutputs(entry: ModelEntry, outputs: Fetches, store?: CaptureStore): void {
+  for (const { name } of entry.model.instrumented.outputs) {
+    const tensor = outputs[name];
+    if (tensor !== undefined && !store?.holds(tensor)) tensor.dispose();
+  }
 }
 
 function requireTask(entry: ModelEntry, task: 'text-generation' | 'text-classification'): void {

@@ -14,6 +14,8 @@ export interface CaptureStore {
   add(taps: readonly TapOutput[], fetches: Fetches): void;
   /** Forgets what was added: without a cache each step sees the whole sequence again. */
   clear(): void;
+  /** True for a tensor that was taken over: whoever frees the outputs of a run must leave it. */
+  holds(tensor: OrtTensor): boolean;
   hooks(): readonly CapturedHook[];
   /** @throws SondeError `hook_unknown` | `disposed` */
   read(hook: string): Promise<FloatTensor>;
@@ -39,6 +41,7 @@ export function createCaptureStore(runtime: Runtime, hooks: readonly Hook[]): Ca
         else known.tensors.push(tensor);
       }
     },
+    holds: (tensor) => [...parts.values()].some(({ tensors }) => tensors.includes(tensor)),
     hooks: () =>
       [...parts.values()].map(({ hook, tensors }) => ({
         name: hook.name,

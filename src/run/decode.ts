@@ -47,10 +47,10 @@ export async function* decode(
       const fetches = await session.run(feeds);
       const logits = lastRow(fetches, anatomy.logits);
       const next = anatomy.cache.length === 0 ? undefined : pastOf(model, fetches);
-      release(past);
-      past = next;
-      if (past === undefined) options.capture?.clear();
+      if (next === undefined) options.capture?.clear();
       options.capture?.add(session.graph.taps, fetches);
+      release(past, options.capture);
+      past = next;
       const id = options.sample(logits);
       sequence = [...sequence, id];
       yield { id, logits };
@@ -59,7 +59,7 @@ export async function* decode(
       fresh = past === undefined ? sequence : [id];
     }
   } finally {
-    release(past);
+    release(past, options.capture);
   }
 }
 
@@ -72,8 +72,9 @@ function pastOf(model: LoadedModel, fetches: Fetches): Feeds {
   return past;
 }
 
-function release(past: Feeds | undefined): void {
-  for (const tensor of Object.values(past ?? {})) tensor.dispose();
+/** A hook may be tapped at the cache itself (`hook_k` at present.0.key): such a tensor lives on in the capture. */
+function release(past: Feeds | undefined, capture: CaptureStore | undefined): void {
+  for (const tensor of Object.values(past ?? {})) if (!capture?.holds(tensor)) tensor.dispose();
 }
 
 /** The last position of logits [1, p, vocabulary]. */

@@ -94,9 +94,11 @@ async function create(
   plan: Plan,
 ): Promise<OpenSession> {
   const graph = instrumented.edit(plan, weights === undefined ? 'external' : 'inputs');
-  const taps = new Set(graph.taps.map(({ output }) => output));
+  const own = instrumented.outputs.map(({ name }) => name);
+  // A tap may be an output of the model's own, such as the logits: those are read in every run anyway.
+  const taps = graph.taps.map(({ output }) => output).filter((output) => !own.includes(output));
   const stays = new Set([...taps, ...instrumented.anatomy.cache.map(({ present }) => present)]);
-  const outputs = [...instrumented.outputs.map(({ name }) => name), ...taps];
+  const outputs = [...own, ...taps];
   const session = await runtime
     .exclusive(() =>
       runtime.ort.InferenceSession.create(graph.bytes, {
