@@ -66,6 +66,8 @@ export class SondeAttentionMap extends LitElement {
   readonly #scheme = new SchemeController(this);
   readonly #resize = new ResizeObserver(() => this.#schedule());
   #geometry: Geometry | undefined;
+  /** The cell was chosen here, not given from outside: its key stays. */
+  #chosenHere = false;
   #frame = 0;
 
   constructor() {
@@ -126,8 +128,11 @@ export class SondeAttentionMap extends LitElement {
     return token === undefined ? `token ${position}` : visibleText(token.text);
   }
 
-  override willUpdate(): void {
+  override willUpdate(changed: PropertyValues<this>): void {
     if (this.map === undefined) return;
+    if ((changed.has('map') || changed.has('query')) && !this.#chosenHere)
+      this.key = mostRead(this.map, this.query);
+    this.#chosenHere = false;
     this.query = Math.min(this.query, this.map.queries - 1);
     this.key = Math.min(this.key, this.map.keys - 1);
   }
@@ -175,6 +180,12 @@ export class SondeAttentionMap extends LitElement {
     const moved = query !== this.query;
     this.query = query;
     this.key = key;
+    this.#chosenHere = true;
     if (moved) emit(this, 'sonde-position', query);
   }
+}
+
+function mostRead(map: HeadMap, query: number): number {
+  const row = map.weights.subarray(query * map.keys, (query + 1) * map.keys);
+  return row.indexOf(Math.max(...row));
 }

@@ -69,9 +69,6 @@ export class SondeAttentionOverview extends LitElement {
         line-height: 1.3;
         min-block-size: 1.3em;
         color: var(--soft);
-        white-space: nowrap;
-        overflow: hidden;
-        text-overflow: ellipsis;
       }
       .none {
         display: grid;

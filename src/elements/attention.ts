@@ -9,6 +9,9 @@ import { SchemeController } from './scheme.ts';
 import { theme } from './theme.ts';
 import { visibleText } from './token-text.ts';
 
+/** Weights below this are too small to be listed in words; the map still shows them. */
+const worthNaming = 0.001;
+
 /** Attention of a whole model: every head small, one head large, and in words what the chosen token reads. */
 export class SondeAttention extends LitElement {
   static override properties = {
@@ -32,7 +35,7 @@ export class SondeAttention extends LitElement {
       }
       @container (min-width: 42rem) {
         .views {
-          grid-template-columns: minmax(0, 4fr) minmax(0, 5fr);
+          grid-template-columns: minmax(0, 5fr) minmax(0, 8fr);
         }
       }
       h3 {
@@ -72,6 +75,7 @@ export class SondeAttention extends LitElement {
       }
       legend {
         float: inline-start;
+        line-height: 1.5rem;
         padding: 0;
         margin-inline-end: 0.75rem;
       }
@@ -148,7 +152,7 @@ export class SondeAttention extends LitElement {
         <section>
           <h3>
             Layer ${place.layer}, head ${place.head}
-            <span class="soft small">${label ?? nothing} queries down, keys across</span>
+            <span class="soft small">${label === undefined ? nothing : `${label}; `}queries down, keys across</span>
           </h3>
           ${map ? this.#large(map) : this.#reason(maps, place.layer)}
         </section>
@@ -176,7 +180,7 @@ export class SondeAttention extends LitElement {
     const best = Array.from(row, (value, key) => ({ value, key }))
       .sort((a, b) => b.value - a.value)
       .slice(0, 5)
-      .filter(({ value }) => value > 0);
+      .filter(({ value }) => value >= worthNaming);
     return html`<p class="soft small">
         Most read by <b>${visibleText(this.tokens[query]?.text ?? String(query))}</b> at ${query}
       </p>

@@ -59,7 +59,7 @@ export class SondeEntropy extends LitElement {
       this.vocabulary === undefined
         ? ''
         : `; a uniform guess would be ${Math.log(this.vocabulary).toFixed(2)}`;
-    return `Entropy of ${entropies.length} steps: mean ${mean.toFixed(2)}, largest ${Math.max(...entropies).toFixed(2)} nats${ceiling}.`;
+    return `Entropy by step, ${entropies.length} steps: mean ${mean.toFixed(2)}, largest ${Math.max(...entropies).toFixed(2)} nats${ceiling}.`;
   }
 
   override updated(_changed: PropertyValues<this>): void {
@@ -81,7 +81,7 @@ export class SondeEntropy extends LitElement {
       marginRight: 4,
       marginTop: 16,
       marginBottom: 20,
-      x: { label: 'step', ticks: Math.min(8, steps.length), tickFormat: 'd', inset: 4 },
+      x: { label: null, ticks: Math.min(8, steps.length), tickFormat: 'd', inset: 4 },
       y: { label: 'nats', ticks: 3, ...(ceiling === undefined ? {} : { domain: [0, ceiling] }) },
       marks: [
         plot.gridY({ ticks: 3, strokeOpacity: 0.15 }),

@@ -1,7 +1,7 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import { theme } from './theme.ts';
 
-type Fate = 'sent as it is' | 'coarsened' | 'kept back' | 'added by the mask';
+type Fate = 'unchanged' | 'coarsened' | 'kept back' | 'added by the mask';
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A record as the worker knows it beside what the mask let through, field by field. */
@@ -61,7 +61,7 @@ export class SondeRecordDiff extends LitElement {
             <th scope="col">field</th>
             <th scope="col">raw, stays here</th>
             <th scope="col">masked, may be sent</th>
-            <th scope="col">so it was</th>
+            <th scope="col">so it is</th>
           </tr>
         </thead>
         <tbody>
@@ -75,7 +75,7 @@ export class SondeRecordDiff extends LitElement {
 function fateOf(raw: unknown, masked: unknown): Fate {
   if (masked === undefined) return 'kept back';
   if (raw === undefined) return 'added by the mask';
-  return JSON.stringify(raw) === JSON.stringify(masked) ? 'sent as it is' : 'coarsened';
+  return JSON.stringify(raw) === JSON.stringify(masked) ? 'unchanged' : 'coarsened';
 }
 
 function row(name: string, raw: unknown, masked: unknown): TemplateResult {

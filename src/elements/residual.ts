@@ -102,22 +102,23 @@ export class SondeResidual extends LitElement {
     const { profile, position } = this;
     if (into === null || profile === undefined || width === 0 || width === this.#width) return;
     this.#width = width;
+    const hooks = profile.hooks.map(shortName);
     const points = profile.norms.flatMap((norms, at) =>
-      Array.from(norms, (norm, token) => ({ hook: profile.hooks[at], norm, token })),
+      Array.from(norms, (norm, token) => ({ hook: hooks[at], norm, token })),
     );
-    const means = profile.norms.map((norms, at) => ({ hook: profile.hooks[at], norm: mean(norms) }));
+    const means = profile.norms.map((norms, at) => ({ hook: hooks[at], norm: mean(norms) }));
     void drawChart(into, (plot) => ({
       width,
       height: 44 + 26 * profile.hooks.length,
-      marginLeft: 168,
+      marginLeft: 92,
       marginRight: 12,
       marginTop: 30,
       marginBottom: 8,
-      x: { axis: 'top', label: 'L2 norm', zero: true, ticks: Math.max(3, Math.floor((width - 180) / 80)) },
-      y: { domain: profile.hooks, label: null, type: 'point', tickSize: 0, padding: 0.5 },
+      x: { axis: 'top', label: 'L2 norm', zero: true, ticks: Math.max(3, Math.floor((width - 104) / 80)) },
+      y: { domain: hooks, label: null, type: 'point', tickSize: 0, padding: 0.5 },
       marks: [
         plot.gridX({ strokeOpacity: 0.12 }),
-        plot.ruleY(profile.hooks, { strokeOpacity: 0.12 }),
+        plot.ruleY(hooks, { strokeOpacity: 0.12 }),
         plot.line(points, {
           x: 'norm',
           y: 'hook',
@@ -136,5 +137,8 @@ export class SondeResidual extends LitElement {
     }));
   }
 }
+
+/** `blocks.0.hook_resid_mid` as `0 resid_mid`. */
+const shortName = (hook: string): string => hook.replace(/^blocks\.(\d+)\.hook_/, '$1 ');
 
 const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -37,8 +37,7 @@ export const theme = css`
     margin: 0;
     padding: 0;
   }
-  .number,
-  td.number,
+  .number:not(th),
   output {
     font-family: var(--mono);
     font-size: 0.8125rem;

@@ -70,10 +70,10 @@ export class SondeTokenDetail extends LitElement {
         background: var(--accent);
       }
       .c1 {
-        inline-size: 34%;
+        inline-size: 5.5rem;
       }
       .c3 {
-        inline-size: 4.5rem;
+        inline-size: 3.75rem;
       }
       .hidden {
         position: absolute;
@@ -113,9 +113,9 @@ export class SondeTokenDetail extends LitElement {
       <dd class="number">${step.entropy.toFixed(3)}${most} nats</dd>
       <dt>Surprise, −ln p</dt>
       <dd class="number">${natsText(-step.logProbability)}</dd>
-      <dt>Margin to the next best</dt>
+      <dt>Margin</dt>
       <dd class="number">${probabilityText(step.margin)}</dd>
-      <dt>Since the request began</dt>
+      <dt>Came after</dt>
       <dd class="number">${durationText(step.elapsed)}</dd>
     </dl>`;
   }
@@ -125,7 +125,7 @@ export class SondeTokenDetail extends LitElement {
     const listed = step.topK.some((candidate) => candidate.id === step.token.id);
     return html`<table>
         <caption>
-          The ${step.topK.length} likeliest next tokens; bars are relative to the first
+          The ${step.topK.length} likeliest here, drawn relative to the first
         </caption>
         <colgroup>
           <col class="c1" />

@@ -45,7 +45,7 @@ export class SondeTokens extends LitElement {
       .made {
         background:
           linear-gradient(var(--ink), var(--ink)) no-repeat 0 100% / calc(var(--confidence) * 100%) 2px,
-          color-mix(in oklab, var(--doubt) calc((1 - var(--confidence)) * 62%), transparent);
+          color-mix(in oklab, var(--doubt) calc((1 - var(--confidence)) * 52%), transparent);
       }
       .token:hover {
         box-shadow: 0 0 0 1px var(--accent);

@@ -17,6 +17,7 @@ export class Views {
   readonly #source = part('p', 'source');
   readonly #legend = part('p', 'token-legend');
   readonly #insides = ['attention', 'residual', 'layers', 'provenance'].map((id) => part('section', id));
+  #shown: Reading | undefined;
   #steps: readonly Step[] = [];
   #given: readonly Token[] = [];
 
@@ -32,6 +33,7 @@ export class Views {
 
   show(reading: Reading): void {
     const { insides, model, provenance } = reading;
+    this.#shown = reading;
     this.#setSequence(reading.given, reading.steps);
     this.#tokens.busy = false;
     this.#detail.vocabulary = model.vocabulary;
@@ -72,9 +74,15 @@ export class Views {
     this.#detail.position = steps.length - 1;
   }
 
-  /** The run brought nothing: its text stays, and the views below keep saying that they are older. */
+  /** The run broke off. What it wrote stays; if it wrote nothing, the reading before comes back. */
   fail(): void {
     this.#tokens.busy = false;
+    if (this.#steps.length === 0 && this.#shown) this.show(this.#shown);
+    else
+      this.#source.replaceChildren(
+        strong('Broken off'),
+        ': the tokens are of this run, the pale views below of the reading before.',
+      );
   }
 
   #setSequence(given: readonly Token[], steps: readonly Step[]): void {
