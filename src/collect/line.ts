@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ChunkIdentity } from '../schema/fields.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
 
-/** One record as it is kept. The chunk it came in is closed by a `ChunkEntry` behind its last record. */
+/** One record as it is kept, under its own `seq`. A `ChunkEntry` behind its last record closes what came with it. */
 export interface RecordEntry extends ChunkIdentity {
   readonly kind: 'record';
   /** Epoch ms by the collector's clock. */
@@ -11,10 +11,15 @@ export interface RecordEntry extends ChunkIdentity {
   readonly record: RequestRecord;
 }
 
-/** A chunk is stored when this line is: records that no such line follows were never acknowledged. */
+/**
+ * The numbers `seq` ... `seq + count - 1` are settled when this line is on disk: records that no such line
+ * follows were never acknowledged.
+ */
 export interface ChunkEntry extends ChunkIdentity {
   readonly kind: 'chunk';
   readonly receivedAt: number;
+  readonly count: number;
+  /** How many of them stand before this line; the others were refused or had come before. */
   readonly records: number;
   readonly rejected: Readonly<Record<string, number>>;
 }

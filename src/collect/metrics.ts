@@ -11,7 +11,7 @@ export interface CollectorMetrics {
   readonly registry: Registry;
   accepted(records: readonly RequestRecord[]): void;
   rejected(reasons: Readonly<Record<string, number>>): void;
-  duplicate(): void;
+  duplicates(records: number): void;
   received(bytes: number): void;
   answered(status: number, seconds: number): void;
   refused(code: string): void;
@@ -19,7 +19,7 @@ export interface CollectorMetrics {
 
 /**
  * @param models ids that may appear as a label; every other model is counted as `other`
- * @param missing how many chunks have not arrived although a later one has
+ * @param missing how many records have not arrived although a later one has
  */
 export function createMetrics(models: ReadonlySet<string>, missing: () => number): CollectorMetrics {
   const registry = new Registry();
@@ -37,8 +37,8 @@ export function createMetrics(models: ReadonlySet<string>, missing: () => number
     registers,
   });
   const duplicates = new Counter({
-    name: name('collector_chunks_duplicate_total'),
-    help: 'Chunks that had been stored before.',
+    name: name('collector_records_duplicate_total'),
+    help: 'Records that had been stored before.',
     registers,
   });
   const bytes = new Counter({
@@ -60,8 +60,8 @@ export function createMetrics(models: ReadonlySet<string>, missing: () => number
     registers,
   });
   new Gauge({
-    name: name('collector_chunks_missing'),
-    help: 'Chunks that have not arrived although a later one of their page life has.',
+    name: name('collector_records_missing'),
+    help: 'Records that have not arrived although a later one of their page life has.',
     registers,
     collect() {
       this.set(missing());
@@ -100,7 +100,7 @@ export function createMetrics(models: ReadonlySet<string>, missing: () => number
     rejected: (reasons) => {
       for (const [reason, count] of Object.entries(reasons)) rejected.inc({ reason }, count);
     },
-    duplicate: () => duplicates.inc(),
+    duplicates: (records) => duplicates.inc(records),
     received: (count) => bytes.inc(count),
     answered: (status, seconds) => durations.observe({ status: String(status) }, seconds),
     refused: (code) => refused.inc({ code }),

@@ -8,7 +8,7 @@ import { type CollectorMetrics, createMetrics } from './metrics.ts';
 import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
 import { type RateLimit, RateLimiter } from './rate.ts';
 import { type SiteOptions, serveSite } from './site.ts';
-import { StoredChunks } from './stored.ts';
+import { StoredRecords } from './stored.ts';
 
 export interface CollectorOptions {
   /** Folder of the log; made if absent. */
@@ -136,10 +136,10 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     http: { connectionsCheckingInterval: 1000 },
     forceCloseConnections: 'idle',
   });
-  const stored = new StoredChunks();
+  const stored = new StoredRecords();
   const metrics = createMetrics(new Set(options.models), () => stored.missing);
   const { log, walk } = await SegmentLog.open(options.data, (entries) => {
-    for (const entry of entries) if (entry.kind === 'chunk') stored.add(entry);
+    for (const entry of entries) if (entry.kind === 'chunk') stored.add(entry, entry.count);
   });
   for (const fault of walk.faults) app.log.error({ fault }, 'the log is damaged; run sonde audit verify');
   if (walk.tail !== undefined)

@@ -1,6 +1,7 @@
 import type { ChunkIdentity } from '../schema/fields.ts';
 import type { Ranges, Stored } from '../shared/control.ts';
 
+type Life = Pick<ChunkIdentity, 'session' | 'epoch'>;
 type OpenRanges = [first: number, last: number][];
 
 /** Index of the first range that ends at or behind `seq`. */
@@ -15,45 +16,51 @@ function indexOf(ranges: Ranges, seq: number): number {
   return low;
 }
 
-/** Which chunks are on disk, as ranges of sequence numbers per page life. Derived from the segments. */
-export class StoredChunks {
+const nameOf = ({ session, epoch }: Life): string => `${session} ${epoch}`;
+
+/** Which records are on disk, as ranges of sequence numbers per page life. Derived from the segments. */
+export class StoredRecords {
   readonly #lives = new Map<string, OpenRanges>();
   #missing = 0;
 
-  /** Numbers below the highest of their life that never came: loss, or a chunk still on its way. */
+  /** Numbers below the highest of their life that never came: loss, or a record still on its way. */
   get missing(): number {
     return this.#missing;
   }
 
-  has({ session, epoch, seq }: ChunkIdentity): boolean {
-    const ranges = this.#lives.get(`${session} ${epoch}`) ?? [];
+  has(life: Life, seq: number): boolean {
+    const ranges = this.#lives.get(nameOf(life)) ?? [];
     const range = ranges[indexOf(ranges, seq)];
     return range !== undefined && range[0] <= seq;
   }
 
-  add(chunk: ChunkIdentity): void {
-    if (this.has(chunk)) return;
-    const { session, epoch, seq } = chunk;
-    const name = `${session} ${epoch}`;
-    const ranges = this.#lives.get(name) ?? [];
-    this.#lives.set(name, ranges);
+  /** `count` records from `seq` on; those known already change nothing. */
+  add({ seq, ...life }: ChunkIdentity, count: number): void {
+    if (count === 0) return;
+    const ranges = this.#lives.get(nameOf(life)) ?? [];
+    this.#lives.set(nameOf(life), ranges);
     const highest = ranges.at(-1)?.[1] ?? -1;
-    this.#missing += seq > highest ? seq - highest - 1 : -1;
-    const index = indexOf(ranges, seq);
-    const left = ranges[index - 1];
-    const right = ranges[index];
-    const joinsLeft = left !== undefined && left[1] === seq - 1;
-    const joinsRight = right !== undefined && right[0] === seq + 1;
-    if (joinsLeft && joinsRight) {
-      left[1] = right[1];
-      ranges.splice(index, 1);
-    } else if (joinsLeft) left[1] = seq;
-    else if (joinsRight) right[0] = seq;
-    else ranges.splice(index, 0, [seq, seq]);
+    let [first, last] = [seq, seq + count - 1];
+    let fresh = count;
+    // Neighbours join: the search begins at the range that ends just before.
+    const start = indexOf(ranges, first - 1);
+    let end = start;
+    for (let range = ranges[end]; range !== undefined && range[0] <= last + 1; range = ranges[end]) {
+      fresh -= Math.max(0, Math.min(range[1], seq + count - 1) - Math.max(range[0], seq) + 1);
+      first = Math.min(first, range[0]);
+      last = Math.max(last, range[1]);
+      end += 1;
+    }
+    ranges.splice(start, end - start, [first, last]);
+    this.#missing += Math.max(last, highest) - highest - fresh;
   }
 
-  rangesOf({ session, epoch }: ChunkIdentity): Stored {
-    const ranges = this.#lives.get(`${session} ${epoch}`) ?? [];
-    return { session, epoch, ranges: ranges.map(([first, last]) => [first, last]) };
+  rangesOf(life: Life): Stored {
+    const ranges = this.#lives.get(nameOf(life)) ?? [];
+    return {
+      session: life.session,
+      epoch: life.epoch,
+      ranges: ranges.map(([first, last]) => [first, last]),
+    };
   }
 }
