@@ -6,35 +6,48 @@ const lowest = -3.4028234663852886e38;
 
 type Dims = readonly number[];
 
-const rowAxisOf = (hook: Hook): number =>
-  hook.dims.findIndex((axis) => axis === 'query' || axis === 'position');
+interface Axes {
+  /** Along which steps add rows; -1 where there is nothing to join. */
+  readonly row: number;
+  /** Along which a step sees its whole past, when that is not the rows' own axis. */
+  readonly key: number;
+}
+
+/**
+ * Keys and values are labelled `key` too. A model that exposes them before the cache gives only the new ones in
+ * each step; one that exposes the cache gives all, so that every part is longer than the one before.
+ */
+function axesOf(hook: Hook, parts: readonly Dims[]): Axes {
+  const key = hook.dims.indexOf('key');
+  const row = hook.dims.findIndex((axis) => axis === 'query' || axis === 'position');
+  if (row >= 0 || key < 0) return { row, key };
+  const grows = parts.every((dims, step) => step === 0 || (dims[key] ?? 0) > (parts[step - 1]?.[key] ?? 0));
+  return { row: grows ? -1 : key, key: -1 };
+}
 
 /** Dims of the joined tensor: rows add up, keys reach as far as the last step saw. */
 export function stitchedDims(hook: Hook, parts: readonly Dims[]): Dims {
-  const rowAxis = rowAxisOf(hook);
-  const keyAxis = hook.dims.indexOf('key');
+  const axes = axesOf(hook, parts);
   const last = parts.at(-1) ?? [];
-  if (rowAxis < 0) return last;
+  if (axes.row < 0) return last;
   return last.map((size, axis) => {
-    if (axis === rowAxis) return parts.reduce((sum, dims) => sum + (dims[rowAxis] ?? 0), 0);
-    return axis === keyAxis ? Math.max(...parts.map((dims) => dims[keyAxis] ?? 0)) : size;
+    if (axis === axes.row) return parts.reduce((sum, dims) => sum + (dims[axis] ?? 0), 0);
+    return axis === axes.key ? Math.max(...parts.map((dims) => dims[axis] ?? 0)) : size;
   });
 }
 
 /**
  * Joins what a hook gave in each step of a generation into what one forward over the whole sequence gives.
- * Rows are joined along `query` or `position`; along `key` a step knows only its own past, so the later keys
- * of its rows are filled with what a causal mask puts there: probability 0, or the lowest score.
+ * The later keys of a row, which its step had not seen, are filled with what a causal mask puts there:
+ * probability 0, or the lowest score.
  */
 export function stitch(hook: Hook, parts: readonly FloatTensor[]): FloatTensor {
-  const rowAxis = rowAxisOf(hook);
   const last = parts.at(-1);
   if (last === undefined) throw new RangeError('There is nothing to stitch.');
+  const sizes = parts.map((part) => part.dims);
+  const { row: rowAxis } = axesOf(hook, sizes);
   if (parts.length === 1 || rowAxis < 0) return last;
-  const dims = stitchedDims(
-    hook,
-    parts.map((part) => part.dims),
-  );
+  const dims = stitchedDims(hook, sizes);
   const data = new Float32Array(elementCount(dims));
   if (hook.name.endsWith('attn_scores')) data.fill(lowest);
   // Everything before the row axis is one block, everything after it one row.

@@ -128,6 +128,21 @@ describe('stitching the steps of a generation', () => {
     expect(Array.from(whole.data)).toEqual([3, -3.4028234663852886e38, 1, 2]);
   });
 
+  it('joins keys that a step gives only for its new tokens, and takes the last of those that hold the cache', () => {
+    const keys = hook('blocks.0.attn.hook_k', ['batch', 'key', 2, 1]);
+    const fresh = [
+      tensor([1, 2, 2, 1], [1, 2, 3, 4]),
+      tensor([1, 1, 2, 1], [5, 6]),
+      tensor([1, 1, 2, 1], [7, 8]),
+    ];
+    expect(stitch(keys, fresh)).toMatchObject({
+      dims: [1, 4, 2, 1],
+      data: Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8]),
+    });
+    const cached = [tensor([1, 1, 2, 1], [1, 2]), tensor([1, 2, 2, 1], [1, 2, 3, 4])];
+    expect(stitch(keys, cached)).toMatchObject({ dims: [1, 2, 2, 1], data: Float32Array.from([1, 2, 3, 4]) });
+  });
+
   it('joins residual rows along the position', () => {
     const resid = hook('blocks.0.hook_resid_post', ['batch', 'position', 'd_model']);
     const whole = stitch(resid, [tensor([1, 2, 2], [1, 2, 3, 4]), tensor([1, 1, 2], [5, 6])]);
