@@ -1,4 +1,7 @@
 """Model cards: README.md for people and the Hub, card.json for the page. Every figure is handed in, none is typed."""
+import re
+import textwrap
+
 from common import save_json
 
 VERSION = '1.0.0'
@@ -11,7 +14,7 @@ SEEDED_GPT = ('Head 0.0 (previous token) and head 1.0 (induction) were written b
 
 
 def percent(x):
-    return f'{100 * x:.1f} %'
+    return f'{100 * x:.1f}%'
 
 
 def table(head, rows):
@@ -26,24 +29,34 @@ def front(**fields):
     return '\n'.join(['---', *lines, '---'])
 
 
+def prose(text):
+    """Fill paragraphs and list items, so that the templates below may break anywhere."""
+    def fill(block):
+        items = re.split(r'\n(?=- )', block)
+        return '\n'.join(textwrap.fill(' '.join(i.split()), 110, subsequent_indent='  ' * i.startswith('- '),
+                                       break_long_words=False, break_on_hyphens=False) for i in items)
+    blocks = text.strip().split('\n\n')
+    return '\n\n'.join(b if b.lstrip().startswith(('#', '|')) else fill(b) for b in blocks)
+
+
 def file_table(hashes, sizes):
     return table(['file', 'bytes', 'SHA-256'], [[f'`{f}`', f'{sizes[f]:,}', f'`{h}`'] for f, h in hashes.items()])
 
 
 def q8_note(facts, kept):
-    return facts['refused'].get('quantized', '').join(('q8 was left out: ', '.')) if facts['refused'] else kept
+    return f"q8 was left out: {facts['refused']['quantized']}." if facts['refused'] else kept
 
 
-def write(folder, text, record):
-    (folder / 'README.md').write_text(text.strip() + '\n', encoding='utf-8')
+def write(folder, top, text, record, end=''):
+    (folder / 'README.md').write_text(f'{top}\n\n{prose(text)}\n{end}', encoding='utf-8')
     save_json(folder / 'card.json', record)
 
 
 def gpt(folder, model, facts, ece, samples, hashes, sizes):
     c, val, heads, run = model.config, facts['validation'], facts['heads'], facts['training']
     induction, previous, cached = heads['induction'], heads['previous_token'], facts['cached_decode']
-    finished = run['step'] == run['steps']
-    loss, found = facts['files_loss'], facts['difference']['onnx/model.onnx']
+    finished, minutes = run['step'] == run['steps'], run['seconds'] / 60
+    loss, found = facts['files_loss'], facts['difference']['onnx/model.onnx']['single.logits']
     record = {
         'name': folder.name, 'version': VERSION, 'license': 'apache-2.0', 'data': [SHAKESPEARE], 'language': 'en',
         'architecture': f'GPT-2, {c.n_layer} layers, {c.n_head} heads, d {c.n_embd}, feed-forward {c.n_inner}',
@@ -51,52 +64,54 @@ def gpt(folder, model, facts, ece, samples, hashes, sizes):
         'split': 'validation: the last 10 % of the file; train: the rest',
         'metrics': {'validation': val, 'heads': heads, 'files_nats_per_token': loss, 'cached_decode': cached,
                     'difference': facts['difference']},
-        'training': {'seed': facts['seed'], 'steps': run['step'], 'minutes': round(run['seconds'] / 60, 1),
-                     'finished': finished},
+        'training': {'seed': facts['seed'], 'steps': run['step'], 'minutes': round(minutes, 1), 'finished': finished},
         'ece': ece, 'seeded': SEEDED_GPT, 'refused': facts['refused'], 'samples': samples, 'files': hashes}
+    scores = table(['head', 'measured', 'score'], [
+        [f"{induction['head']} (induction)", 'mean attention from q to q-L+1 over the second copy; random tokens '
+         '2 x 50, 32 sequences, no start token', f"{induction['score']:.3f}"],
+        [induction['head'], 'the same with L = 100', f"{induction['score_at_length_100']:.3f}"],
+        [f"{previous['head']} (previous token)", 'mean attention from q to q-1 on validation text',
+         f"{previous['score']:.3f}"]])
+    quality = table(['validation', 'nats a token', 'bits a byte'], [
+        [name, f"{v['nats_per_token']:.3f}", f"{v['bits_per_byte']:.3f}"]
+        for name, v in (('windows of 256, no overlap', val), ('stride 128', val['stride_128']))])
     text = f'''
-{front(license='apache-2.0', language='en', library_name='transformers.js', pipeline_tag='text-generation',
-       datasets=['tiny-shakespeare'], tags=['gpt2', 'onnx', 'interpretability'])}
-
 # {folder.name}
 
-A very small GPT-2 that writes in the manner of Shakespeare's plays and has a previous-token and an induction head to look
-at. Made to be looked into, not to be used for its text.{"" if finished else " THIS IS AN UNFINISHED CHECKPOINT."}
+A very small GPT-2 that writes in the manner of Shakespeare's plays and has a previous-token head and an induction
+head. Made to be looked into, not to be used for its text. {"" if finished else "THIS IS AN UNFINISHED CHECKPOINT."}
 
 - Architecture: {record['architecture']}, context {c.n_positions}, byte-level BPE of {c.vocab_size},
   {record['parameters']:,} parameters.
 - Data: {SHAKESPEARE['name']}, {SHAKESPEARE['licence']}. Weights: Apache-2.0.
-- Split: validation is the last 10 % of the file ({val['tokens']:,} predicted tokens); the tokenizer is trained on the
-  rest, too.
-- Training: {run['step']:,} steps, {run['seconds'] / 60:.0f} minutes on one CPU thread, seed {facts['seed']}; the last
-  weights, not the best of many. Rebuild with `training/` of the Sonde repository.
+- Split: validation is the last 10 % of the file ({val['tokens']:,} predicted tokens); model and tokenizer are trained
+  on the rest.
+- Training: {run['step']:,} steps, {minutes:.0f} minutes on one CPU thread, seed {facts['seed']}; the last weights, not
+  the best of many. Rebuild with `training/` of the Sonde repository.
 
 ## Seeded heads
 
-{SEEDED_GPT} Without the seed induction did not form in models and budgets of this size.
+{SEEDED_GPT} Unseeded models of this size and budget formed no induction head.
 
-{table(['head', 'measured', 'score'], [
-    [f"{induction['head']} induction", 'mean attention from q to q-L+1 in the second copy, random tokens 2 x 50, 32 sequences, no start token', f"{induction['score']:.3f}"],
-    [induction['head'], 'the same with L = 100', f"{induction['score_at_length_100']:.3f}"],
-    [f"{previous['head']} previous token", 'mean attention from q to q-1 on validation text', f"{previous['score']:.3f}"]])}
+{scores}
 
-The second copy is predicted right in {percent(induction['copies_right'])} of its tokens; with head {induction['head']} removed, in
-{percent(induction['copies_right_without_the_head'])}.
+The second copy is predicted right in {percent(induction['copies_right'])} of its tokens; with head {induction['head']}
+removed, in {percent(induction['copies_right_without_the_head'])}.
 
 ## Quality
 
-{table(['validation', 'nats a token', 'bits a byte'], [
-    ['windows of 256, no overlap', f"{val['nats_per_token']:.3f}", f"{val['bits_per_byte']:.3f}"],
-    ['stride 128', f"{val['stride_128']['nats_per_token']:.3f}", f"{val['stride_128']['bits_per_byte']:.3f}"]])}
+{quality}
 
-Calibration of the next token ({ece['bins']} equal-width bins {ece['convention']}; {ece['of'].split('; ')[1]}): ECE {ece['before']:.4f}, after temperature
-scaling with T = {ece['temperature']:.3f}: {ece['after']:.4f}. Next-token accuracy there: {percent(ece['accuracy'])}.
+Calibration of the next token ({ece['bins']} equal-width bins {ece['convention']}; T from the first half of the
+validation text, ECE of the second): ECE {ece['before']:.4f}, and {ece['after']:.4f} after
+temperature scaling with T = {ece['temperature']:.3f}. Next-token accuracy there: {percent(ece['accuracy'])}.
 
 ## Files
 
-`onnx/model.onnx` is fp32 with a key-value cache ({loss['fp32']:.4f} nats a token in onnxruntime; logits within
-{found['single.logits']['max_abs_diff']:.1g} of PyTorch). Decoding {cached['decoded']} tokens through a cache filled with {cached['given']} gives logits within
-{cached['max_abs_diff']:.1g} of PyTorch's single pass. {q8_note(facts, f"`onnx/model_quantized.onnx` is q8 ({loss['q8']:.4f} nats a token).")}
+`onnx/model.onnx` is fp32 with a key-value cache: {loss['fp32']:.4f} nats a token in onnxruntime, logits within
+{found['max_abs_diff']:.1g} of PyTorch. Decoding {cached['decoded']} tokens through a cache filled with
+{cached['given']} gives logits within {cached['max_abs_diff']:.1g} of PyTorch's single pass.
+{q8_note(facts, f"`onnx/model_quantized.onnx` is q8: {loss['q8']:.4f} nats a token.")}
 `golden.json` and `golden.safetensors` hold the reference activations of every layer.
 
 {file_table(hashes, sizes)}
@@ -111,19 +126,18 @@ scaling with T = {ece['temperature']:.3f}: {ece['after']:.4f}. Next-token accura
 ## Samples
 
 Temperature {samples[0]['temperature']}, top {samples[0]['top_k']}, one seed, not chosen.
-
-''' + '\n\n'.join(f"```text\n{s['text']}\n```" for s in samples)
-    write(folder, text, record)
+'''
+    write(folder, front(license='apache-2.0', language='en', library_name='transformers.js',
+                        pipeline_tag='text-generation', datasets=['tiny-shakespeare'],
+                        tags=['gpt2', 'onnx', 'interpretability']),
+          text, record, ''.join(f"\n```text\n{s['text']}\n```\n" for s in samples))
 
 
 def sentiment(folder, model, facts, hashes, sizes):
     c, run, measured, parts = model.config, facts['training'], facts['measured'], facts['split']
     full, small, base = measured['fp32'], measured['q8'], facts['baseline']
-    ece, recipe = full['ece'], run['recipe']
-    ahead = 100 * (full['accuracy']['test'] - base['TF-IDF of words']['test'])
+    ece, nll, recipe = full['ece'], full['nll'], run['recipe']
     best = max(base, key=lambda name: base[name]['validation'])
-    beyond = 100 * (full['accuracy']['test'] - base[best]['test'])
-    points = lambda x: f"{abs(x):.1f} points {'above' if x > 0 else 'below'}"
     record = {
         'name': folder.name, 'version': VERSION, 'license': 'apache-2.0', 'data': [POLARITY], 'language': 'en',
         'architecture': f'BERT classifier, {c.num_hidden_layers} layers, {c.num_attention_heads} heads, '
@@ -135,52 +149,63 @@ def sentiment(folder, model, facts, hashes, sizes):
         'training': {'seed': run['seed'], 'recipe': run['name'], **recipe, 'best_epoch': run['epoch'],
                      'minutes': round(run['minutes'], 1)},
         'ece': ece, 'seeded': None, 'refused': facts['refused'], 'files': hashes}
-    accuracy = lambda m: [percent(m['accuracy']['validation']), percent(m['accuracy']['test'])]
-    text = f'''
-{front(license='apache-2.0', language='en', library_name='transformers.js', pipeline_tag='text-classification',
-       datasets=['sentence-polarity'], tags=['bert', 'onnx', 'calibration', 'interpretability'])}
 
+    def beside(name):
+        points = 100 * (full['accuracy']['test'] - base[name]['test'])
+        return f"{abs(points):.1f} points {'above' if points > 0 else 'below'}"
+    accuracy = lambda name, a: [name, percent(a['validation']), percent(a['test'])]
+    models = table(['model', 'validation', 'test'], [
+        accuracy('**this model, fp32**', full['accuracy']),
+        accuracy('this model, q8' + ' (not shipped)' * bool(facts['refused']), small['accuracy']),
+        *(accuracy(f"logistic regression, {name}, C {b['C']}", b) for name, b in base.items())])
+    calibration = table(['test', 'ECE', 'NLL'], [
+        ['before', f"{ece['before']:.4f}", f"{nll['before']:.4f}"],
+        [f"after, T = {ece['temperature']:.4f}", f"{ece['after']:.4f}", f"{nll['after']:.4f}"]])
+    near_one = (' T is near 1: dropout and label smoothing left little for temperature scaling to mend.'
+                if abs(ece['temperature'] - 1) < 0.05 else '')
+    text = f'''
 # {folder.name}
 
-A very small BERT-style classifier: is a sentence of a film review NEGATIVE or POSITIVE? Made to be looked into. On test it
-is {points(ahead)} logistic regression on words and {points(beyond)} the best linear baseline (of words and pairs).
+A very small BERT-style classifier: is a sentence of a film review NEGATIVE or POSITIVE? Made to be looked into. Its
+test accuracy is {beside('TF-IDF of words')} that of logistic regression on words and {beside(best)} the best linear
+model ({best}).
 
-- Architecture: {record['architecture']}, {record['context']} tokens, WordPiece of {c.vocab_size:,}, {record['parameters']:,} parameters.
+- Architecture: {record['architecture']}, {record['context']} tokens, WordPiece of {c.vocab_size:,},
+  {record['parameters']:,} parameters.
 - Data: {POLARITY['name']} by {POLARITY['authors']}, {POLARITY['licence']}. Weights: Apache-2.0.
-- Split: {record['split']['rule']}; {parts['train']:,} / {parts['validation']:,} / {parts['test']:,} (train / validation / test).
-- Training: from scratch, recipe "{run['name']}", {run['minutes']:.1f} minutes on one CPU thread, seed {run['seed']}, epoch {run['epoch']} of
-  {recipe['epochs']} by validation accuracy. Rebuild with `training/` of the Sonde repository.
+- Split: {record['split']['rule']}; {parts['train']:,} train, {parts['validation']:,} validation and
+  {parts['test']:,} test.
+- Training: from scratch, recipe "{run['name']}", {run['minutes']:.1f} minutes on one CPU thread, seed {run['seed']},
+  epoch {run['epoch']} of {recipe['epochs']} by validation accuracy. Rebuild with `training/` of the Sonde repository.
 
 ## Accuracy
 
-{table(['model', 'validation', 'test'], [
-    ['**this model, fp32**', *accuracy(full)],
-    ['this model, q8' + (' (not shipped)' if facts['refused'] else ''), *accuracy(small)],
-    *([f'logistic regression, {name}, C {b["C"]}', percent(b['validation']), percent(b['test'])] for name, b in base.items())])}
+{models}
 
-One standard error on test is {100 * full['standard_error']:.1f} points. Recipes, epochs and C were chosen on validation; test took
-part in no choice. Recipes tried (validation): {'; '.join(f"{t['name']} {percent(t['validation'])}" for t in facts['tried'])}.
+One standard error on test is {100 * full['standard_error']:.1f} points. Recipe, epoch and C were chosen on validation;
+test took part in no choice. Recipes tried (validation):
+{'; '.join(f"{t['name']} {percent(t['validation'])}" for t in facts['tried'])}.
 
 ## Calibration
 
-{table(['test', 'ECE', 'NLL'], [
-    ['before', f"{ece['before']:.4f}", f"{full['nll']['before']:.4f}"],
-    [f"after, T = {ece['temperature']:.4f}", f"{ece['after']:.4f}", f"{full['nll']['after']:.4f}"]])}
+{calibration}
 
-{ece['bins']} equal-width bins {ece['convention']}; T minimises the NLL on validation. `calibration.json` holds the logits and labels of both
-splits.
+{ece['bins']} equal-width bins {ece['convention']}; T minimises the NLL on validation. `calibration.json` holds the
+logits and labels of validation and test.{near_one}
 
 ## Files
 
-{q8_note(facts, '`onnx/model_quantized.onnx` is q8.')} `golden.json` and `golden.safetensors` hold the reference activations of
-every layer.
+{q8_note(facts, '`onnx/model_quantized.onnx` is q8.')} `golden.json` and `golden.safetensors` hold the reference
+activations of every layer.
 
 {file_table(hashes, sizes)}
 
 ## Limits
 
-It reads words, not negation, irony or argument; it knows nothing but English film reviews of about 2000.
+It reads words, not negation, irony or argument, and knows nothing but English film reviews of about 2000.
 
 {table(['text', 'P(POSITIVE)'], [[f'`{p}`', f'{v:.2f}'] for p, v in facts['probes'].items()])}
 '''
-    write(folder, text, record)
+    write(folder, front(license='apache-2.0', language='en', library_name='transformers.js',
+                        pipeline_tag='text-classification', datasets=['sentence-polarity'],
+                        tags=['bert', 'onnx', 'calibration', 'interpretability']), text, record)

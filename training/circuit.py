@@ -1,7 +1,7 @@
 """Two attention heads written by hand before training: a previous-token head and the induction head that reads it.
 
-Induction does not form by itself in a model and a budget this small, so the circuit is seeded. Nothing is frozen: training is free
-to keep or to lose it, and the score that the card gives is measured afterwards.
+Induction does not form by itself in a model and a budget this small, so the circuit is seeded. Nothing is frozen:
+training is free to keep or to lose it, and the score that the card gives is measured afterwards.
 
 Residual stream at the start, d = 128:
     dims  0..95   token (random), cut by a random rotation into three parts of 32: match, written, copied

@@ -30,7 +30,8 @@ def heads(model, val):
     previous = previous_token(model, val)
     name = best(score)[0]
     return {'induction': {'head': name, 'score': best(score)[1], 'length': 50, 'sequences': 32,
-                          'copies_right': right, 'copies_right_without_the_head': induction(without_head(model, name))[1],
+                          'copies_right': right,
+                          'copies_right_without_the_head': induction(without_head(model, name))[1],
                           'score_at_length_100': best(induction(model, 100)[0])[1],
                           'all_heads': score.tolist()},
             'previous_token': {'head': best(previous)[0], 'score': best(previous)[1], 'all_heads': previous.tolist()}}
@@ -77,7 +78,8 @@ def calibration(model, ids):
     t = temperature(logits[:half], labels[:half])
     logits, labels = logits[half:], labels[half:]
     return {'before': ece(logits, labels), 'after': ece(logits, labels, t), 'temperature': t, 'bins': BINS,
-            'convention': '(lo, hi]', 'of': 'next token; T from the first half of the validation text, ECE of the second',
+            'convention': '(lo, hi]',
+            'of': 'next token; T from the first half of the validation text, ECE of the second',
             'accuracy': accuracy(logits, labels)}
 
 

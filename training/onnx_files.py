@@ -28,7 +28,7 @@ def export(model, tokenizer, task, target):
 
 
 def quantise(source, target):
-    """Dynamic q8 as transformers.js's own conversion script makes it: int8 weights of MatMul with a constant operand."""
+    """Dynamic q8 as the conversion script of transformers.js makes it: MatMul by a constant gets int8 weights."""
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.onnx_quantizer import ONNXQuantizer
     from onnxruntime.quantization.quant_utils import QuantizationMode

@@ -98,7 +98,8 @@ def train(name, recipe, data, tok, seed=SEED):
                     a.lerp_(p, 1 - min(EMA, step / (step + 10)))
         out = logits_of(average, held)
         right, loss = (out.argmax(-1) == answers).float().mean().item(), F.cross_entropy(out, answers).item()
-        print(f'{name}: epoch {epoch}, validation {right:.4f}, loss {loss:.4f}, {time.time() - began:.0f} s', flush=True)
+        print(f'{name}: epoch {epoch}, validation {right:.4f}, loss {loss:.4f}, {time.time() - began:.0f} s',
+              flush=True)
         if best is None or (right, -loss) > (best['validation'], -best['loss']):
             best = {'name': name, 'recipe': recipe, 'seed': seed, 'epoch': epoch, 'validation': right, 'loss': loss,
                     'model': {k: v.clone() for k, v in average.state_dict().items()}}
