@@ -1,10 +1,11 @@
-import { type ReceivedChunk, validateLogs } from '../schema/receive.ts';
+import { type ReceivedChunk, type Verdict, validateLogs } from '../schema/receive.ts';
+import type { ServiceIdentity } from '../schema/record.ts';
 import type { Ack } from '../shared/control.ts';
 import { Refusal } from './body.ts';
 import type { Entry } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import type { CollectorMetrics } from './metrics.ts';
-import type { StoredRecords } from './stored.ts';
+import { type Life, lifeKey, type StoredRecords } from './stored.ts';
 
 export interface IngestParts {
   readonly log: Pick<SegmentLog, 'append'>;
@@ -14,35 +15,61 @@ export interface IngestParts {
   readonly keys: ReadonlySet<string>;
 }
 
-function byLife(chunks: readonly ReceivedChunk[]): ReadonlyMap<string, ReceivedChunk[]> {
-  const lives = new Map<string, ReceivedChunk[]>();
-  for (const received of chunks) {
-    const name = `${received.chunk.session} ${received.chunk.epoch}`;
-    const known = lives.get(name);
-    if (known === undefined) lives.set(name, [received]);
-    else known.push(received);
-  }
-  return lives;
+/** A record with its number, and who sent it. */
+interface Numbered {
+  readonly seq: number;
+  readonly service: ServiceIdentity;
+  readonly verdict: Verdict;
 }
 
-function countRejected(chunks: readonly ReceivedChunk[]): Record<string, number> {
+/** What a body holds of one life. */
+interface Delivery {
+  readonly life: Life;
+  readonly records: readonly Numbered[];
+}
+
+function deliveriesOf(chunks: readonly ReceivedChunk[]): readonly Delivery[] {
+  const deliveries = new Map<string, { life: Life; records: Numbered[] }>();
+  for (const { chunk, service, verdicts } of chunks) {
+    const { session, epoch } = chunk;
+    const delivery = deliveries.get(lifeKey(chunk)) ?? { life: { session, epoch }, records: [] };
+    deliveries.set(lifeKey(chunk), delivery);
+    for (const [index, verdict] of verdicts.entries())
+      delivery.records.push({ seq: chunk.seq + index, service, verdict });
+  }
+  return [...deliveries.values()];
+}
+
+function countRejected(records: readonly Numbered[]): Record<string, number> {
   const rejected: Record<string, number> = {};
-  for (const { verdicts } of chunks)
-    for (const verdict of verdicts)
-      if ('reject' in verdict) rejected[verdict.reject] = (rejected[verdict.reject] ?? 0) + 1;
+  for (const { verdict } of records)
+    if ('reject' in verdict) rejected[verdict.reject] = (rejected[verdict.reject] ?? 0) + 1;
   return rejected;
 }
 
-/** The part of a chunk that is not on disk yet, closed by the line that says which numbers are. */
-function entriesOf(received: ReceivedChunk, claim: (seq: number) => boolean, receivedAt: number): Entry[] {
-  const { chunk, service, verdicts } = received;
-  const fresh = verdicts.flatMap((verdict, index): Entry[] => {
-    const seq = chunk.seq + index;
-    if (!('record' in verdict) || !claim(seq)) return [];
-    return [{ kind: 'record', ...chunk, seq, receivedAt, service, record: verdict.record }];
-  });
-  const closing = { count: verdicts.length, records: fresh.length, rejected: countRejected([received]) };
-  return [...fresh, { kind: 'chunk', ...chunk, receivedAt, ...closing }];
+/** Those of the records whose number is new, each number once, in order, as runs of consecutive numbers. */
+function freshRuns({ life, records }: Delivery, stored: StoredRecords): readonly (readonly Numbered[])[] {
+  const fresh = new Map<number, Numbered>();
+  for (const record of records)
+    if (!stored.has(life, record.seq) && !fresh.has(record.seq)) fresh.set(record.seq, record);
+  const runs: Numbered[][] = [];
+  for (const record of [...fresh.values()].sort((a, b) => a.seq - b.seq)) {
+    const open = runs.at(-1);
+    if (open?.at(-1)?.seq === record.seq - 1) open.push(record);
+    else runs.push([record]);
+  }
+  return runs;
+}
+
+/** The records of a run, closed by the line that says which numbers are settled. */
+function entriesOf(life: Life, run: readonly Numbered[], receivedAt: number): Entry[] {
+  const records = run.flatMap(({ seq, service, verdict }): Entry[] =>
+    'record' in verdict
+      ? [{ kind: 'record', ...life, seq, receivedAt, service, record: verdict.record }]
+      : [],
+  );
+  const count = { count: run.length, records: records.length, rejected: countRejected(run) };
+  return [...records, { kind: 'chunk', ...life, seq: run[0]?.seq ?? 0, receivedAt, ...count }];
 }
 
 /**
@@ -50,38 +77,30 @@ function entriesOf(received: ReceivedChunk, claim: (seq: number) => boolean, rec
  * Answers when every record of the body is on disk, now or from before.
  */
 export function createIngest({ log, stored, metrics, keys }: IngestParts) {
-  /** One body of a life after the other: a record that arrives twice at once is stored once. */
-  const turns = new Map<string, Promise<void>>();
+  /** The last delivery of each life that is on its way to the disk. */
+  const underway = new Map<string, Promise<void>>();
 
-  /** @param received chunks of one life */
-  async function store(received: readonly ReceivedChunk[]): Promise<void> {
-    const unknown = received.filter(({ chunk, verdicts }) =>
-      verdicts.some((_, index) => !stored.has(chunk, chunk.seq + index)),
-    );
-    const claimed = new Set<number>();
-    const entries = unknown.flatMap((part) => {
-      const claim = (seq: number): boolean => {
-        const isNew = !stored.has(part.chunk, seq) && !claimed.has(seq);
-        claimed.add(seq);
-        return isNew;
-      };
-      return entriesOf(part, claim, Date.now());
-    });
-    if (entries.length > 0) await log.append(entries);
-    for (const { chunk, verdicts } of unknown) stored.add(chunk, verdicts.length);
-    const records = entries.flatMap((entry) => (entry.kind === 'record' ? [entry.record] : []));
-    const valid = received.flatMap(({ verdicts }) => verdicts).filter((verdict) => 'record' in verdict);
-    metrics.accepted(records);
-    metrics.duplicates(valid.length - records.length);
-    metrics.rejected(countRejected(unknown));
+  async function store(delivery: Delivery): Promise<void> {
+    const { life, records } = delivery;
+    const runs = freshRuns(delivery, stored);
+    const fresh = runs.flat();
+    metrics.duplicates(records.length - fresh.length);
+    if (fresh.length === 0) return;
+    const receivedAt = Date.now();
+    await log.append(runs.flatMap((run) => entriesOf(life, run, receivedAt)));
+    for (const run of runs) stored.add({ ...life, seq: run[0]?.seq ?? 0 }, run.length);
+    metrics.accepted(fresh.flatMap(({ verdict }) => ('record' in verdict ? [verdict.record] : [])));
+    metrics.rejected(countRejected(fresh));
   }
 
-  function storeInTurn(life: string, received: readonly ReceivedChunk[]): Promise<void> {
-    const before = turns.get(life) ?? Promise.resolve();
-    const turn = before.catch(() => undefined).then(() => store(received));
-    turns.set(life, turn);
+  /** One delivery of a life at a time: a number that comes twice at once is found the second time. */
+  function storeInTurn(delivery: Delivery): Promise<void> {
+    const name = lifeKey(delivery.life);
+    const before = underway.get(name) ?? Promise.resolve();
+    const turn = before.catch(() => undefined).then(() => store(delivery));
+    underway.set(name, turn);
     return turn.finally(() => {
-      if (turns.get(life) === turn) turns.delete(life);
+      if (underway.get(name) === turn) underway.delete(name);
     });
   }
 
@@ -91,18 +110,16 @@ export function createIngest({ log, stored, metrics, keys }: IngestParts) {
     if (verdict.kind === 'malformed') throw new Refusal(400, verdict.code, verdict.message);
     if (keys.size > 0 && (key === undefined || !keys.has(key)))
       throw new Refusal(401, 'bad_key', 'The `key` in the URL is missing or not known here.');
-    const lives = byLife(verdict.chunks);
+    const deliveries = deliveriesOf(verdict.chunks);
     try {
-      await Promise.all([...lives].map(([life, chunks]) => storeInTurn(life, chunks)));
+      await Promise.all(deliveries.map(storeInTurn));
     } catch {
       throw new Refusal(503, 'not_stored', 'The collector could not write to its disk. Send it again later.');
     }
     return {
       kind: 'ack',
-      stored: [...lives.values()].flatMap(([first]) =>
-        first === undefined ? [] : [stored.rangesOf(first.chunk)],
-      ),
-      rejected: countRejected(verdict.chunks),
+      stored: deliveries.map(({ life }) => stored.rangesOf(life)),
+      rejected: countRejected(deliveries.flatMap(({ records }) => records)),
     };
   };
 }

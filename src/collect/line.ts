@@ -19,7 +19,7 @@ export interface ChunkEntry extends ChunkIdentity {
   readonly kind: 'chunk';
   readonly receivedAt: number;
   readonly count: number;
-  /** How many of them stand before this line; the others were refused or had come before. */
+  /** How many of them stand before this line; the others were refused. */
   readonly records: number;
   readonly rejected: Readonly<Record<string, number>>;
 }

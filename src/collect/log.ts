@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, truncate } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { listSegments, segmentName, syncFolder, writeHead } from './folder.ts';
-import { type Entry, type Header, hashEntry, nextChain, writeLine } from './line.ts';
+import { type Entry, genesis, type Header, hashEntry, nextChain, writeLine } from './line.ts';
 import { lockFolder } from './lock.ts';
 import { type Walk, walkLog } from './walk.ts';
 
@@ -36,7 +36,7 @@ export class SegmentLog {
     this.#unlock = unlock;
     this.#segment = walk.segment;
     this.#chain = walk.chain;
-    this.#headChain = walk.head?.chain ?? '';
+    this.#headChain = walk.head?.chain ?? genesis;
     this.#headTimer = setInterval(() => void this.#writeHead().catch(() => undefined), headInterval).unref();
   }
 

@@ -1,5 +1,10 @@
 import type { AddressInfo } from 'node:net';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, jsonBytes, parseBody, Refusal } from './body.ts';
 import { createIngest } from './ingest.ts';
@@ -117,7 +122,7 @@ function addLogs(
         rejectedLogRecords: String(refused),
         errorMessage: `outside the schema: ${Object.keys(rejected).join(', ')}`,
       };
-      return { ...(refused > 0 ? { partialSuccess } : {}), sonde: { stored, rejected } };
+      return { ...(refused > 0 ? { partialSuccess } : {}), stored, rejected };
     },
     onResponse: async (_request, reply) => metrics.answered(reply.statusCode, reply.elapsedTime / 1000),
   });
@@ -130,7 +135,7 @@ function addLogs(
 export async function createCollector(options: CollectorOptions): Promise<Collector> {
   const app = fastify({
     logger: options.logTo === undefined ? false : { level: 'info', stream: options.logTo, base: null },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: jsonBytes,
     requestTimeout: options.requestTimeout ?? 10_000,
     http: { connectionsCheckingInterval: 1000 },

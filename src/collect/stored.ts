@@ -1,7 +1,8 @@
 import type { ChunkIdentity } from '../schema/fields.ts';
 import type { Ranges, Stored } from '../shared/control.ts';
 
-type Life = Pick<ChunkIdentity, 'session' | 'epoch'>;
+/** One worker of one page: what record numbers are unique within. */
+export type Life = Pick<ChunkIdentity, 'session' | 'epoch'>;
 type OpenRanges = [first: number, last: number][];
 
 /** Index of the first range that ends at or behind `seq`. */
@@ -16,7 +17,7 @@ function indexOf(ranges: Ranges, seq: number): number {
   return low;
 }
 
-const nameOf = ({ session, epoch }: Life): string => `${session} ${epoch}`;
+export const lifeKey = ({ session, epoch }: Life): string => `${session} ${epoch}`;
 
 /** Which records are on disk, as ranges of sequence numbers per page life. Derived from the segments. */
 export class StoredRecords {
@@ -29,7 +30,7 @@ export class StoredRecords {
   }
 
   has(life: Life, seq: number): boolean {
-    const ranges = this.#lives.get(nameOf(life)) ?? [];
+    const ranges = this.#lives.get(lifeKey(life)) ?? [];
     const range = ranges[indexOf(ranges, seq)];
     return range !== undefined && range[0] <= seq;
   }
@@ -37,8 +38,8 @@ export class StoredRecords {
   /** `count` records from `seq` on; those known already change nothing. */
   add({ seq, ...life }: ChunkIdentity, count: number): void {
     if (count === 0) return;
-    const ranges = this.#lives.get(nameOf(life)) ?? [];
-    this.#lives.set(nameOf(life), ranges);
+    const ranges = this.#lives.get(lifeKey(life)) ?? [];
+    this.#lives.set(lifeKey(life), ranges);
     const highest = ranges.at(-1)?.[1] ?? -1;
     let [first, last] = [seq, seq + count - 1];
     let fresh = count;
@@ -56,7 +57,7 @@ export class StoredRecords {
   }
 
   rangesOf(life: Life): Stored {
-    const ranges = this.#lives.get(nameOf(life)) ?? [];
+    const ranges = this.#lives.get(lifeKey(life)) ?? [];
     return {
       session: life.session,
       epoch: life.epoch,

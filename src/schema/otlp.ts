@@ -49,7 +49,7 @@ export interface ExportLogsServiceRequest {
   readonly resourceLogs: readonly ResourceLogs[];
 }
 
-/** What all records of a sealed chunk share. */
+/** What all records of a sealed chunk share, and the number of its first. */
 export interface ChunkHeader {
   readonly service: Masked<ServiceIdentity>;
   readonly chunk: ChunkIdentity;
@@ -110,30 +110,38 @@ const toLogRecord = (record: Masked<RequestRecord>): LogRecord => ({
 });
 
 /**
- * One sealed chunk as a complete export request. Records of the same model on the same device share one
- * resource, so what is constant is written once: about 160 B gzip a record in chunks of 50.
+ * Records with consecutive numbers, the first of which is `header.chunk.seq`, as a complete export request.
+ * What is constant stands once, on the resource: about 160 B gzip a record in chunks of 50. Where model,
+ * device or plan change, a new `ResourceLogs` with its own first number begins.
  */
 export function encodeLogs(
   header: ChunkHeader,
   records: readonly Masked<RequestRecord>[],
 ): ExportLogsServiceRequest {
-  const scope = { name: 'sonde', attributes: attributesOf(chunkFields, 'scope', header.chunk) };
   const service: KeyValue[] = [
     ...Object.entries(sdkAttributes).map(([key, stringValue]) => ({ key, value: { stringValue } })),
     ...attributesOf(serviceFields, 'resource', header.service),
   ];
-  const groups = new Map<string, { attributes: KeyValue[]; logRecords: LogRecord[] }>();
-  for (const record of records) {
-    const identity = attributesOf(recordFields, 'resource', record);
-    const key = JSON.stringify(identity);
-    const group = groups.get(key) ?? { attributes: [...service, ...identity], logRecords: [] };
-    group.logRecords.push(toLogRecord(record));
-    groups.set(key, group);
+  const resourceLogs: ResourceLogs[] = [];
+  let open: { identity: string; logRecords: LogRecord[] } | undefined;
+  for (const [index, record] of records.entries()) {
+    const attributes = attributesOf(recordFields, 'resource', record);
+    const identity = JSON.stringify(attributes);
+    if (open?.identity !== identity) {
+      open = { identity, logRecords: [] };
+      const chunk: ChunkIdentity = { ...header.chunk, seq: header.chunk.seq + index };
+      resourceLogs.push({
+        resource: { attributes: [...service, ...attributes] },
+        scopeLogs: [
+          {
+            scope: { name: 'sonde', attributes: attributesOf(chunkFields, 'scope', chunk) },
+            schemaUrl: schemaUrl(schemaVersion),
+            logRecords: open.logRecords,
+          },
+        ],
+      });
+    }
+    open.logRecords.push(toLogRecord(record));
   }
-  return {
-    resourceLogs: [...groups.values()].map(({ attributes, logRecords }) => ({
-      resource: { attributes },
-      scopeLogs: [{ scope, schemaUrl: schemaUrl(schemaVersion), logRecords }],
-    })),
-  };
+  return { resourceLogs };
 }

@@ -13,6 +13,7 @@ import type { RequestRecord, ServiceIdentity } from './record.ts';
 /** `reject` is one of a closed set of words, fit to be a metric's label: it never quotes what was sent. */
 export type Verdict = { readonly record: RequestRecord } | { readonly reject: string };
 
+/** Consecutive records of one page life: `verdicts[i]` is on the record with number `chunk.seq + i`. */
 export interface ReceivedChunk {
   readonly chunk: ChunkIdentity;
   readonly service: ServiceIdentity;
@@ -144,11 +145,9 @@ function upgradeFor(url: unknown, upgrades: Upgrades): (attributes: Attributes) 
   );
 }
 
-type OpenChunk = ReceivedChunk & { readonly verdicts: Verdict[] };
-
 function readBody(body: unknown, upgrades: Upgrades): readonly ReceivedChunk[] {
   if (!isObject(body)) throw new Malformed('not_otlp', 'The body must be an OTLP/JSON export request.');
-  const chunks = new Map<string, OpenChunk>();
+  const chunks: ReceivedChunk[] = [];
   for (const resourceLogs of objectsAt(body, 'resourceLogs')) {
     const identity = sharedAttributes(resourceLogs.resource, 'resource');
     const service = sharedFields(serviceFields, identity, 'resource') as ServiceIdentity;
@@ -156,26 +155,13 @@ function readBody(body: unknown, upgrades: Upgrades): readonly ReceivedChunk[] {
       if (identity.get(key) === value) identity.delete(key);
     for (const scopeLogs of objectsAt(resourceLogs, 'scopeLogs')) {
       const upgrade = upgradeFor(scopeLogs.schemaUrl, upgrades);
-      const chunk = sharedFields(
-        chunkFields,
-        sharedAttributes(scopeLogs.scope, 'scope'),
-        'scope',
-      ) as ChunkIdentity;
-      const open = chunkOf(chunks, chunk, service);
-      for (const log of objectsAt(scopeLogs, 'logRecords')) open.verdicts.push(judge(log, identity, upgrade));
+      const scope = sharedAttributes(scopeLogs.scope, 'scope');
+      const chunk = sharedFields(chunkFields, scope, 'scope') as ChunkIdentity;
+      const verdicts = objectsAt(scopeLogs, 'logRecords').map((log) => judge(log, identity, upgrade));
+      chunks.push({ chunk, service, verdicts });
     }
   }
-  return [...chunks.values()];
-}
-
-/** The parts of one chunk that lie on different resources (it held records of several models) come together. */
-function chunkOf(chunks: Map<string, OpenChunk>, chunk: ChunkIdentity, service: ServiceIdentity): OpenChunk {
-  const name = `${chunk.session} ${chunk.epoch} ${chunk.seq}`;
-  const open = chunks.get(name) ?? { chunk, service, verdicts: [] };
-  if (JSON.stringify(open.service) !== JSON.stringify(service))
-    throw new Malformed('chunk_conflict', 'One chunk names two services.');
-  chunks.set(name, open);
-  return open;
+  return chunks;
 }
 
 /**
