@@ -113,7 +113,7 @@ export class SondeAttentionOverview extends LitElement {
       @keydown=${this.#onKey}
     >
       <div role="row">
-        <span role="columnheader"><span aria-hidden="true"></span></span>
+        <span role="none"></span>
         ${heads.map((head) => html`<span role="columnheader" aria-label="head ${head}">${head}</span>`)}
       </div>
       ${maps.layers.map(

@@ -143,7 +143,7 @@ export class SondeLayers extends LitElement {
               html`<tr class=${row.head === 0 ? 'first' : ''}>
                 <th scope="row">
                   <button
-                    aria-label="Show layer ${row.layer}, head ${row.head}"
+                    aria-label="${row.layer}.${row.head}, show this head"
                     @click=${() => emit(this, 'sonde-head', { layer: row.layer, head: row.head })}
                   >
                     ${row.layer}.${row.head}

@@ -1,6 +1,7 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import type { Ledger } from '../protocol/telemetry.ts';
 import { countText } from './format.ts';
+import { plainReason } from './telemetry-words.ts';
 import { theme } from './theme.ts';
 
 /** The books of the telemetry pipe as an equation, with its check. */
@@ -54,7 +55,7 @@ export class SondeLedger extends LitElement {
       </div>
       <p class="verdict small ${rest === 0 ? 'soft' : 'off'}">
         ${rest === 0 ? 'The books balance.' : `The books are off by ${countText(rest)} records: this is a defect of Sonde.`}
-        ${reasons.length > 0 ? `Dropped: ${reasons.map(([reason, count]) => `${countText(count)} ${reason}`).join(', ')}.` : ''}
+        ${reasons.length > 0 ? `Dropped: ${reasons.map(([reason, count]) => `${countText(count)} ${plainReason(reason)}`).join(', ')}.` : ''}
       </p>`;
   }
 }

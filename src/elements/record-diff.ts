@@ -1,7 +1,9 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import { theme } from './theme.ts';
 
-type Fate = 'unchanged' | 'coarsened' | 'kept back' | 'added by the mask';
+/** What the mask did comes first. */
+const fates = ['kept back', 'coarsened', 'added by the mask', 'unchanged'] as const;
+type Fate = (typeof fates)[number];
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A record as the worker knows it beside what the mask let through, field by field. */
@@ -10,13 +12,23 @@ export class SondeRecordDiff extends LitElement {
   static override styles = [
     theme,
     css`
+      .scroll {
+        max-block-size: 24rem;
+        overflow: auto;
+        border-block-end: 1px solid var(--line);
+      }
+      thead th {
+        position: sticky;
+        inset-block-start: 0;
+        background: var(--paper);
+      }
       th,
       td {
         overflow-wrap: anywhere;
       }
       th[scope='row'] {
         font-weight: 400;
-        min-inline-size: 8rem;
+        min-inline-size: 9.5rem;
       }
       td {
         font-family: var(--mono);
@@ -50,7 +62,10 @@ export class SondeRecordDiff extends LitElement {
       return html`<p class="absent">No record yet. Each run makes one.</p>`;
     const raw = this.raw as Fields;
     const masked = this.masked as Fields;
-    const names = [...new Set([...Object.keys(raw), ...Object.keys(masked)])];
+    const fate = (name: string): number => fates.indexOf(fateOf(raw[name], masked[name]));
+    const names = [...new Set([...Object.keys(raw), ...Object.keys(masked)])].sort(
+      (a, b) => fate(a) - fate(b),
+    );
     return html`<div class="scroll" role="region" aria-label="Raw record beside masked record" tabindex="0">
       <table>
         <caption>

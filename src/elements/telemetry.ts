@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Consent, Ledger, TelemetryEvent } from '../protocol/telemetry.ts';
 import { emit } from './events.ts';
 import { bytesText, countText, durationText } from './format.ts';
+import { plainReason, troubleText } from './telemetry-words.ts';
 import { theme } from './theme.ts';
 
 type EventOf<Kind extends TelemetryEvent['kind']> = Extract<TelemetryEvent, { kind: Kind }>;
@@ -148,12 +149,12 @@ function answerText({ status, control }: EventOf<'answer'>): string {
         ranges.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)),
       );
       const refused = Object.entries(control.rejected).map(
-        ([reason, count]) => `${countText(count)} ${reason}`,
+        ([reason, count]) => `${countText(count)} ${plainReason(reason)}`,
       );
       return `HTTP ${status}: stored on disk, numbers ${ranges.join(', ') || 'none'}${refused.length > 0 ? `; refused ${refused.join(', ')}` : ''}.`;
     }
     case 'backoff':
-      return `HTTP ${status}: asks to wait ${durationText(control.retryAfter)} (${control.reason}). The records are kept.`;
+      return `HTTP ${status}: asks to wait ${durationText(control.retryAfter)} (${plainReason(control.reason)}). The records are kept.`;
     case 'policy':
       return `HTTP ${status}: ${control.off ? 'asks to stop sending' : `asks to keep ${control.sampling ?? 'the same share'} of the records`}.`;
     case 'label':
@@ -170,11 +171,7 @@ function line(event: TelemetryEvent): TemplateResult | undefined {
     case 'answer':
       return item('answer', answerText(event));
     case 'trouble':
-      return item(
-        'trouble',
-        `${event.reason}${event.blocked ? '; it looks blocked' : ''}. The records are kept for the next try.`,
-        true,
-      );
+      return item('trouble', troubleText(event.reason, event.blocked), true);
     case 'consent':
       return item('consent', event.consent);
     case 'ledger':

@@ -18,7 +18,7 @@ export class Session {
 
   constructor(device: DeviceChoice, consent: 'pending' | 'granted') {
     this.device = device;
-    this.sonde = createSonde({ device, service, telemetry: { endpoint: 'telemetry', consent } });
+    this.sonde = createSonde({ device, service, telemetry: { endpoint: '/', consent } });
   }
 
   /** Loads a model of public/models once; a failed or stopped load is forgotten, so that the next try starts anew. */
