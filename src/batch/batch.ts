@@ -307,7 +307,7 @@ class Pipe implements Batch {
     const journal = openJournal();
     const { signal } = this.#granted;
     this.#journal = journal;
-    void liveUntil(signal, this.#life);
+    void this.#attempt(() => liveUntil(signal, this.#life));
     void this.#attempt(async () => this.#post({ kind: 'hold', until: await journal.hold() }));
     const drain = new Drain({
       journal,
