@@ -48,8 +48,8 @@ function countsIn(value: unknown): Record<string, number> {
 }
 
 /** OTLP's own field counts refusals without reasons; the collector's `rejected` names them. */
-function rejectedIn(body: JsonObject, told: JsonObject): Record<string, number> {
-  const named = countsIn(told.rejected);
+function rejectedIn(body: JsonObject): Record<string, number> {
+  const named = countsIn(body.rejected);
   if (Object.keys(named).length > 0) return named;
   const count = isObject(body.partialSuccess) ? Number(body.partialSuccess.rejectedLogRecords ?? 0) : 0;
   return isCount(count) && count > 0 ? { unspecified: count } : {};
@@ -64,11 +64,9 @@ function policyIn(value: unknown): Policy | undefined {
 export function readAnswer(status: number, header: string | null, text: string, now: number): Verdict {
   if (status >= 200 && status < 300) {
     const body = parse(text);
-    // Beside OTLP's own fields the collector answers under `sonde`.
-    const sonde = isObject(body.sonde) ? body.sonde : {};
-    const stored = Array.isArray(sonde.stored) ? sonde.stored.filter(isStored) : [];
-    const policy = policyIn(sonde.policy);
-    const ack: Ack = { kind: 'ack', stored, rejected: rejectedIn(body, sonde) };
+    const stored = Array.isArray(body.stored) ? body.stored.filter(isStored) : [];
+    const policy = policyIn(body.policy);
+    const ack: Ack = { kind: 'ack', stored, rejected: rejectedIn(body) };
     return { kind: 'stored', ack, ...(policy === undefined ? {} : { policy }) };
   }
   if (status === 413 || (status === 400 && /too large/i.test(text))) return { kind: 'oversize' };

@@ -217,7 +217,7 @@ describe('kill and the off switch', () => {
 
   it('the operator can switch it off with an answer', async () => {
     const page = await open();
-    collector.fault = () => ({ kind: 'status', status: 200, body: '{"sonde":{"policy":{"off":true}}}' });
+    collector.fault = () => ({ kind: 'status', status: 200, body: '{"policy":{"off":true}}' });
     await emit(page, names(2));
     await expectSettled(page, { acknowledged: 2 });
     await emit(page, names(2, 's'));

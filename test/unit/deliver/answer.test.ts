@@ -8,7 +8,7 @@ const read = (status: number, body = '', header: string | null = null) => readAn
 describe('an answer', () => {
   it('2xx: names the ranges stored and the records refused', () => {
     const stored = [{ session, epoch: 1, ranges: [[0, 49]] }];
-    expect(read(200, JSON.stringify({ sonde: { stored, rejected: { 'missing.recordId': 2 } } }))).toEqual({
+    expect(read(200, JSON.stringify({ stored, rejected: { 'missing.recordId': 2 } }))).toEqual({
       kind: 'stored',
       ack: { kind: 'ack', stored, rejected: { 'missing.recordId': 2 } },
     });
@@ -22,7 +22,7 @@ describe('an answer', () => {
   });
 
   it("2xx: carries the operator's off switch", () => {
-    expect(read(200, '{"sonde":{"policy":{"off":true}}}')).toMatchObject({
+    expect(read(200, '{"policy":{"off":true}}')).toMatchObject({
       policy: { kind: 'policy', off: true },
     });
   });
@@ -61,9 +61,7 @@ describe('an answer', () => {
         },
       ),
     );
-    expect(
-      read(200, '{"sonde":{"stored":[{"session":1},{"session":"s","epoch":0,"ranges":[[1]]}]}}'),
-    ).toMatchObject({
+    expect(read(200, '{"stored":[{"session":1},{"session":"s","epoch":0,"ranges":[[1]]}]}')).toMatchObject({
       ack: { stored: [] },
     });
   });
