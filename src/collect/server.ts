@@ -133,12 +133,14 @@ function addLogs(
  * @throws SondeError `storage_blocked` when another collector has the folder
  */
 export async function createCollector(options: CollectorOptions): Promise<Collector> {
+  const { requestTimeout = 10_000 } = options;
   const app = fastify({
     logger: options.logTo === undefined ? false : { level: 'info', stream: options.logTo, base: null },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: jsonBytes,
-    requestTimeout: options.requestTimeout ?? 10_000,
-    http: { connectionsCheckingInterval: 1000 },
+    requestTimeout,
+    // Node takes the greater of the two for the body, so both are set.
+    http: { headersTimeout: requestTimeout, connectionsCheckingInterval: Math.min(1000, requestTimeout) },
     forceCloseConnections: 'idle',
   });
   const stored = new StoredRecords();
@@ -177,6 +179,15 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
 
   const admin = options.admin === undefined ? undefined : createAdmin(log.folder, options.admin.token);
   let closing: Promise<void> | undefined;
+
+  async function drain(): Promise<void> {
+    // A closing server no longer times anybody out: who is slower than a request may take is cut off.
+    const deadline = setTimeout(() => app.server.closeAllConnections(), requestTimeout);
+    await Promise.all([app.close(), admin?.close()]);
+    clearTimeout(deadline);
+    await log.close();
+  }
+
   return {
     app,
     get adminAddress() {
@@ -188,7 +199,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       return app.listen({ port, host });
     },
     close: () => {
-      closing ??= Promise.all([app.close(), admin?.close()]).then(() => log.close());
+      closing ??= drain();
       return closing;
     },
   };
