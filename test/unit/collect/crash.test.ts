@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { walkLog } from '../../../src/collect/walk.ts';
+import { type Child, startChild } from './child.ts';
+import { makeChunk, newSession } from './chunk.ts';
+import { storedIds, temporaryFolder } from './start.ts';
+
+const rounds = 3;
+const senders = 4;
+const perChunk = 10;
+
+/** Sends chunk after chunk until the collector is gone; keeps what has no answer for the next round. */
+class Sender {
+  readonly acknowledged = new Set<string>();
+  readonly #session = newSession();
+  #next = 0;
+  #pending: { records: readonly { recordId: string }[]; body: string } | undefined;
+
+  async run(child: Child, gone: () => boolean): Promise<void> {
+    while (!gone()) {
+      this.#pending ??= makeChunk(this.#session, this.#next, perChunk);
+      const { records, body } = this.#pending;
+      try {
+        const answer = await fetch(`${child.address}/v1/logs`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+        });
+        if (answer.status !== 200) continue;
+        await answer.arrayBuffer();
+      } catch {
+        return;
+      }
+      for (const { recordId } of records) this.acknowledged.add(recordId);
+      this.#next += perChunk;
+      this.#pending = undefined;
+    }
+  }
+}
+
+describe('kill -9 under load', () => {
+  it('loses no acknowledged record and stores none twice, over restarts', async () => {
+    const data = await temporaryFolder();
+    const all = Array.from({ length: senders }, () => new Sender());
+    for (let round = 0; round < rounds; round++) {
+      const child = await startChild(['--data', data]);
+      let gone = false;
+      const sending = Promise.all(all.map((sender) => sender.run(child, () => gone)));
+      await new Promise((resolve) => setTimeout(resolve, 300 + 200 * round));
+      expect(await child.stop('SIGKILL')).toBe('SIGKILL');
+      gone = true;
+      await sending;
+    }
+    // One more start repairs what the last kill left, and takes what is still pending again.
+    const last = await startChild(['--data', data]);
+    let done = false;
+    const sending = Promise.all(all.map((sender) => sender.run(last, () => done)));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    done = true;
+    await sending;
+    expect(await last.stop('SIGTERM')).toBe(0);
+
+    const stored = await storedIds(data);
+    const unique = new Set(stored);
+    const acknowledged = all.flatMap((sender) => [...sender.acknowledged]);
+    console.info(`${rounds} kills: ${acknowledged.length} records acknowledged, ${stored.length} stored`);
+    expect(acknowledged.length).toBeGreaterThan(100);
+    expect(acknowledged.filter((id) => !unique.has(id))).toEqual([]);
+    expect(stored.length).toBe(unique.size);
+    expect((await walkLog(data, () => undefined)).faults).toEqual([]);
+  });
+});
+
+describe('SIGTERM', () => {
+  it('ends with status 0, and the next start finds a folder in order', async () => {
+    const data = await temporaryFolder();
+    const child = await startChild(['--data', data]);
+    const { body } = makeChunk(newSession(), 0, 2);
+    const answer = await fetch(`${child.address}/v1/logs`, { method: 'POST', body });
+    expect(answer.status).toBe(200);
+    expect(await child.stop('SIGTERM')).toBe(0);
+    const walk = await walkLog(data, () => undefined);
+    expect(walk).toMatchObject({ faults: [], records: 2 });
+    expect(walk.head?.chain).toBe(walk.chain);
+  });
+});
+
+describe('what the collector says of itself', () => {
+  it('is JSON lines without anything a client sent, and one line for a person', async () => {
+    const child = await startChild(['--data', await temporaryFolder()]);
+    const secret = 'jane.doe@example.com';
+    await fetch(`${child.address}/v1/logs?key=${secret}`, { method: 'POST', body: `{"${secret}":` });
+    await fetch(`${child.address}/${secret}`);
+    await child.stop('SIGTERM');
+    const lines = child.output.stderr.trim().split('\n');
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
+    expect(child.output.stderr + child.output.stdout).not.toContain('jane');
+    expect(child.output.stdout.trim().split('\n')).toHaveLength(1);
+  });
+});
