@@ -15,7 +15,11 @@ function builtPage(): string {
     .map((folder) => resolve(here, folder))
     .find((folder) => existsSync(join(folder, 'headless.js')));
   if (found === undefined)
-    throw new SondeError('file_not_found', 'The browser build is missing.', 'Run: npm run build');
+    throw new SondeError(
+      'file_not_found',
+      'The browser build is missing.',
+      'In a clone of Sonde run: npm run build. The npm package does not contain it.',
+    );
   return found;
 }
 
