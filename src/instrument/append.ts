@@ -132,6 +132,11 @@ export class Append {
     );
   }
 
+  /** An int64 scalar. */
+  int(value: number): string {
+    return this.#initializer('int64', [], new Uint8Array(BigInt64Array.of(BigInt(value)).buffer));
+  }
+
   /** A float32 scalar. */
   float(value: number): string {
     return this.#initializer('float', [], new Uint8Array(Float32Array.of(value).buffer));

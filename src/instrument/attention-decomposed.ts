@@ -1,16 +1,13 @@
-import type { Attention, Side } from './attention.ts';
-import { type Atom, type Axes, axesBefore, whole } from './axes.ts';
+import { type Attention, noSide } from './attention.ts';
+import { type Atom, type Axes, whole } from './axes.ts';
+import { isCausal } from './causal.ts';
+import { placed } from './found.ts';
 import type { GraphIndex } from './graph.ts';
-import { intsOf } from './graph.ts';
-import { isPlaceable, type Placed } from './layout.ts';
-import { isPassing, linearBehind, linearNode } from './linear.ts';
+import type { Placed } from './layout.ts';
+import { scoresAsShown } from './masked.ts';
 import type { Dim, Node } from './onnx.ts';
-import type { Shapes } from './shape.ts';
-
-interface View {
-  readonly index: GraphIndex;
-  readonly shapes: Shapes;
-}
+import { sideOf } from './side.ts';
+import type { View } from './view.ts';
 
 /** Between softmax and the product with V: guards against NaN, dropout, casts, sink columns cut off. */
 const afterSoftmax = new Set([
@@ -91,7 +88,7 @@ const countIn = (dim: Dim | undefined): number | undefined => {
 };
 
 /** What the axes of a per-head tensor mean: [batch, head, row, column], [batch·head, row, column] or grouped. */
-function headAxes(
+export function headAxes(
   dims: readonly Dim[] | undefined,
   row: Atom['label'],
   column: Atom['label'],
@@ -131,112 +128,14 @@ function headAxes(
   return undefined;
 }
 
-/** Does the tensor come straight from a cache that was fed? */
-function cachedInput({ index }: View, tensor: string): string | undefined {
-  let at = tensor;
-  for (let node = index.producer(at); node !== undefined; node = index.producer(at)) {
-    if (!isPassing(node) && node.op !== 'Gather' && node.op !== 'Slice') return undefined;
-    at = node.inputs[0] ?? '';
-  }
-  return index.isConstant(at) ? undefined : at;
-}
-
-const isScalar = ({ index, shapes }: View, tensor: string): boolean => {
-  const dims = shapes.dims(tensor);
-  return dims === undefined ? index.numbers(tensor)?.length === 1 : dims.every((size) => size === 1);
-};
-
-interface Walk {
-  /** Layouts of one and the same values, the last nearest to the projection. */
-  readonly same: readonly Placed[];
-  readonly past: string | undefined;
-}
-
-/** From an operand of an attention product back over layout, scale, repetition and cache. */
-function walkBack(view: View, operand: Placed): Walk {
-  const { index, shapes } = view;
-  let same: Placed[] = [operand];
-  let past: string | undefined;
-  let { tensor, axes } = operand;
-  for (let node = index.producer(tensor); node !== undefined; node = index.producer(tensor)) {
-    if (linearNode(index, node) !== undefined) break;
-    const [first = ''] = node.inputs;
-    const listed = intsOf(node, 'axes') ?? index.numbers(node.inputs[1] ?? '');
-    const before = axesBefore(node, axes, shapes.dims(first), listed);
-    if (before !== undefined) {
-      tensor = first;
-      axes = before;
-      if (node.op === 'Expand') same = [];
-      same.push({ tensor, axes });
-      continue;
-    }
-    if (node.op === 'Concat' && node.inputs.length === 2) {
-      const cached = cachedInput(view, first);
-      const fresh = node.inputs[1] ?? '';
-      const dims = shapes.dims(fresh);
-      if (cached === undefined || dims === undefined) break;
-      past = cached;
-      axes = axes.map((axis, at) =>
-        axis.map((atom) => (atom.label === 'key' ? { ...atom, size: dims[at] ?? 1 } : atom)),
-      );
-      tensor = fresh;
-      same = [{ tensor, axes }];
-      continue;
-    }
-    const scaled =
-      node.op === 'Mul' || node.op === 'Div'
-        ? node.inputs.find((input) => !isScalar(view, input))
-        : undefined;
-    const scale = node.inputs.find((input) => input !== scaled);
-    if (scaled === undefined || scale === undefined || !isScalar(view, scale)) break;
-    if (linearBehind(index, tensor) !== undefined && !index.isConstant(scale)) break;
-    tensor = scaled;
-    same = [{ tensor, axes }];
-  }
-  return { same, past };
-}
-
-/** Is this where a projection ends: the linear itself, or its share of a packed one? */
-function endsAtProjection({ index }: View, tensor: string): boolean {
-  const node = index.producer(tensor);
-  if (node === undefined) return false;
-  if (linearBehind(index, tensor) !== undefined) return true;
-  return (
-    ['Split', 'Slice', 'Gather'].includes(node.op) && linearBehind(index, node.inputs[0] ?? '') !== undefined
-  );
-}
-
-function projectionSource({ index }: View, tensor: string): string | undefined {
-  const direct = linearBehind(index, tensor);
-  if (direct !== undefined) return direct.input;
-  const node = index.producer(tensor);
-  return node === undefined ? undefined : linearBehind(index, node.inputs[0] ?? '')?.input;
-}
-
-function sideOf(view: View, operand: Placed): Side {
-  const { same, past } = walkBack(view, operand);
-  const last = same.at(-1);
-  const placed = same.findLast(isPlaceable);
-  if (last === undefined) return { projected: undefined, rotated: undefined, past, source: undefined };
-  if (endsAtProjection(view, last.tensor)) {
-    return { projected: placed, rotated: undefined, past, source: projectionSource(view, last.tensor) };
-  }
-  return { projected: undefined, rotated: placed, past, source: undefined };
-}
-
-const sizeOf = (placed: Placed | undefined, label: Atom['label']): number | undefined => {
-  const size = placed?.axes.flat().find((atom) => atom.label === label)?.size;
+const sizeOf = (at: Placed | undefined, label: Atom['label']): number | undefined => {
+  const size = at?.axes.flat().find((atom) => atom.label === label)?.size;
   return typeof size === 'number' ? size : undefined;
 };
 
-/** Softmax between two products of computed tensors is attention. `heads` helps where the graph leaves them open. */
-export function decomposedAttention(
-  index: GraphIndex,
-  shapes: Shapes,
-  softmax: Node,
-  heads?: number,
-): Attention | undefined {
-  const view: View = { index, shapes };
+/** Softmax between two products of computed tensors is attention. */
+export function decomposedAttention(view: View, softmax: Node): Attention | undefined {
+  const { shapes, heads } = view;
   const after = valueProduct(view, softmax);
   const qk = scoreProduct(view, softmax);
   if (after === undefined || qk === undefined) return undefined;
@@ -247,25 +146,27 @@ export function decomposedAttention(
     return axes === undefined ? undefined : { tensor, axes };
   };
   const [queryOperand = '', keyOperand = ''] = qk.inputs;
+  const isTransposed = qk.attributes.get('transB')?.int === 1;
   const q = place(queryOperand, 'position', 'size');
-  const k = place(keyOperand, 'size', 'key');
+  const k = isTransposed ? place(keyOperand, 'key', 'size') : place(keyOperand, 'size', 'key');
   const v = place(product.inputs[1] ?? '', 'key', 'size');
   const z = place(output, 'position', 'size');
-  const none: Side = { projected: undefined, rotated: undefined, past: undefined, source: undefined };
-  const keys = k === undefined ? none : sideOf(view, k);
+  const keys = k === undefined ? noSide : sideOf(view, k);
   const found = sizeOf(z, 'head') ?? heads;
   if (found === undefined) return undefined;
+  const keyPlace = keys.projected ?? keys.rotated;
   return {
     anchor: softmax,
     heads: found * (sizeOf(z, 'group') ?? 1),
-    kvHeads: sizeOf(keys.projected ?? keys.rotated, 'head') ?? found,
+    kvHeads: (keyPlace?.kind === 'placed' ? sizeOf(keyPlace.placed, 'head') : undefined) ?? found,
     dHead: sizeOf(z, 'size') ?? 0,
-    q: q === undefined ? none : sideOf(view, q),
+    causal: isCausal(view, softmax.inputs[0] ?? '', qk),
+    q: q === undefined ? noSide : sideOf(view, q),
     k: keys,
-    v: v === undefined ? none : sideOf(view, v),
-    scores: place(softmax.inputs[0] ?? '', 'position', 'key'),
-    pattern: place(pattern, 'position', 'key'),
-    z,
+    v: v === undefined ? noSide : sideOf(view, v),
+    scores: scoresAsShown(view, place(softmax.inputs[0] ?? '', 'position', 'key')),
+    pattern: placed(place(pattern, 'position', 'key')),
+    z: placed(z),
     output,
     queryOperand,
     keyOperand,

@@ -1,17 +1,19 @@
-import type { Placed } from './layout.ts';
+import type { Found } from './found.ts';
 import type { Node } from './onnx.ts';
 
 /** How one of q, k, v comes into an attention. */
 export interface Side {
-  /** After the projection (bias included), before norm, rotary and scale. */
-  readonly projected: Placed | undefined;
+  /** After the projection (bias included), before norm, rotary and scale: [batch, position, head, size]. */
+  readonly projected: Found | undefined;
   /** After norm and rotary, before scale, cache and repetition; absent where there is neither. */
-  readonly rotated: Placed | undefined;
+  readonly rotated: Found | undefined;
   /** The cached part that is put before it. */
   readonly past: string | undefined;
   /** What the projection reads; undefined if none was found (cross attention from a cache). */
   readonly source: string | undefined;
 }
+
+export const noSide: Side = { projected: undefined, rotated: undefined, past: undefined, source: undefined };
 
 /** An attention found in the graph, whatever ops spell it. */
 export interface Attention {
@@ -19,18 +21,18 @@ export interface Attention {
   readonly heads: number;
   readonly kvHeads: number;
   readonly dHead: number;
+  readonly causal: boolean;
   readonly q: Side;
   readonly k: Side;
   readonly v: Side;
-  /** Before softmax and after, [batch, head, position, key] in some layout; undefined inside a fused operator. */
-  readonly scores: Placed | undefined;
-  readonly pattern: Placed | undefined;
+  /** Before softmax and after, [batch, head, position, key]. */
+  readonly scores: Found | undefined;
+  readonly pattern: Found | undefined;
   /** Weighted values, before the output projection. */
-  readonly z: Placed | undefined;
+  readonly z: Found | undefined;
   /** The tensor that leaves the attention towards its output projection. */
   readonly output: string;
-  /** The tensor through which queries enter: to tell what the attention depends on. */
+  /** The tensors through which queries and keys enter: they tell what the attention depends on. */
   readonly queryOperand: string;
-  /** The tensor through which keys enter. */
   readonly keyOperand: string;
 }

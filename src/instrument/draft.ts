@@ -2,6 +2,7 @@ import type { HookSource } from '../shared/hook.ts';
 import type { Append } from './append.ts';
 import type { Atom } from './axes.ts';
 import type { Placed } from './layout.ts';
+import type { Graph, Node } from './onnx.ts';
 
 /** Appends what is needed and names the tensor that holds the hook's value, in the hook's own dims. */
 export type Recipe = (append: Append) => string;
@@ -19,4 +20,6 @@ export interface Draft {
   readonly source: HookSource;
   readonly recipe?: Recipe;
   readonly site?: Site;
+  /** Where the value is made in each branch of an `If`, and so leaves through that node. */
+  readonly branches?: { readonly node: Node; readonly drafts: ReadonlyMap<Graph, Draft> };
 }

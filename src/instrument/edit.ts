@@ -2,60 +2,159 @@ import { SondeError } from '../shared/errors.ts';
 import type { Edit, Plan } from '../shared/plan.ts';
 import { Append, writeValue } from './append.ts';
 import type { Draft, Site } from './draft.ts';
-import type { GraphIndex } from './graph.ts';
 import type { EditedGraph, Port, TapOutput } from './instrumented.ts';
 import { arrange, restore } from './layout.ts';
-import type { Graph } from './onnx.ts';
-import type { Shapes } from './shape.ts';
+import type { Graph, Node } from './onnx.ts';
+import type { View } from './view.ts';
 import { allWeights, type PlacedWeights, weightsOf } from './weights.ts';
 import { Writer } from './wire.ts';
 import { type GraphChange, writeModel } from './write.ts';
 
-const invalidPlan = (what: string, remedy: string): SondeError =>
-  new SondeError('invalid_plan', what, remedy);
-
-/** One graph as published and what can be had from it. */
+/** A model as published and what can be had from it. */
 export interface Source {
   readonly file: string;
-  readonly index: GraphIndex;
-  readonly shapes: Shapes;
+  readonly view: View;
   /** The draft of an exact name. @throws SondeError `hook_unknown` | `hook_unavailable` */
   draft(name: string): Draft;
 }
 
+const invalidPlan = (what: string, remedy: string): SondeError =>
+  new SondeError('invalid_plan', what, remedy);
+
 const onlyName = (name: string): Writer => new Writer().text(1, name);
 
-/** An appended change at a site: the tensor's maker is renamed, so every reader takes the changed values. */
-function applyEdit(
-  append: Append,
-  edit: Edit,
-  site: Site,
-  before: string,
-  renamed: Map<string, string>,
-): void {
-  const { tensor } = site.placed;
-  const aside = `${before}.${renamed.size}`;
-  renamed.set(tensor, aside);
-  const type = append.type(tensor);
-  append.alias(aside, type);
-  const value = arrange(append, { ...site.placed, tensor: aside }, site.order);
-  const fed = append.cast(edit.input, type);
-  const changed =
-    edit.kind === 'replace'
-      ? append.node('Expand', [fed, append.node('Shape', [value], {}, { type: 'int64' })])
-      : append.node(edit.kind === 'add' ? 'Add' : 'Mul', [value, fed]);
-  append.node('Identity', [restore(append, changed, aside, site.placed, site.order)], {}, { output: tensor });
+/** What happens to one graph of the model while a plan is carried out. */
+interface Draftboard {
+  readonly append: Append;
+  readonly renamed: Map<string, string>;
+  readonly outputs: Writer[];
 }
 
-function editSite(source: Source, edit: Edit): Site {
-  const draft = source.draft(edit.hook);
+/** Carries out one plan. The branches of an `If` are graphs of their own; what is tapped there leaves through it. */
+class Editing {
+  readonly #source: Source;
+  readonly #boards = new Map<Graph, Draftboard>();
+  readonly #gained = new Map<Node, string[]>();
+  readonly #outputs: Set<string>;
+  readonly edits: Port[] = [];
+  readonly taps: TapOutput[] = [];
+
+  constructor(source: Source) {
+    this.#source = source;
+    this.#outputs = new Set(source.view.index.graph.outputs.map((output) => output.name));
+  }
+
+  #board(graph: Graph): Draftboard {
+    const known = this.#boards.get(graph);
+    if (known !== undefined) return known;
+    const { view } = this.#source;
+    const opset = view.index.model.opsets.get('') ?? 1;
+    const shapes = view.shapesOf(graph);
+    const prefix = graph === view.index.graph ? 'sonde.' : `sonde.branch${this.#boards.size}.`;
+    const board = {
+      append: new Append(shapes, opset, prefix),
+      renamed: new Map<string, string>(),
+      outputs: [],
+    };
+    this.#boards.set(graph, board);
+    return board;
+  }
+
+  tap(hook: string): void {
+    const draft = this.#source.draft(hook);
+    const { graph } = this.#source.view.index;
+    const output =
+      draft.branches === undefined ? this.#value(graph, draft) : this.#throughIf(hook, draft.branches);
+    this.taps.push({ hook, output });
+    if (this.#outputs.has(output)) return;
+    this.#outputs.add(output);
+    this.#board(graph).outputs.push(onlyName(output));
+  }
+
+  /** The hook's value in float32: the graph's own tensor where it is that already. */
+  #value(graph: Graph, draft: Draft): string {
+    const { append } = this.#board(graph);
+    return append.wide(draft.recipe?.(append) ?? '');
+  }
+
+  #throughIf(hook: string, { node, drafts }: NonNullable<Draft['branches']>): string {
+    const outer = `sonde.${hook}`;
+    for (const [graph, draft] of drafts) {
+      const { append, outputs } = this.#board(graph);
+      // A node of the branch itself must make what leaves it, even if the value is older.
+      const inner = append.node('Identity', [this.#value(graph, draft)], {}, { output: append.fresh('tap') });
+      outputs.push(onlyName(inner));
+    }
+    const gained = this.#gained.get(node);
+    if (gained) gained.push(outer);
+    else this.#gained.set(node, [outer]);
+    return outer;
+  }
+
+  edit(edit: Edit): void {
+    const draft = this.#source.draft(edit.hook);
+    const { graph } = this.#source.view.index;
+    if (!this.edits.some((port) => port.name === edit.input)) {
+      this.edits.push({ name: edit.input, type: 'float', dims: draft.dims });
+    }
+    const drafts = draft.branches?.drafts ?? new Map([[graph, draft]]);
+    for (const [each, inner] of drafts) this.#applyEdit(each, edit, siteOf(edit, inner, each));
+  }
+
+  /** The tensor's maker is renamed, so everything that reads the tensor reads the changed values. */
+  #applyEdit(graph: Graph, edit: Edit, { placed, order }: Site): void {
+    const { append, renamed } = this.#board(graph);
+    const { tensor } = placed;
+    if (renamed.has(tensor)) {
+      throw invalidPlan(`Two edits change the tensor behind ${edit.hook}.`, 'Combine them into one edit.');
+    }
+    const aside = `sonde.before.${tensor}`;
+    renamed.set(tensor, aside);
+    const type = append.type(tensor);
+    append.alias(aside, type);
+    append.alias(edit.input, 'float');
+    const value = arrange(append, { ...placed, tensor: aside }, order);
+    const fed = append.cast(edit.input, type);
+    const changed =
+      edit.kind === 'replace'
+        ? append.node('Expand', [fed, append.node('Shape', [value], {}, { type: 'int64' })])
+        : append.node(edit.kind === 'add' ? 'Add' : 'Mul', [value, fed]);
+    append.node('Identity', [restore(append, changed, aside, placed, order)], {}, { output: tensor });
+  }
+
+  /** What the plan came to, written into the graphs that it touches. */
+  change(placed: PlacedWeights, as: 'inputs' | 'external', graph: Graph): GraphChange {
+    const board = this.#boards.get(graph);
+    const inner = new Map<Graph, GraphChange>();
+    for (const [each, weights] of placed.inner) inner.set(each, this.change(weights, as, each));
+    return {
+      weights: placed.own,
+      weightsAs: as,
+      renamed: board?.renamed ?? new Map(),
+      nodes: board?.append.nodes ?? [],
+      initializers: board?.append.initializers ?? [],
+      inputs: [],
+      outputs: board?.outputs ?? [],
+      inner,
+      gained: this.#gained,
+    };
+  }
+
+  get domains(): readonly string[] {
+    const present = this.#source.view.index.model.opsets;
+    return [...new Set([...this.#boards.values()].flatMap(({ append }) => append.imports(present)))];
+  }
+}
+
+function siteOf(edit: Edit, draft: Draft, graph: Graph): Site {
   if (draft.site === undefined) {
     throw invalidPlan(
       `${edit.hook} is recomputed beside the model, so a change to it would change nothing.`,
       'Edit a hook whose source is a tap.',
     );
   }
-  if (source.index.producer(draft.site.placed.tensor) === undefined) {
+  const { tensor } = draft.site.placed;
+  if (!graph.nodes.some((node) => node.outputs.includes(tensor))) {
     throw invalidPlan(`${edit.hook} is an input of the graph.`, 'Feed the changed value as that input.');
   }
   return draft.site;
@@ -63,77 +162,34 @@ function editSite(source: Source, edit: Edit): Site {
 
 /** @throws SondeError `invalid_plan` | `hook_unknown` | `hook_unavailable` */
 export function editGraph(source: Source, plan: Plan, as: 'inputs' | 'external'): EditedGraph {
-  const { index, shapes } = source;
-  const { model, graph } = index;
-  const append = new Append(shapes, model.opsets.get('') ?? 1);
-  const renamed = new Map<string, string>();
-  const edits: Port[] = [];
+  const { model, graph } = source.view.index;
   const taken = new Set([...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]);
+  const editing = new Editing(source);
   for (const edit of plan.edits) {
-    const site = editSite(source, edit);
-    if (renamed.has(site.placed.tensor)) {
-      throw invalidPlan(`Two edits change the tensor behind ${edit.hook}.`, 'Combine them into one edit.');
-    }
-    if (edit.input === '' || (taken.has(edit.input) && !edits.some((port) => port.name === edit.input))) {
+    if (edit.input === '' || taken.has(edit.input)) {
       throw invalidPlan(
         `An edit's input cannot be named "${edit.input}".`,
         'Choose a name the model does not use.',
       );
     }
-    if (!edits.some((port) => port.name === edit.input)) {
-      edits.push({ name: edit.input, type: 'float', dims: source.draft(edit.hook).dims });
-    }
-    append.alias(edit.input, 'float');
-    applyEdit(append, edit, site, 'sonde.before', renamed);
+    editing.edit(edit);
   }
-  const taps: TapOutput[] = [];
-  const outputs = new Set(graph.outputs.map((output) => output.name));
-  const added: Writer[] = [];
-  for (const hook of new Set(plan.taps)) {
-    const output = tapOutput(append, source.draft(hook));
-    taps.push({ hook, output });
-    if (outputs.has(output)) continue;
-    outputs.add(output);
-    added.push(onlyName(output));
-  }
+  for (const hook of new Set(plan.taps)) editing.tap(hook);
   const placed = weightsOf(graph, source.file, as);
   const weights = allWeights(placed);
   const declared = new Set(graph.inputs.map((input) => input.name));
-  const fed =
-    as === 'inputs'
-      ? weights
-          .filter((weight) => !declared.has(weight.name))
-          .map((weight) => writeValue(weight.name, weight.type, weight.dims))
-      : [];
+  const fed = as === 'inputs' ? weights.filter((weight) => !declared.has(weight.name)) : [];
   const change: GraphChange = {
-    ...unchanged(placed, as),
-    renamed,
-    nodes: append.nodes,
-    initializers: append.initializers,
-    inputs: [...fed, ...edits.map((port) => writeValue(port.name, 'float'))],
-    outputs: added,
+    ...editing.change(placed, as, graph),
+    inputs: [
+      ...fed.map((weight) => writeValue(weight.name, weight.type, weight.dims)),
+      ...editing.edits.map((port) => writeValue(port.name, port.type)),
+    ],
   };
-  return { bytes: writeModel(model, change, append.imports(model.opsets)), weights, taps, edits };
-}
-
-/** The tensor that becomes the graph's output: the model's own where it is the value already. */
-function tapOutput(append: Append, draft: Draft): string {
-  const value = draft.recipe?.(append) ?? '';
-  return append.type(value) === 'float' ? value : append.cast(value, 'float');
-}
-
-function unchanged(placed: PlacedWeights, as: 'inputs' | 'external'): GraphChange {
-  const inner = new Map<Graph, GraphChange>();
-  for (const [graph, weights] of placed.inner) inner.set(graph, unchanged(weights, as));
   return {
-    weights: placed.own,
-    weightsAs: as,
-    renamed: new Map(),
-    nodes: [],
-    initializers: [],
-    inputs: [],
-    outputs: [],
-    inner,
-    gained: new Map(),
+    bytes: writeModel(model, change, editing.domains),
+    weights,
+    taps: editing.taps,
+    edits: editing.edits,
   };
 }

@@ -1,19 +1,13 @@
-import type { GraphIndex } from './graph.ts';
+import type { Node } from './onnx.ts';
 import { origin } from './residual.ts';
-import type { Shapes } from './shape.ts';
+import type { View } from './view.ts';
 
 /** What stands between the ids and the residual stream. */
 export interface Embeddings {
   readonly token: string | undefined;
   readonly position: string | undefined;
-  /** The stream starts with exactly token + position, nothing else. */
-  readonly isTheirSum: boolean;
-}
-
-/** The graph input that a lookup's indices are, if they are one but for layout. */
-function fedIndices(index: GraphIndex, tensor: string): string | undefined {
-  const at = origin(index, tensor);
-  return index.graph.inputs.some((input) => input.name === at) ? at : undefined;
+  /** The stream starts with more than token + position: segments, a norm, a factor, patches. */
+  readonly isMore: boolean;
 }
 
 interface Lookup {
@@ -21,49 +15,60 @@ interface Lookup {
   readonly kind: 'token' | 'position' | 'segment';
 }
 
+/** The graph input that a lookup's indices are, if they are one but for layout. */
+function fedIndices({ index }: View, tensor: string): string | undefined {
+  const at = origin(index, tensor);
+  return index.producer(at) === undefined && !index.isConstant(at) ? at : undefined;
+}
+
+/** Rows of a quantised table are picked first and scaled after. */
+function tableLookup({ index }: View, output: string): Node | undefined {
+  let node = index.producer(output);
+  if (node?.op === 'DequantizeLinear') node = index.producer(node.inputs[0] ?? '');
+  return node?.op === 'Gather' || node?.op === 'GatherBlockQuantized' ? node : undefined;
+}
+
 /** A row of a learned table for each index. */
-function lookupBehind(index: GraphIndex, shapes: Shapes, tensor: string): Lookup | undefined {
+function lookupBehind(view: View, tensor: string): Lookup | undefined {
+  const { index, shapes } = view;
   const output = origin(index, tensor);
-  const node = index.producer(output);
-  const [table = '', indices = ''] = node?.inputs ?? [];
   if (index.isConstant(output)) {
-    // Positions that are always the same rows: a constant slice of the table.
+    // Positions that are always the same rows: a stored slice of the table.
     return (shapes.dims(output)?.length ?? 0) >= 2 ? { output, kind: 'position' } : undefined;
   }
-  if ((node?.op !== 'Gather' && node?.op !== 'GatherBlockQuantized') || !index.isConstant(table))
-    return undefined;
-  const fed = fedIndices(index, indices);
+  const node = tableLookup(view, output);
+  const [table = '', indices = ''] = node?.inputs ?? [];
+  if (node === undefined || !index.isConstant(table)) return undefined;
+  // Which input holds ids is the one thing only its name says.
+  const fed = fedIndices(view, indices);
   if (fed === undefined || /position/i.test(fed)) return { output, kind: 'position' };
   return { output, kind: /type|segment/i.test(fed) ? 'segment' : 'token' };
 }
 
-/** Looks up the sum that starts the stream. Which input holds ids is the one thing only its name says. */
-export function embeddingsBehind(index: GraphIndex, shapes: Shapes, start: string): Embeddings {
+/** Looks behind the sum that starts the stream. */
+export function embeddingsBehind(view: View, start: string): Embeddings {
+  const { index } = view;
   const found: Lookup[] = [];
-  let other = false;
+  let isMore = false;
   const queue = [start];
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-    const lookup = lookupBehind(index, shapes, at);
+    const lookup = lookupBehind(view, at);
     if (lookup !== undefined) {
       found.push(lookup);
       continue;
     }
     const node = index.producer(origin(index, at));
-    if (node === undefined) {
-      other = true;
-      continue;
-    }
-    if (node.op !== 'Add') other = true;
-    if (node.op === 'Add' || node.op === 'Mul' || node.op.endsWith('LayerNormalization')) {
-      queue.push(...node.inputs.slice(0, 2));
-    }
+    if (node?.op !== 'Add') isMore = true;
+    const reads = node === undefined ? [] : node.inputs.slice(0, 2);
+    if (node?.op === 'Add' || node?.op === 'Mul' || node?.op.endsWith('LayerNormalization'))
+      queue.push(...reads);
   }
   const token = found.find((lookup) => lookup.kind === 'token');
   const position = found.find((lookup) => lookup.kind === 'position');
+  const isOther = found.some((lookup) => lookup !== token && lookup !== position);
   return {
     token: token?.output,
     position: position?.output,
-    isTheirSum:
-      !other && token !== undefined && found.every((lookup) => lookup === token || lookup === position),
+    isMore: isMore || isOther || token === undefined,
   };
 }

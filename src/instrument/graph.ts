@@ -167,6 +167,17 @@ export class GraphIndex {
     return decode(this.model.bytes, tensor);
   }
 
+  /** A norm operator gives the sum it normalises as another output; the norm depends on the sum all the same. */
+  #normalises(tensor: string, sum: string): boolean {
+    const node = this.#producer.get(tensor);
+    return (
+      node !== undefined &&
+      node.op.startsWith('Skip') &&
+      node.outputs[0] === tensor &&
+      node.outputs[3] === sum
+    );
+  }
+
   /**
    * Do the values of `tensor` depend on those of `ancestor`? (Its shape does not count: position ids are often
    * made from the shape of the embeddings.) Bounded by the sorted order, so it stays near.
@@ -177,7 +188,7 @@ export class GraphIndex {
     const seen = new Set<string>();
     const queue = [tensor];
     for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-      if (name === ancestor) return true;
+      if (name === ancestor || this.#normalises(name, ancestor)) return true;
       if (seen.has(name) || this.position(name) <= limit) continue;
       seen.add(name);
       const node = this.#producer.get(name);

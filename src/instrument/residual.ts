@@ -1,8 +1,9 @@
 import type { Attention } from './attention.ts';
 import type { GraphIndex } from './graph.ts';
 import { isPassing } from './linear.ts';
-import { type Norm, normBehind } from './norm.ts';
+import type { Norm } from './norm.ts';
 import type { Node } from './onnx.ts';
+import type { View } from './view.ts';
 
 /** Where a branch is added to the residual stream. */
 export interface Join {
@@ -29,10 +30,11 @@ function orient(index: GraphIndex, a: string, b: string): { stream: string; bran
 }
 
 /** The join a node makes, if its two operands are a stream and what was computed from it. */
-export function joinAt(index: GraphIndex, node: Node): Join | undefined {
+export function joinAt(view: View, node: Node): Join | undefined {
+  const { index, norms } = view;
   const [a = '', b = ''] = node.inputs;
   const [first = ''] = node.outputs;
-  const normed = normBehind(index, first);
+  const normed = norms.behind(first);
   if (normed?.skip !== undefined) {
     const oriented = orient(index, ...normed.skip.operands);
     if (oriented === undefined) return undefined;
@@ -79,12 +81,13 @@ export function origin(index: GraphIndex, tensor: string): string {
 }
 
 /** The first join after an attention whose other operand the attention was computed from. */
-function joinOf(index: GraphIndex, attention: Attention): Join | undefined {
+function joinOf(view: View, attention: Attention): Join | undefined {
+  const { index } = view;
   const reached = new Set([attention.output]);
   for (const node of index.nodes) {
     if (!node.inputs.some((input) => reached.has(input))) continue;
     if (node.op === 'Add' || node.op.startsWith('Skip')) {
-      const join = joinAt(index, node);
+      const join = joinAt(view, node);
       if (
         join !== undefined &&
         !reached.has(join.stream) &&
@@ -98,20 +101,19 @@ function joinOf(index: GraphIndex, attention: Attention): Join | undefined {
 }
 
 /** The next join on the stream after `join`, whose stream is the sum or its norm. */
-function joinAfter(index: GraphIndex, join: Join): Join | undefined {
+function joinAfter(view: View, join: Join): Join | undefined {
+  const { index, norms } = view;
   const here = new Set<string>();
   const queue = [join.sum ?? '', join.normed?.output ?? ''];
   for (let tensor = queue.pop(); tensor !== undefined; tensor = queue.pop()) {
     if (tensor === '' || here.has(tensor)) continue;
     here.add(tensor);
-    for (const node of index.consumers(tensor)) {
-      const output = node.outputs[0] ?? '';
-      if (isPassing(node) || normBehind(index, output)?.input === tensor) queue.push(output);
-    }
+    for (const node of index.consumers(tensor)) if (isPassing(node)) queue.push(node.outputs[0] ?? '');
+    for (const norm of norms.after(tensor)) queue.push(norm.output);
   }
   for (const tensor of here) {
     for (const node of index.consumers(tensor)) {
-      const next = node === join.node ? undefined : joinAt(index, node);
+      const next = node === join.node ? undefined : joinAt(view, node);
       if (next !== undefined && next.stream === tensor) return next;
     }
   }
@@ -119,28 +121,29 @@ function joinAfter(index: GraphIndex, join: Join): Join | undefined {
 }
 
 /** The stream that runs past the last of these attentions, found forwards to its end and backwards to its start. */
-export function residualStream(index: GraphIndex, attentions: readonly Attention[]): Stream | undefined {
+export function residualStream(view: View, attentions: readonly Attention[]): Stream | undefined {
+  const { index, norms } = view;
   const last = attentions.at(-1);
-  let join = last === undefined ? undefined : joinOf(index, last);
+  let join = last === undefined ? undefined : joinOf(view, last);
   if (join === undefined) return undefined;
-  for (let next = joinAfter(index, join); next !== undefined; next = joinAfter(index, join)) join = next;
+  for (let next = joinAfter(view, join); next !== undefined; next = joinAfter(view, join)) join = next;
   const joins: Join[] = [join];
   let at = join.stream;
   for (;;) {
     const tensor = origin(index, at);
     const node = index.producer(tensor);
     if (node === undefined) break;
-    const found = joinAt(index, node);
+    const found = joinAt(view, node);
     if (found !== undefined) {
       joins.unshift(found);
       at = found.stream;
       continue;
     }
-    const norm = normBehind(index, tensor);
+    const norm = norms.behind(tensor);
     if (norm === undefined || norm.input === '') break;
     const behind = index.producer(origin(index, norm.input));
     // A norm of what is no join any more is the norm of the embeddings: the stream starts after it.
-    if (behind === undefined || joinAt(index, behind) === undefined) break;
+    if (behind === undefined || joinAt(view, behind) === undefined) break;
     at = norm.input;
   }
   return { start: at, joins, end: join.normed?.output ?? join.sum ?? '' };

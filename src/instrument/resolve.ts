@@ -58,10 +58,11 @@ export function unavailableHook(hook: Hook, hooks: readonly Hook[]): SondeError 
 export function resolveHooks(
   patterns: readonly string[],
   hooks: readonly Hook[],
-  tensors: readonly string[],
+  tensors: () => readonly string[],
 ): readonly string[] {
   const wanted = new Set<string>();
-  const rawNames = tensors.map((tensor) => `raw:${tensor}`);
+  const isRaw = patterns.some((pattern) => pattern.startsWith('raw:'));
+  const rawNames = isRaw ? tensors().map((tensor) => `raw:${tensor}`) : [];
   const known = hooks.map((hook) => hook.name);
   for (const pattern of patterns) {
     if (pattern.startsWith('raw:')) {

@@ -434,7 +434,7 @@ export const elementTypeRules: Readonly<
   ...table(fixed('bool'), 'Equal Less Greater LessOrEqual GreaterOrEqual And Or Xor Not IsNaN IsInf'),
   ...table(fixed('int64'), 'Shape Size NonZero ArgMax ArgMin'),
   ...table(fixed('int32'), 'MatMulInteger ConvInteger'),
-  ...table(fixed('float'), 'EmbedLayerNormalization'),
+  EmbedLayerNormalization: (_, output) => (output === 1 ? 'int32' : 2),
   Cast: (node) => elementType(intOf(node, 'to') ?? 0),
   DynamicQuantizeLinear: (_, output) => (output === 1 ? 'float' : 'uint8'),
   ConstantOfShape: (node) => node.attributes.get('value')?.tensor?.type ?? 'float',

@@ -1,10 +1,10 @@
 import type { Attention } from './attention.ts';
 import { decomposedAttention } from './attention-decomposed.ts';
-import type { GraphIndex } from './graph.ts';
+import { fusedAttention } from './attention-fused.ts';
 import { type Linear, linearBehind } from './linear.ts';
-import { type Norm, normBehind } from './norm.ts';
-import { type Join, origin, residualStream } from './residual.ts';
-import type { Shapes } from './shape.ts';
+import type { Norm } from './norm.ts';
+import { type Join, origin, residualStream, type Stream } from './residual.ts';
+import type { View } from './view.ts';
 
 /** One branch of a block and the join that adds it to the stream. */
 export interface Branch {
@@ -14,8 +14,8 @@ export interface Branch {
   readonly attention?: Attention;
   /** The last projection of the branch, if it ends in one. */
   readonly projection?: Linear;
-  /** The norm that its input comes through. */
-  readonly norm?: Norm;
+  /** A norm stands between that projection and the sum. */
+  readonly isNormed: boolean;
 }
 
 export interface Block {
@@ -28,10 +28,9 @@ export interface Block {
   readonly last: Join;
 }
 
-/** The transformer in a graph: its blocks along the stream and what stands before and after. */
+/** One transformer in a graph: its blocks along the stream and what stands before and after. */
 export interface Structure {
   readonly blocks: readonly Block[];
-  readonly attentions: readonly Attention[];
   readonly start: string;
   readonly end: string;
   /** Norms stand after the sums instead of before the branches. */
@@ -39,32 +38,39 @@ export interface Structure {
   readonly finalNorm?: Norm;
 }
 
-export function findAttentions(index: GraphIndex, shapes: Shapes, heads?: number): Attention[] {
+/** All transformers of a graph, the one nearest to its outputs first, and attentions that belong to none. */
+export interface Structures {
+  readonly stacks: readonly Structure[];
+  readonly loose: readonly Attention[];
+}
+
+function findAttentions(view: View): Attention[] {
   const found: Attention[] = [];
-  for (const node of index.nodes) {
-    if (node.op !== 'Softmax') continue;
-    const attention = decomposedAttention(index, shapes, node, heads);
+  for (const node of view.index.nodes) {
+    const attention = node.op === 'Softmax' ? decomposedAttention(view, node) : fusedAttention(view, node);
     if (attention !== undefined) found.push(attention);
   }
   return found;
 }
 
 /** The last projection of a branch, behind its scales and post-norms. */
-function lastProjection(index: GraphIndex, output: string): Linear | undefined {
+function lastProjection({ index, norms }: View, output: string): { linear?: Linear; isNormed: boolean } {
   let at = output;
+  let isNormed = false;
   for (let steps = 0; steps < 4; steps++) {
     const linear = linearBehind(index, at);
-    if (linear !== undefined) return linear;
-    const norm = normBehind(index, origin(index, at));
-    if (norm === undefined) return undefined;
+    if (linear !== undefined) return { linear, isNormed };
+    const norm = norms.behind(origin(index, at));
+    if (norm === undefined) break;
+    isNormed = true;
     at = norm.input;
   }
-  return undefined;
+  return { isNormed };
 }
 
 /** In a parallel block attention and MLP are added to each other first. */
 function halves(
-  index: GraphIndex,
+  { index }: View,
   join: Join,
   attention: Attention,
 ): { attention: string; mlp: string } | undefined {
@@ -78,96 +84,82 @@ function halves(
   return left ? { attention: a, mlp: b } : { attention: b, mlp: a };
 }
 
-/** The norm between the stream and what a branch reads. */
-function normInto(index: GraphIndex, source: string | undefined): Norm | undefined {
-  return source === undefined ? undefined : normBehind(index, origin(index, source));
+/** The norm that a branch reads the stream through. */
+export function normInto({ index, norms }: View, source: string | undefined): Norm | undefined {
+  return source === undefined ? undefined : norms.behind(origin(index, source));
 }
 
-export function understand(index: GraphIndex, shapes: Shapes, heads?: number): Structure | undefined {
-  const attentions = findAttentions(index, shapes, heads);
-  const stream = residualStream(index, attentions);
-  if (stream === undefined) return undefined;
+function branchAt(view: View, join: Join, output: string, attention?: Attention): Branch {
+  const { linear, isNormed } = lastProjection(view, output);
+  return {
+    join,
+    output,
+    isNormed,
+    ...(attention === undefined ? {} : { attention }),
+    ...(linear === undefined ? {} : { projection: linear }),
+  };
+}
+
+/** A block begins with self-attention; cross attention and MLP follow it. */
+function blocksOf(view: View, { joins }: Stream, attentions: readonly Attention[]): Block[] {
+  const { index } = view;
   const blocks: Block[] = [];
-  let open: { -readonly [Key in keyof Block]?: Block[Key] } | undefined;
+  let open: { -readonly [Key in keyof Block]: Block[Key] } | undefined;
   const close = (): void => {
-    if (open?.first && open.last)
-      blocks.push({ parallel: false, ...open, first: open.first, last: open.last });
+    if (open !== undefined) blocks.push(open);
     open = undefined;
   };
-  const branchOf = (join: Join, output: string, attention?: Attention): Branch => {
-    const projection = lastProjection(index, output);
-    return {
-      join,
-      output,
-      ...(attention === undefined ? {} : { attention }),
-      ...(projection === undefined ? {} : { projection }),
-    };
-  };
-  for (const join of stream.joins) {
-    const attention = attentions.find(
+  for (const join of joins) {
+    const attention = attentions.findLast(
       (each) => index.dependsOn(join.branch, each.output) && !index.dependsOn(join.stream, each.output),
     );
     if (attention === undefined) {
-      open ??= { first: join };
-      open.mlp = branchOf(join, join.branch);
+      open ??= { first: join, last: join, parallel: false };
+      open.mlp = branchAt(view, join, join.branch);
       open.last = join;
-      if (join.parallelTo !== undefined) open.parallel = true;
+      open.parallel ||= join.parallelTo !== undefined;
       close();
       continue;
     }
     const isCross = !index.dependsOn(attention.keyOperand, join.stream);
     if (isCross && open !== undefined) {
-      open.cross = branchOf(join, join.branch, attention);
+      open.cross = branchAt(view, join, join.branch, attention);
       open.last = join;
       continue;
     }
     close();
-    const both = halves(index, join, attention);
-    open = { first: join, last: join, attention: branchOf(join, both?.attention ?? join.branch, attention) };
-    if (both !== undefined) {
-      open.mlp = branchOf(join, both.mlp);
-      open.parallel = true;
-    }
+    const both = halves(view, join, attention);
+    const branch = branchAt(view, join, both?.attention ?? join.branch, attention);
+    open = { first: join, last: join, attention: branch, parallel: both !== undefined };
+    if (both !== undefined) open.mlp = branchAt(view, join, both.mlp);
   }
   close();
-  const first = blocks[0]?.attention;
-  const entering = normInto(index, first?.attention?.q.source);
-  const postNorm =
-    blocks.length > 0 && !(entering !== undefined && readsStream(index, entering, first?.join.stream));
-  const finalNorm = normAfter(index, stream.end);
-  return {
-    blocks: blocks.map((block) => withNorms(index, block)),
-    attentions,
-    start: stream.start,
-    end: stream.end,
-    postNorm,
-    ...(finalNorm === undefined ? {} : { finalNorm }),
-  };
+  return blocks;
 }
 
-function readsStream(index: GraphIndex, norm: Norm, stream: string | undefined): boolean {
-  return stream !== undefined && norm.input !== '' && origin(index, norm.input) === origin(index, stream);
-}
+const attentionsOf = (blocks: readonly Block[]): Attention[] =>
+  blocks
+    .flatMap(({ attention, cross }) => [attention?.attention, cross?.attention])
+    .filter((each) => each !== undefined);
 
-/** The norm that reads a tensor, directly or after a change of layout. */
-export function normAfter(index: GraphIndex, tensor: string): Norm | undefined {
-  for (const node of index.consumers(tensor)) {
-    const norm = normBehind(index, node.outputs[0] ?? '');
-    if (norm?.input === tensor) return norm;
+export function understand(view: View): Structures {
+  const { index, norms } = view;
+  const stacks: Structure[] = [];
+  let left: readonly Attention[] = findAttentions(view);
+  for (;;) {
+    const stream = residualStream(view, left);
+    if (stream === undefined) return { stacks, loose: left };
+    const blocks = blocksOf(view, stream, left);
+    const taken = new Set(attentionsOf(blocks));
+    if (taken.size === 0) return { stacks, loose: left };
+    left = left.filter((each) => !taken.has(each));
+    const [finalNorm] = norms.after(stream.end);
+    stacks.push({
+      blocks,
+      start: stream.start,
+      end: stream.end,
+      postNorm: stream.joins.slice(1).some((join) => norms.behind(origin(index, join.stream)) !== undefined),
+      ...(finalNorm === undefined ? {} : { finalNorm }),
+    });
   }
-  return undefined;
-}
-
-function withNorms(index: GraphIndex, block: Block): Block {
-  const into = (branch: Branch | undefined, source: string | undefined): Branch | undefined => {
-    const norm = normInto(index, source);
-    return branch === undefined || norm === undefined ? branch : { ...branch, norm };
-  };
-  const attention = into(block.attention, block.attention?.attention?.q.source);
-  const cross = into(block.cross, block.cross?.attention?.q.source);
-  return {
-    ...block,
-    ...(attention === undefined ? {} : { attention }),
-    ...(cross === undefined ? {} : { cross }),
-  };
 }

@@ -3,10 +3,9 @@ import { difference, feeds, largestOf, load, runPlan, type Values, zoo } from '.
 
 /** Not hooks: inputs, and the logits of a generation. */
 const notHooks = new Set(['pixel_values', 'input_features', 'generate.logits']);
-const supported = new Set(['gpt2', 'bert-classifier']);
 const comparable = new Set(['fp32', 'fp16']);
 
-for (const folder of zoo().filter(({ name }) => supported.has(name))) {
+for (const folder of zoo()) {
   describe(folder.name, () => {
     for (const [dtype, files] of folder.variants) {
       if (!comparable.has(dtype)) continue;

@@ -1,0 +1,123 @@
+import { type Atom, type Axes, whole } from './axes.ts';
+import type { Draft, Recipe } from './draft.ts';
+import type { Found } from './found.ts';
+import { arrange, type Placed } from './layout.ts';
+import { isPassing } from './linear.ts';
+import type { Dim } from './onnx.ts';
+import type { View } from './view.ts';
+
+const axisName: Readonly<Record<Atom['label'], string>> = {
+  batch: 'batch',
+  position: 'position',
+  key: 'key',
+  head: 'head',
+  group: 'group',
+  size: 'd_head',
+  model: 'd_model',
+  one: '1',
+};
+
+export const flattened = 'its batch and positions are one axis in this graph';
+
+const rowOrder = ['batch', 'position', 'model'] as const;
+
+/** Gathers the hooks of one graph in order. */
+export class Drafts {
+  readonly list: Draft[] = [];
+  readonly #view: View;
+  readonly #prefix: string;
+
+  constructor(view: View, prefix: string) {
+    this.#view = view;
+    this.#prefix = prefix;
+  }
+
+  unavailable(name: string, reason: string): void {
+    this.list.push({ name: this.#prefix + name, dims: [], source: { kind: 'unavailable', reason } });
+  }
+
+  derived(name: string, dims: readonly Dim[], from: readonly string[], how: string, recipe: Recipe): void {
+    this.list.push({ name: this.#prefix + name, dims, source: { kind: 'derived', from, how }, recipe });
+  }
+
+  /** A tensor of the graph as it is, or laid out as `order`. */
+  tap(name: string, at: Placed, order: readonly Atom['label'][]): void {
+    const sizes = new Map(at.axes.flat().map((atom) => [atom.label, atom.size]));
+    const dims = order.map((label) => {
+      const size = sizes.get(label);
+      return typeof size === 'number' && label !== 'batch' ? size : axisName[label];
+    });
+    this.list.push({
+      name: this.#prefix + name,
+      dims,
+      source: { kind: 'tap', tensor: at.tensor },
+      recipe: (append) => arrange(append, at, order),
+      site: { placed: at, order },
+    });
+  }
+
+  /** A value that may be a tensor, a recipe, or missing. */
+  found(name: string, value: Found | undefined, order: readonly Atom['label'][], missing: string): void {
+    if (value === undefined) this.unavailable(name, missing);
+    else if (value.kind === 'placed') this.tap(name, value.placed, order);
+    else
+      this.derived(
+        name,
+        order.map((label) => axisName[label]),
+        value.from,
+        value.how,
+        value.recipe,
+      );
+  }
+
+  /** [batch, position, width]. */
+  row(name: string, tensor: string | undefined, missing: string): void {
+    const at = tensor === undefined ? undefined : rows(this.#view, tensor);
+    if (at === undefined) this.unavailable(name, missing);
+    else this.tap(name, at, rowOrder);
+  }
+
+  /** A tensor whose axes are those it has. `logits` is the one name that all models share, so it has no prefix. */
+  plain(name: string, tensor: string, last: string): void {
+    const sizes = this.#view.shapes.dims(tensor) ?? [];
+    const dims = sizes.map((size, axis): Dim => {
+      if (axis === 0) return 'batch';
+      if (typeof size === 'number') return size;
+      return axis === sizes.length - 1 ? last : 'position';
+    });
+    this.list.push({
+      name: name === 'logits' ? name : this.#prefix + name,
+      dims,
+      source: { kind: 'tap', tensor },
+      recipe: () => tensor,
+    });
+  }
+}
+
+/** A [batch, position, width] tensor, or the three-dimensional form of a flattened one. */
+export function rows({ index, shapes }: View, tensor: string): Placed | undefined {
+  let at = tensor;
+  for (let steps = 0; steps < 4; steps++) {
+    const axes = rowAxes(shapes.dims(at));
+    if (axes !== undefined) return { tensor: at, axes };
+    const node = index.producer(at);
+    if (node === undefined || !isPassing(node) || node.op === 'Transpose') break;
+    at = node.inputs[0] ?? '';
+  }
+  for (const node of index.consumers(tensor)) {
+    const out = node.outputs[0] ?? '';
+    const axes = node.op === 'Reshape' ? rowAxes(shapes.dims(out)) : undefined;
+    if (axes !== undefined) return { tensor: out, axes };
+  }
+  return undefined;
+}
+
+function rowAxes(dims: readonly Dim[] | undefined): Axes | undefined {
+  if (dims?.length !== 3) return undefined;
+  const [batch = 1, position = 1, width = 1] = dims;
+  return whole(
+    { label: 'batch', size: batch },
+    { label: 'position', size: position },
+    { label: 'model', size: width },
+  );
+}

@@ -1,0 +1,96 @@
+import type { Anatomy } from './anatomy.ts';
+import { anatomyOf } from './describe.ts';
+import type { Draft } from './draft.ts';
+import { GraphIndex, subgraphs } from './graph.ts';
+import { hooksOf, looseHooks } from './hooks.ts';
+import { logitsOf } from './hooks-head.ts';
+import { Norms } from './norm.ts';
+import type { Graph, Model, Node } from './onnx.ts';
+import { Shapes } from './shape.ts';
+import { type Structures, understand } from './structure.ts';
+import type { View } from './view.ts';
+
+/** One graph of a model, understood. */
+export interface Reading {
+  readonly view: View;
+  readonly anatomy: Anatomy;
+  readonly drafts: readonly Draft[];
+}
+
+function viewOf(model: Model, graph: Graph, heads: number | undefined, outer?: View): View {
+  const index = new GraphIndex(model, graph, outer?.index);
+  const shapes = new Shapes(index, outer?.shapes);
+  const shapesOf = (each: Graph): Shapes =>
+    each === graph ? shapes : new Shapes(new GraphIndex(model, each, index), shapes);
+  return { index, shapes, shapesOf, norms: new Norms(index), heads };
+}
+
+/** Encoder and decoder of one model are told apart by prefix; so are the towers of a model with two. */
+function prefixes({ stacks }: Structures, file: string): string[] {
+  const crosses = stacks.map((stack) => stack.blocks.some((block) => block.cross !== undefined));
+  if (stacks.length === 1) {
+    if (crosses[0] || /(^|\/)decoder_model/.test(file)) return ['decoder.'];
+    return [/(^|\/)encoder_model/.test(file) ? 'encoder.' : ''];
+  }
+  if (crosses.some(Boolean)) return crosses.map((cross) => (cross ? 'decoder.' : 'encoder.'));
+  return stacks.map((_, at) => (at === 0 ? '' : `stack${at}.`));
+}
+
+function readView(view: View, file: string): Reading | undefined {
+  const structures = understand(view);
+  const { stacks, loose } = structures;
+  const [main] = stacks;
+  if (main === undefined && loose.length === 0) return undefined;
+  const prefix = prefixes(structures, file);
+  // Stacks were found from the outputs backwards; hooks go forwards.
+  const drafts = stacks
+    .map((stack, at) => hooksOf(view, stack, prefix[at] ?? ''))
+    .toReversed()
+    .flat();
+  const logits = main === undefined ? undefined : logitsOf(view, main);
+  return {
+    view,
+    anatomy: anatomyOf(structures, logits, view.index.graph),
+    drafts: drafts.length > 0 ? drafts : looseHooks(view, loose),
+  };
+}
+
+/** Then and else of an `If` as one: a hook is there if both branches have it. */
+function mergeBranches(top: View, node: Node, readings: readonly Reading[]): Reading | undefined {
+  const [first, ...rest] = readings;
+  if (first === undefined) return undefined;
+  const drafts = first.drafts.map((draft): Draft => {
+    const all = new Map([[first.view.index.graph, draft]]);
+    for (const reading of rest) {
+      const same = reading.drafts.find((each) => each.name === draft.name);
+      const missing = same === undefined ? 'it is in one branch of the model only' : undefined;
+      if (missing !== undefined)
+        return { name: draft.name, dims: [], source: { kind: 'unavailable', reason: missing } };
+      if (same !== undefined) all.set(reading.view.index.graph, same);
+    }
+    const lacking = [...all.values()].find((each) => each.source.kind === 'unavailable');
+    if (lacking !== undefined) return lacking;
+    const { name, dims, source } = draft;
+    return { name, dims, source, branches: { node, drafts: all } };
+  });
+  const logits = first.anatomy.logits;
+  const at = first.view.index.graph.outputs.findIndex((output) => output.name === logits);
+  const { logits: _, ...anatomy } = first.anatomy;
+  const outer = node.outputs[at];
+  return { view: top, anatomy: { ...anatomy, ...(outer === undefined ? {} : { logits: outer }) }, drafts };
+}
+
+/** Reads the model's graph, or the branches of the `If` that hold the transformer (merged decoders). */
+export function readGraphs(model: Model, file: string, heads: number | undefined): Reading {
+  const view = viewOf(model, model.graph, heads);
+  const whole = readView(view, file);
+  if (whole !== undefined) return whole;
+  for (const node of view.index.nodes) {
+    const graphs = node.op === 'If' ? subgraphs(node) : [];
+    const readings = graphs.map((graph) => readView(viewOf(model, graph, heads, view), file));
+    const found = readings.filter((reading) => reading !== undefined);
+    const merged = found.length === graphs.length ? mergeBranches(view, node, found) : undefined;
+    if (merged !== undefined) return merged;
+  }
+  return { view, anatomy: anatomyOf({ stacks: [], loose: [] }, undefined, model.graph), drafts: [] };
+}
