@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createCollector } from '../../src/collect/server.ts';
+import { chunkOf, maskedRecord, newSession } from '../unit/collect/chunk.ts';
+
+const found = spawnSync('promtool', ['--version']).error === undefined;
+if (!found && process.env.CI !== 'true')
+  console.warn(
+    'SKIPPED: no promtool here. Debian has it in the package `prometheus`; with CI=true this is a failure.',
+  );
+
+describe.skipIf(!found && process.env.CI !== 'true')('promtool', () => {
+  it('finds nothing to say about /metrics', async () => {
+    expect(found, 'promtool is missing: apt-get install prometheus').toBe(true);
+    const data = await mkdtemp(join(tmpdir(), 'sonde-'));
+    const collector = await createCollector({ data, models: ['shakespeare-gpt'] });
+    try {
+      const address = await collector.listen(0);
+      const records = [
+        maskedRecord(),
+        maskedRecord({ modelId: 'x/y' }),
+        { ...maskedRecord(), cohort: 'no good' },
+      ];
+      const body = JSON.stringify(chunkOf({ session: newSession(), epoch: 0, seq: 1 }, records));
+      for (const sent of [body, body, '{}'])
+        await fetch(`${address}/v1/logs`, { method: 'POST', body: sent });
+      const metrics = await (await fetch(`${address}/metrics`)).text();
+      expect(metrics).toContain('sonde_collector_records_rejected_total{reason="invalid.cohort"} 1');
+      const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+        input: metrics,
+        encoding: 'utf8',
+      });
+      expect([status, stdout, stderr]).toEqual([0, '', '']);
+    } finally {
+      await collector.close();
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+});
