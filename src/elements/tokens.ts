@@ -18,6 +18,7 @@ export class SondeTokens extends LitElement {
     pendingText: { attribute: false },
     position: { type: Number },
     busy: { type: Boolean },
+    spaced: { type: Boolean, reflect: true },
   };
   static override styles = [
     theme,
@@ -38,6 +39,9 @@ export class SondeTokens extends LitElement {
       }
       .token + .token {
         border-inline-start: 1px solid color-mix(in oklab, var(--ink) 9%, transparent);
+      }
+      :host([spaced]) .token {
+        margin-inline-end: 0.375rem;
       }
       .given {
         color: var(--soft);
@@ -82,12 +86,15 @@ export class SondeTokens extends LitElement {
   declare pendingText: string | undefined;
   declare position: number | undefined;
   declare busy: boolean;
+  /** For tokenizers whose pieces do not carry their spaces (WordPiece). */
+  declare spaced: boolean;
 
   constructor() {
     super();
     this.given = [];
     this.steps = [];
     this.busy = false;
+    this.spaced = false;
   }
 
   override render(): TemplateResult {

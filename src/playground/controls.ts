@@ -59,9 +59,9 @@ export class Controls {
     };
   }
 
-  /** While `busy` only Stop works. */
-  setBusy(busy: boolean): void {
-    if (this.#run) this.#run.disabled = busy;
+  /** While `busy` only Stop works; a run that `yields` gives way to the next. */
+  setBusy(busy: boolean, yields = false): void {
+    if (this.#run) this.#run.disabled = busy && !yields;
     this.#stop.disabled = !busy;
     if (!busy) this.showProgress(undefined);
   }

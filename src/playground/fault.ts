@@ -15,3 +15,9 @@ export function faultNotice(error: unknown): Notice {
 }
 
 export const isStop = (error: unknown): boolean => error instanceof SondeError && error.code === 'aborted';
+
+export const truncationNotice: Notice = {
+  tone: 'note',
+  title: 'The text was longer than the model can read.',
+  text: 'Only the part that fits was used; the tokens below show which.',
+};

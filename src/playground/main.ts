@@ -2,10 +2,13 @@ import { defineElements } from '../elements/define.ts';
 import { recallConsent } from './consent.ts';
 import { Controls } from './controls.ts';
 import { type PageModel, recordedUrl } from './examples.ts';
-import { faultNotice, isStop } from './fault.ts';
+import { faultNotice, isStop, truncationNotice } from './fault.ts';
 import { part } from './parts.ts';
+import type { Reading } from './reading.ts';
 import { restore, type StoredReading } from './recorded.ts';
-import { type RunRequest, type RunUpdate, run } from './run.ts';
+import type { RunUpdate } from './run.ts';
+import { Runner } from './runner.ts';
+import { saveReading } from './save.ts';
 import { wireSchemeSwitch } from './scheme-switch.ts';
 import { Session } from './session.ts';
 import { wireTelemetry } from './telemetry-panel.ts';
@@ -13,20 +16,41 @@ import { Views } from './views.ts';
 
 defineElements();
 wireSchemeSwitch(part('button', 'scheme'));
-const views = new Views();
-const controls = new Controls({
-  run: (request) => void start(request),
-  stop: () => running?.abort(),
-  chooseModel,
-});
 const fault = part('sonde-notice', 'fault');
 const note = part('sonde-notice', 'note');
-const badge = part('sonde-badge');
+const save = part('button', 'save');
+const views = new Views();
 let session: Session | undefined;
 let unwire: () => void = () => undefined;
-let running: AbortController | undefined;
+let saveable: Reading | undefined;
 
-/** The session for the chosen device; made late, so that the recorded example never waits for it. */
+const controls = new Controls({
+  run: (request) => void runner.start(request),
+  stop: () => runner.stop(),
+  chooseModel,
+});
+
+const runner = new Runner({
+  session: currentSession,
+  chosenDevice: () => controls.device,
+  begin(request) {
+    fault.notice = undefined;
+    note.notice = undefined;
+    setPhase('loading');
+    controls.say('Getting the model ready.');
+    views.begin(request);
+  },
+  show,
+  fail(error) {
+    views.fail();
+    setPhase(isStop(error) ? 'stopped' : 'failed');
+    controls.say(isStop(error) ? 'Stopped.' : 'This run failed; see the message above the readings.');
+    if (!isStop(error)) fault.notice = faultNotice(error);
+  },
+  busy: (busy, yields) => controls.setBusy(busy, yields),
+});
+
+/** The session for the chosen device. Making one starts no worker yet. */
 async function currentSession(): Promise<Session> {
   const { device } = controls;
   if (session?.device === device) return session;
@@ -37,29 +61,6 @@ async function currentSession(): Promise<Session> {
   return session;
 }
 
-async function start(request: RunRequest): Promise<void> {
-  if (running) return;
-  const stop = new AbortController();
-  running = stop;
-  fault.notice = undefined;
-  note.notice = undefined;
-  controls.setBusy(true);
-  setPhase('loading');
-  controls.say('Getting the model ready.');
-  views.begin(request.text, controls.model.task === 'text-generation');
-  try {
-    await run(await currentSession(), request, stop.signal, show);
-  } catch (error) {
-    views.fail();
-    setPhase(isStop(error) ? 'stopped' : 'failed');
-    controls.say(isStop(error) ? 'Stopped.' : 'This run failed; see the message above the readings.');
-    if (!isStop(error)) fault.notice = faultNotice(error);
-  } finally {
-    running = undefined;
-    controls.setBusy(false);
-  }
-}
-
 function show(update: RunUpdate): void {
   switch (update.kind) {
     case 'loading':
@@ -67,36 +68,28 @@ function show(update: RunUpdate): void {
       return;
     case 'running':
       controls.showProgress(undefined);
-      badge.report = update.model.device;
       controls.say('Running.');
+      part('sonde-badge').report = update.model.device;
       setPhase('running');
       return;
     case 'step':
       views.step(update.steps);
       return;
     case 'summarising':
-      controls.say('Reading the model’s insides back.');
+      controls.say('Reading back what was captured.');
       return;
-    case 'reading': {
-      const { reading, stopped } = update;
-      views.show(reading);
-      if (reading.provenance.truncated) note.notice = truncation;
-      controls.say(`${stopped ? 'Stopped early' : 'Done'}: ${answerText(reading)}`);
+    case 'reading':
+      views.show(update.reading);
+      saveable = update.reading;
+      save.disabled = false;
+      if (update.reading.provenance.truncated) note.notice = truncationNotice;
+      controls.say(`${update.stopped ? 'Stopped early' : 'Done'}: ${summary(update.reading)}`);
       setPhase('live');
-    }
   }
 }
 
-const truncation = {
-  tone: 'note',
-  title: 'The text was longer than the model can read.',
-  text: 'Only the part that fits was used; the tokens below show which.',
-} as const;
-
-function answerText({ answer, steps }: Extract<RunUpdate, { kind: 'reading' }>['reading']): string {
-  if (answer) return `${answer.label}, confidence ${answer.confidence.toFixed(2)}.`;
-  return `${steps.length} tokens written.`;
-}
+const summary = ({ answer, steps }: Reading): string =>
+  answer ? `${answer.label}, confidence ${answer.confidence.toFixed(2)}.` : `${steps.length} tokens written.`;
 
 /** Where the page is, for tests and style sheets. */
 function setPhase(phase: 'recorded' | 'loading' | 'running' | 'live' | 'stopped' | 'failed'): void {
@@ -104,33 +97,34 @@ function setPhase(phase: 'recorded' | 'loading' | 'running' | 'live' | 'stopped'
 }
 
 async function showRecorded(model: PageModel): Promise<void> {
-  const answer = await fetch(recordedUrl(model));
-  if (!answer.ok) throw new TypeError(`The recorded example is missing (HTTP ${answer.status}).`);
-  views.show(restore((await answer.json()) as StoredReading));
-  setPhase('recorded');
+  try {
+    const answer = await fetch(recordedUrl(model));
+    if (!answer.ok) throw new TypeError(`The recorded example is missing (HTTP ${answer.status}).`);
+    views.show(restore((await answer.json()) as StoredReading));
+    setPhase('recorded');
+  } catch (error) {
+    fault.notice = faultNotice(error);
+  }
 }
 
 function chooseModel(model: PageModel): void {
-  if (running) return;
-  void showRecorded(model).catch((error: unknown) => {
-    fault.notice = faultNotice(error);
-  });
+  if (!runner.clear()) return;
+  controls.say('');
+  void showRecorded(model);
 }
 
 /** A visitor who asked for little data decides alone when 30 MB are fetched. */
 const savesData = (): boolean =>
   (navigator as { connection?: { readonly saveData?: boolean } }).connection?.saveData === true;
 
+save.addEventListener('click', () => saveable && saveReading(saveable));
 addEventListener('unhandledrejection', (event) => {
   fault.notice = faultNotice(event.reason);
 });
 
-try {
-  await showRecorded(controls.model);
-} catch (error) {
-  fault.notice = faultNotice(error);
-}
+await showRecorded(controls.model);
 // Two frames: the recorded example is painted before the worker competes for the machine.
 await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+await currentSession();
 if (savesData()) controls.say('Press Run to fetch the model, about 30 MB.');
-else void start(controls.request);
+else void runner.start(controls.request, true);

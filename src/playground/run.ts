@@ -1,4 +1,11 @@
-import type { InputOrigin, LoadProgress, Model, ModelInfo, Step } from '../index.ts';
+import {
+  type InputOrigin,
+  type LoadProgress,
+  type Model,
+  type ModelInfo,
+  SondeError,
+  type Step,
+} from '../index.ts';
 import type { Reading, ReadingModel } from './reading.ts';
 import type { Session } from './session.ts';
 import { hooksToDraw, summarise } from './summarise.ts';
@@ -20,17 +27,25 @@ export type RunUpdate =
   | { readonly kind: 'summarising' }
   | { readonly kind: 'reading'; readonly reading: Reading; readonly stopped: boolean };
 
+/** A run that gives way to another stops itself, but not the loading of a model that the other needs too. */
+export interface StopSignals {
+  readonly load: AbortSignal;
+  readonly run: AbortSignal;
+}
+
 export type Show = (update: RunUpdate) => void;
 
 /** Loads the model if need be, runs it and looks inside; tells `show` how it goes. Rejects with a SondeError. */
 export async function run(
   session: Session,
   request: RunRequest,
-  signal: AbortSignal,
+  stop: StopSignals,
   show: Show,
 ): Promise<void> {
   const onProgress = (progress: LoadProgress): void => show({ kind: 'loading', progress });
-  const model = await session.model(request.model, onProgress, signal);
+  const model = await session.model(request.model, onProgress, stop.load);
+  const signal = stop.run;
+  if (signal.aborted) throw new SondeError('aborted', 'The run was stopped.', 'Run it again.');
   show({ kind: 'running', model });
   if (model.task === 'text-classification') await classify(model, request, signal, show);
   else await generate(model, request, signal, show);

@@ -1,7 +1,9 @@
 import { headLabel } from '../elements/layers.ts';
 import type { Step, Token } from '../index.ts';
+import { pageModel } from './examples.ts';
 import { part } from './parts.ts';
 import { type Reading, sequence } from './reading.ts';
+import type { RunRequest } from './run.ts';
 import { service } from './session.ts';
 
 /** The views of a run: they show one reading, link their choices, and say when what they show is not of this run. */
@@ -59,10 +61,11 @@ export class Views {
   }
 
   /** A run began: the tokens are its own, what lies below is still of the reading before. */
-  begin(text: string, generates: boolean): void {
+  begin({ model, text }: RunRequest): void {
     this.#setSequence([], []);
     this.#tokens.pendingText = text;
-    this.#tokens.busy = generates;
+    this.#tokens.busy = pageModel(model)?.task === 'text-generation';
+    this.#detail.token = undefined;
     this.#classes.hidden = true;
     this.#setStale(true);
   }
@@ -96,6 +99,7 @@ export class Views {
   }
 
   #showAnswer({ answer, model }: Reading): void {
+    this.#tokens.spaced = model.architecture === 'bert';
     this.#classes.hidden = answer === undefined;
     this.#classes.answer = answer;
     this.#classes.temperature = model.temperature;
@@ -105,7 +109,6 @@ export class Views {
 
   #showSource({ source, model, provenance }: Reading): void {
     const where = `${model.id}, files ${provenance.modelDigest.slice(0, 12)}, ${model.device.device} ${model.device.dtype}`;
-    this.#source.hidden = false;
     this.#source.replaceChildren(
       strong(source.kind === 'live' ? 'Live' : 'Recorded example'),
       source.kind === 'live'
@@ -135,9 +138,9 @@ export class Views {
     this.#residual.position = token && position;
   }
 
-  /** The first token the model wrote, else the last it was given. */
+  /** The first token the model wrote; a classifier's first token is the one its head reads. */
   #firstInteresting(): number {
-    return this.#steps.length > 0 ? this.#given.length : this.#given.length - 1;
+    return this.#steps.length > 0 ? this.#given.length : 0;
   }
 }
 
