@@ -19,7 +19,7 @@ async function verify(folder: string): Promise<number> {
       `${tail.torn} bytes at the end belong to no acknowledged chunk (being written, or a crash)\n`,
     );
   process.stdout.write(
-    `${faults.length === 0 ? 'intact' : `${faults.length} faults`}: ${records} records in ${chunks} chunks, ${segment} segments, head ${chain}\n`,
+    `${faults.length === 0 ? 'intact' : `${faults.length} fault(s)`}: ${records} records in ${chunks} chunks, ${segment} segments, head ${chain}\n`,
   );
   return faults.length === 0 ? 0 : 1;
 }

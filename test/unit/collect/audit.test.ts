@@ -1,0 +1,68 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { audit } from '../../../src/cli/audit.ts';
+import { makeChunk, newSession } from './chunk.ts';
+import { startCollector } from './start.ts';
+
+/** Runs the command and gives its exit status and what it printed. */
+async function run(...argv: string[]) {
+  let stdout = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    stdout += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    return { status: await audit(argv), stdout: () => stdout };
+  } finally {
+    write.mockRestore();
+    vi.restoreAllMocks();
+  }
+}
+
+async function collected() {
+  const { collector, data, post } = await startCollector();
+  const session = newSession();
+  const chunks = [makeChunk(session, 0, 3), makeChunk(session, 3, 2)];
+  for (const { body } of chunks) await post(body);
+  await collector.close();
+  return { data, records: chunks.flatMap(({ records }) => records) };
+}
+
+describe('sonde audit', () => {
+  it('verifies a log in order', async () => {
+    const { data } = await collected();
+    const { status, stdout } = await run('verify', '--data', data);
+    expect(status).toBe(0);
+    expect(stdout()).toMatch(/^intact: 5 records in 2 chunks, 1 segments, head [0-9a-f]{64}\n$/);
+  });
+
+  it('says where a log was changed, and exits with 1', async () => {
+    const { data } = await collected();
+    const path = join(data, 'segment-00000001.ndjson');
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"outcome":"ok"', '"outcome":"error"'));
+    const { status, stdout } = await run('verify', '--data', data);
+    expect(status).toBe(1);
+    expect(stdout()).toMatch(/^segment-00000001\.ndjson:2: its entry was changed\n1 fault\(s\): /);
+    expect((await run('export', '--data', data)).status).toBe(1);
+  });
+
+  it('prints the records as NDJSON, in the order they came', async () => {
+    const { data, records } = await collected();
+    const { status, stdout } = await run('export', '--data', data);
+    expect(status).toBe(0);
+    const lines = stdout().trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { record: unknown }).record)).toEqual(records);
+  });
+
+  it.each([[], ['verify', 'export'], ['repair']])('refuses to guess what %j means', async (...argv) => {
+    await expect(run(...argv)).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+
+  it('says that a folder does not exist', async () => {
+    await expect(run('verify', '--data', '/nowhere/at/all')).rejects.toMatchObject({
+      code: 'file_not_found',
+    });
+  });
+});
