@@ -1,0 +1,83 @@
+import type { Field, Spec } from './field.ts';
+import { chunkFields, recordFields, schemaUrl, schemaVersion, serviceFields } from './fields.ts';
+
+/** What a value can be, in a few words. */
+function domain(spec: Spec): string {
+  switch (spec.kind) {
+    case 'text':
+      return `\`${spec.pattern.source.replaceAll('|', '\\|')}\``;
+    case 'choice':
+      return Object.values(spec.values)
+        .map((value) => `\`${value}\``)
+        .join(' ');
+    case 'whole':
+      return `whole, ${spec.min} to ${spec.max}`;
+    case 'instant':
+      return 'nanoseconds since the epoch, whole milliseconds';
+    case 'duration':
+      return 'seconds, whole milliseconds';
+    case 'grid':
+      return `${spec.min} to ${spec.max} in steps of ${1 / spec.steps}`;
+    case 'exact':
+      return `over 0, up to ${spec.max}`;
+    case 'flag':
+      return 'true or false';
+  }
+}
+
+const row = ([name, field]: readonly [string, Field]): string =>
+  [
+    '',
+    `\`${field.wire}\``,
+    `\`${name}\``,
+    field.carrier,
+    domain(field.spec),
+    field.required ? 'yes' : '',
+    field.privacy,
+    field.stability,
+    field.description,
+    '',
+  ]
+    .join(' | ')
+    .trim();
+
+const table = (fields: Readonly<Record<string, Field>>): string =>
+  [
+    '| on the wire | in the code | carrier | values | required | privacy | stability | |',
+    '|---|---|---|---|---|---|---|---|',
+    ...Object.entries(fields).map(row),
+  ].join('\n');
+
+/** `docs/telemetry.md`: all that can leave a page, from the tables that the mask and the collector go by. */
+export const telemetryDocument = (): string => `# What Sonde sends
+
+Made from \`src/schema/fields.ts\` by \`npx vitest run --project unit test/unit/schema/document.test.ts -u\`; a test
+fails when the two differ. The mask lets nothing out that is not in these tables, and the collector takes nothing in
+that is not: no text of an input or output, no value of a single token.
+
+- Format: OTLP/JSON logs, event \`sonde.request\`, one record a request, schema version ${schemaVersion}
+  (\`schemaUrl\` ${schemaUrl(schemaVersion)}; a name, not an address). The collector also takes the version before.
+- Carrier \`resource\` and \`scope\`: once for all records that share it. \`attribute\`: on the record. \`native\`: a field
+  that OTLP's LogRecord has by itself.
+- Signals are rounded to a grid of at most 256 values, times to whole milliseconds. A value that its field does not
+  accept is dropped and counted; without a required field the record is dropped and counted.
+- Identifiers an application chooses (request id, cohort, service, model id) are also searched for card numbers
+  (Luhn), IBANs (mod 97), keys by their prefix, e-mail addresses, phone numbers and IP addresses.
+- Privacy: \`public\` is the same for everyone, \`operational\` is about the machine or the run, \`pseudonymous\` links
+  records of one page life or one install.
+
+## The record
+
+${table(recordFields)}
+
+## The service
+
+${table(serviceFields)}
+
+## The numbering
+
+Records of one page life are numbered from 0 without gaps, so that what came twice is stored once and what is missing
+is known. \`sonde.seq\` is the number of the first record of its \`ScopeLogs\`; the others follow in order.
+
+${table(chunkFields)}
+`;
