@@ -52,7 +52,7 @@ export async function serveFolders(mounts: Readonly<Record<string, string>>): Pr
         .end('<!doctype html><title>sonde</title>');
       return;
     }
-    const file = await fileAt(path);
+    const file = await fileAt(path.endsWith('/') ? `${path}index.html` : path);
     if (file === undefined) {
       response.writeHead(404).end();
       return;

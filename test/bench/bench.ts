@@ -1,0 +1,160 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright';
+import { build } from 'vite';
+import { chromiumFlags, chromiumPath } from '../../src/cli/chromium.ts';
+import { serveFolders } from '../../src/cli/serve.ts';
+import buildIfStale from '../setup/built.ts';
+import { sizes } from './sizes.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const devices = ['wasm', 'webgpu'] as const;
+type Device = (typeof devices)[number];
+
+/** SwiftShader needs about ten seconds for one. */
+const rounds = { wasm: 7, webgpu: 3 } as const;
+const modes = {
+  off: [],
+  summary: ['blocks.*.attn.hook_pattern', 'blocks.*.hook_resid_post'],
+  full: ['**'],
+} as const;
+
+const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+};
+
+/** Without the WebGPU flags a headless Chromium has no adapter, and the page falls back to WASM by itself. */
+async function launch(device: Device): Promise<Browser> {
+  const args = chromiumFlags.filter((flag) => device === 'webgpu' || !/webgpu/.test(flag));
+  return chromium.launch({ executablePath: await chromiumPath(), args });
+}
+
+interface Opened {
+  /** From the start of navigation to the first attention map computed here, in ms. */
+  readonly firstMap: number;
+  /** Durations of main-thread tasks of 50 ms or more while the second run generated and drew, in ms. */
+  readonly longTasks: readonly number[];
+}
+
+async function phase(page: Page, name: string): Promise<void> {
+  await page.waitForFunction(`document.documentElement.dataset.phase === '${name}'`, null, {
+    timeout: 120_000,
+  });
+}
+
+/** The playground as a visitor with an empty cache finds it, then one more run of the same text. */
+async function openPlayground(device: Device, origin: string): Promise<Opened> {
+  const browser = await launch(device);
+  const page = await browser.newPage();
+  await page.addInitScript(() => {
+    const tasks: PerformanceEntry[] = [];
+    Object.assign(window, { tasks });
+    new PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: 'longtask' });
+  });
+  await page.goto(origin);
+  await phase(page, 'live');
+  const firstMap = await page.evaluate<number>('performance.now()');
+  const start = await page.evaluate<number>('performance.now()');
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await phase(page, 'running');
+  await phase(page, 'live');
+  const longTasks = await page.evaluate<number[]>(
+    `tasks.filter(({ startTime }) => startTime > ${start}).map(({ duration }) => duration)`,
+  );
+  await browser.close();
+  return { firstMap, longTasks };
+}
+
+/** Tokens per second for each mode, the modes taking turns so that a slow minute hurts them all alike. */
+async function tokensPerSecond(device: Device, origin: string): Promise<Record<keyof typeof modes, number>> {
+  const browser = await launch(device);
+  const page = await browser.newPage();
+  await page.goto(`${origin}/bench/`);
+  await page.evaluate(`openBench('${device}').then((round) => { window.round = round; })`);
+  const rates: Record<keyof typeof modes, number[]> = { off: [], summary: [], full: [] };
+  for (let round = 0; round <= rounds[device]; round++) {
+    for (const mode of Object.keys(modes) as (keyof typeof modes)[]) {
+      const rate = await page.evaluate<number>(`round(${JSON.stringify(modes[mode])})`);
+      // The first round compiles pipelines and creates sessions.
+      if (round > 0) rates[mode].push(rate);
+    }
+  }
+  await browser.close();
+  return { off: median(rates.off), summary: median(rates.summary), full: median(rates.full) };
+}
+
+async function machine(): Promise<string> {
+  const browser = await launch('wasm');
+  const version = browser.version();
+  await browser.close();
+  const [cpu] = cpus();
+  return [
+    `${cpus().length} x ${cpu?.model.trim()}`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB memory`,
+    `Node ${process.versions.node}`,
+    `Chromium ${version}`,
+    'WebGPU on SwiftShader (no GPU)',
+  ].join(', ');
+}
+
+const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+
+/** Prints what was measured; `--write` also puts it in docs/benchmarks.md. Asserts nothing. */
+export async function bench(argv: readonly string[]): Promise<void> {
+  buildIfStale();
+  const page = await mkdtemp(join(tmpdir(), 'sonde-bench-'));
+  await build({
+    root: join(root, 'test/bench'),
+    configFile: false,
+    logLevel: 'error',
+    base: '/bench/',
+    worker: { format: 'es' },
+    build: { outDir: page, emptyOutDir: true },
+  });
+  const server = await serveFolders({
+    '/': join(root, 'dist/playground'),
+    '/bench/': page,
+    '/models/': join(root, 'public/models'),
+  });
+  const opened: string[][] = [];
+  const rates: string[][] = [];
+  for (const device of devices) {
+    const { firstMap, longTasks } = await openPlayground(device, server.origin);
+    const longest =
+      longTasks.length === 0 ? 'none of 50 ms or more' : `${Math.max(...longTasks).toFixed(0)} ms`;
+    opened.push([device, `${(firstMap / 1000).toFixed(1)} s`, longest]);
+    const { off, summary, full } = await tokensPerSecond(device, server.origin);
+    rates.push([device, ...[off, summary, full].map((rate) => rate.toFixed(1))]);
+  }
+  await server.close();
+  await rm(page, { recursive: true });
+  const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
+  const report = [
+    '# Benchmarks',
+    '',
+    `${new Date().toISOString().slice(0, 10)}, ${await machine()}. Made by \`npm run bench -- --write\`; other work may have run beside it.`,
+    '',
+    'Cold open of the playground to the first attention map computed in this browser (empty cache, served from this machine), and the longest main-thread task while the next run generated and drew:',
+    '',
+    table(['device', 'first live map', 'longest task'], opened),
+    '',
+    `Tokens per second of shakespeare-gpt, 32 tokens, median of ${rounds.wasm} (webgpu: ${rounds.webgpu}) interleaved rounds; summary = attention patterns and residual streams of every layer, full = every hook:`,
+    '',
+    table(['device', 'capture off', 'summary', 'full'], rates),
+    '',
+    'Bundles, gzip:',
+    '',
+    table(
+      ['part', 'size'],
+      (await sizes(root)).map(({ part, gzip }) => [part, kib(gzip)]),
+    ),
+    '',
+  ].join('\n');
+  process.stdout.write(report);
+  if (argv.includes('--write')) await writeFile(join(root, 'docs/benchmarks.md'), report);
+}

@@ -1,0 +1,24 @@
+import { createSonde, type DeviceChoice } from '../../src/index.ts';
+
+/** Opens the model once, so that the rounds of a comparison share one session and one warm cache. */
+export async function open(device: DeviceChoice): Promise<(capture: readonly string[]) => Promise<number>> {
+  const sonde = createSonde({ device });
+  const model = await sonde.load('/models/shakespeare-gpt');
+  return async (capture) => {
+    const options = { maxNewTokens: 32, ...(capture.length === 0 ? {} : { capture }) };
+    const generation = model.generate('To be, or not to be: that is the', options);
+    const times: number[] = [];
+    for await (const step of generation) times.push(step.elapsed);
+    if (capture.length > 0) await (await generation.capture).dispose();
+    // The first token carries the prompt, so the rate is that of the others.
+    return ((times.length - 1) * 1000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
+  };
+}
+
+declare global {
+  interface Window {
+    openBench: typeof open;
+    round: Awaited<ReturnType<typeof open>>;
+  }
+}
+window.openBench = open;
