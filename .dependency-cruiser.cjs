@@ -15,7 +15,7 @@ const rooms = {
   collect: ['shared', 'schema'],
   elements: ['shared', 'protocol'],
   playground: ['elements', 'observe'],
-  headless: [],
+  headless: ['shared', 'protocol'],
   cli: [
     'shared',
     'schema',

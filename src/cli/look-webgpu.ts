@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PageLook, PageQuestion } from '../headless/look.ts';
+import type { PageLook, PageQuestion } from '../headless/question.ts';
 import { type ErrorCode, SondeError } from '../shared/errors.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { chromiumFlags, chromiumPath } from './chromium.ts';

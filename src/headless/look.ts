@@ -1,23 +1,5 @@
-import { createSonde, type Dtype, type Hook } from '../index.ts';
-
-export interface PageQuestion {
-  readonly model: string;
-  readonly text: string;
-  readonly patterns: readonly string[];
-  readonly dtype: Dtype;
-}
-
-/** Plain JSON, because that is what crosses from the browser to the command line. */
-export interface PageLook {
-  readonly device: string;
-  readonly tokens: readonly number[];
-  readonly tensors: readonly {
-    readonly name: string;
-    readonly dims: readonly number[];
-    readonly base64: string;
-  }[];
-  readonly hooks: readonly Hook[];
-}
+import { createSonde } from '../index.ts';
+import type { PageLook, PageQuestion } from './question.ts';
 
 function toBase64(values: Float32Array): string {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -41,7 +23,7 @@ export async function look({ model: folder, text, patterns, dtype }: PageQuestio
     }
     const { adapter } = model.device;
     const device = `${model.device.device} (${adapter?.vendor} ${adapter?.architecture})`;
-    return { device, tokens: capture.tokens.map(({ id }) => id), tensors, hooks: model.hooks };
+    return { device, tokens: capture.tokens.map(({ id }) => id), tensors };
   } finally {
     await sonde.dispose();
   }
