@@ -27,6 +27,8 @@ const onlyName = (name: string): Writer => new Writer().text(1, name);
 interface Draftboard {
   readonly append: Append;
   readonly renamed: Map<string, string>;
+  /** Nodes of edits, behind the node whose result they change: a graph inside a node must stay sorted. */
+  readonly behind: Map<Node, Append>;
   readonly outputs: Writer[];
 }
 
@@ -36,6 +38,7 @@ class Editing {
   readonly #boards = new Map<Graph, Draftboard>();
   readonly #gained = new Map<Node, string[]>();
   readonly #outputs: Set<string>;
+  #edited = 0;
   readonly edits: Port[] = [];
   readonly taps: TapOutput[] = [];
 
@@ -47,17 +50,16 @@ class Editing {
   #board(graph: Graph): Draftboard {
     const known = this.#boards.get(graph);
     if (known !== undefined) return known;
-    const { view } = this.#source;
-    const opset = view.index.model.opsets.get('') ?? 1;
-    const shapes = view.shapesOf(graph);
-    const prefix = graph === view.index.graph ? 'sonde.' : `sonde.branch${this.#boards.size}.`;
-    const board = {
-      append: new Append(shapes, opset, prefix),
-      renamed: new Map<string, string>(),
-      outputs: [],
-    };
+    const isTop = graph === this.#source.view.index.graph;
+    const append = this.#append(graph, isTop ? 'sonde.' : `sonde.branch${this.#boards.size}.`);
+    const board: Draftboard = { append, renamed: new Map(), behind: new Map(), outputs: [] };
     this.#boards.set(graph, board);
     return board;
+  }
+
+  #append(graph: Graph, prefix: string): Append {
+    const { view } = this.#source;
+    return new Append(view.shapesOf(graph), view.index.model.opsets.get('') ?? 1, prefix);
   }
 
   tap(hook: string): void {
@@ -98,18 +100,25 @@ class Editing {
       this.edits.push({ name: edit.input, type: 'float', dims: draft.dims });
     }
     const drafts = draft.branches?.drafts ?? new Map([[graph, draft]]);
-    for (const [each, inner] of drafts) this.#applyEdit(each, edit, siteOf(edit, inner, each));
+    for (const [each, inner] of drafts) this.#applyEdit(each, edit, siteOf(edit, inner));
   }
 
   /** The tensor's maker is renamed, so everything that reads the tensor reads the changed values. */
   #applyEdit(graph: Graph, edit: Edit, { placed, order }: Site): void {
-    const { append, renamed } = this.#board(graph);
+    const { renamed, behind } = this.#board(graph);
     const { tensor } = placed;
+    const maker = graph.nodes.find((node) => node.outputs.includes(tensor));
+    if (maker === undefined) {
+      throw invalidPlan(`${edit.hook} is an input of the graph.`, 'Feed the changed value as that input.');
+    }
     if (renamed.has(tensor)) {
       throw invalidPlan(`Two edits change the tensor behind ${edit.hook}.`, 'Combine them into one edit.');
     }
     const aside = `sonde.before.${tensor}`;
     renamed.set(tensor, aside);
+    const append = behind.get(maker) ?? this.#append(graph, `sonde.edit${this.#edited}.`);
+    behind.set(maker, append);
+    this.#edited++;
     const type = append.type(tensor);
     append.alias(aside, type);
     append.alias(edit.input, 'float');
@@ -132,7 +141,8 @@ class Editing {
       weightsAs: as,
       renamed: board?.renamed ?? new Map(),
       nodes: board?.append.nodes ?? [],
-      initializers: board?.append.initializers ?? [],
+      behind: new Map([...(board?.behind ?? [])].map(([node, append]) => [node, append.nodes])),
+      initializers: appends(board).flatMap((append) => append.initializers),
       inputs: [],
       outputs: board?.outputs ?? [],
       inner,
@@ -142,22 +152,19 @@ class Editing {
 
   get domains(): readonly string[] {
     const present = this.#source.view.index.model.opsets;
-    return [...new Set([...this.#boards.values()].flatMap(({ append }) => append.imports(present)))];
+    return [...new Set([...this.#boards.values()].flatMap(appends).flatMap((append) => append.imports(present)))];
   }
 }
 
-function siteOf(edit: Edit, draft: Draft, graph: Graph): Site {
-  if (draft.site === undefined) {
-    throw invalidPlan(
-      `${edit.hook} is recomputed beside the model, so a change to it would change nothing.`,
-      'Edit a hook whose source is a tap.',
-    );
-  }
-  const { tensor } = draft.site.placed;
-  if (!graph.nodes.some((node) => node.outputs.includes(tensor))) {
-    throw invalidPlan(`${edit.hook} is an input of the graph.`, 'Feed the changed value as that input.');
-  }
-  return draft.site;
+const appends = (board: Draftboard | undefined): readonly Append[] =>
+  board === undefined ? [] : [...board.behind.values(), board.append];
+
+function siteOf(edit: Edit, draft: Draft): Site {
+  if (draft.site !== undefined) return draft.site;
+  throw invalidPlan(
+    `${edit.hook} is recomputed beside the model, so a change to it would change nothing.`,
+    'Edit a hook whose source is a tap.',
+  );
 }
 
 /** @throws SondeError `invalid_plan` | `hook_unknown` | `hook_unavailable` */

@@ -6,8 +6,6 @@ import type { View } from './view.ts';
 export interface Embeddings {
   readonly token: string | undefined;
   readonly position: string | undefined;
-  /** The stream starts with more than token + position: segments, a norm, a factor, patches. */
-  readonly isMore: boolean;
 }
 
 interface Lookup {
@@ -45,11 +43,17 @@ function lookupBehind(view: View, tensor: string): Lookup | undefined {
   return { output, kind: /type|segment/i.test(fed) ? 'segment' : 'token' };
 }
 
+/** The embedding with the one factor that some models put on it (Gemma: the root of the width). */
+function scaled({ index }: View, token: string): string {
+  const [reader, second] = index.consumers(token).filter((node) => node.op !== 'Shape');
+  const isFactor = reader?.op === 'Mul' && reader.inputs.some((input) => index.numbers(input)?.length === 1);
+  return isFactor && second === undefined ? (reader.outputs[0] ?? token) : token;
+}
+
 /** Looks behind the sum that starts the stream. */
 export function embeddingsBehind(view: View, start: string): Embeddings {
   const { index } = view;
   const found: Lookup[] = [];
-  let isMore = false;
   const queue = [start];
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
     const lookup = lookupBehind(view, at);
@@ -58,17 +62,11 @@ export function embeddingsBehind(view: View, start: string): Embeddings {
       continue;
     }
     const node = index.producer(origin(index, at));
-    if (node?.op !== 'Add') isMore = true;
-    const reads = node === undefined ? [] : node.inputs.slice(0, 2);
-    if (node?.op === 'Add' || node?.op === 'Mul' || node?.op.endsWith('LayerNormalization'))
-      queue.push(...reads);
+    if (node === undefined) continue;
+    const isArithmetic = node.op === 'Add' || node.op === 'Mul' || node.op.endsWith('LayerNormalization');
+    if (isArithmetic) queue.push(...node.inputs.slice(0, 2));
   }
   const token = found.find((lookup) => lookup.kind === 'token');
   const position = found.find((lookup) => lookup.kind === 'position');
-  const isOther = found.some((lookup) => lookup !== token && lookup !== position);
-  return {
-    token: token?.output,
-    position: position?.output,
-    isMore: isMore || isOther || token === undefined,
-  };
+  return { token: token === undefined ? undefined : scaled(view, token.output), position: position?.output };
 }

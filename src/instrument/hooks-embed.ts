@@ -5,11 +5,10 @@ import type { View } from './view.ts';
 
 /** What enters block 0 and, where it is made of looked-up tables, its parts. */
 export function embeddingHooks(drafts: Drafts, view: View, structure: Structure): void {
-  const embeddings = embeddingsBehind(view, structure.start);
-  const { token, position } = embeddings;
+  const { token, position } = embeddingsBehind(view, structure.start);
   if (token !== undefined) drafts.row('hook_embed', token, flattened);
   if (position !== undefined && token !== undefined) positionHook(drafts, view, position, token);
-  if (embeddings.isMore) drafts.row('hook_full_embed', structure.start, flattened);
+  drafts.row('hook_full_embed', structure.start, flattened);
 }
 
 /** Position embeddings are [1, p, d] or [p, d] in many graphs; the hook has the batch of the token embeddings. */

@@ -47,37 +47,46 @@ function isProjected(index: GraphIndex, tensor: string): boolean {
   );
 }
 
-/** Projection outputs behind `tensor`, nothing but elementwise arithmetic between. */
-function frontier(index: GraphIndex, tensor: string): Set<string> {
-  const found = new Set<string>();
+interface Frontier {
+  /** Projection outputs, nothing but elementwise arithmetic between them and where the search began. */
+  readonly sources: ReadonlySet<string>;
+  /** What the nonlinearities on the way read. */
+  readonly bent: readonly string[];
+}
+
+function frontier(index: GraphIndex, tensor: string): Frontier {
+  const sources = new Set<string>();
+  const bent: string[] = [];
   const seen = new Set<string>();
   const queue = [tensor];
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
     if (seen.has(at) || at === '' || index.isConstant(at)) continue;
     seen.add(at);
     if (at !== tensor && isProjected(index, at)) {
-      found.add(at);
+      sources.add(at);
       continue;
     }
-    queue.push(...(index.producer(at)?.inputs ?? []));
-    if (seen.size > 64) return new Set();
+    const node = index.producer(at);
+    if (node !== undefined && nonlinear.has(node.op)) bent.push(node.inputs[0] ?? '');
+    queue.push(...(node?.inputs ?? []));
+    if (seen.size > 64) return { sources: new Set(), bent };
   }
-  return found;
+  return { sources, bent };
 }
 
 /** The activation whose result is `post`, the input of the MLP's last projection. */
 export function activationBehind(index: GraphIndex, post: string): Activation | undefined {
-  const sources = frontier(index, post);
-  if (sources.size === 0 || sources.size > 2) return undefined;
+  const { sources, bent } = frontier(index, post);
   const [only = ''] = sources;
   if (sources.size === 1) {
     const bias = biasOf(index, only);
     return { pre: only, ...(bias === undefined ? {} : { bias }) };
   }
-  const gates = [...sources].filter((source) => entersNonlinearity(index, source, post));
+  // The gate is the one that goes through the nonlinearity.
+  const gates = new Set(bent.flatMap((input) => (sources.has(input) ? [input] : [...frontier(index, input).sources])));
   const [gate] = gates;
   const linear = [...sources].find((source) => source !== gate);
-  if (gates.length !== 1 || gate === undefined || linear === undefined) return undefined;
+  if (sources.size !== 2 || gates.size !== 1 || gate === undefined || linear === undefined) return undefined;
   return { pre: gate, linear };
 }
 
@@ -87,20 +96,4 @@ function biasOf(index: GraphIndex, source: string): string | undefined {
     if (bias !== undefined) return bias;
   }
   return undefined;
-}
-
-function entersNonlinearity(index: GraphIndex, source: string, post: string): boolean {
-  const seen = new Set<string>();
-  const queue = [source];
-  for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-    if (seen.has(at) || at === post) continue;
-    seen.add(at);
-    for (const node of index.consumers(at)) {
-      if (nonlinear.has(node.op)) return true;
-      // The product with the other projection ends the gate's own path.
-      const varying = node.inputs.filter((input) => input !== '' && !index.isConstant(input));
-      if (varying.length === 1) queue.push(...node.outputs);
-    }
-  }
-  return false;
 }

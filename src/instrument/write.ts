@@ -10,7 +10,9 @@ export interface GraphChange {
   readonly weightsAs: 'inputs' | 'external';
   /** New names for tensors where nodes make them. */
   readonly renamed: ReadonlyMap<string, string>;
+  /** Nodes at the end, and nodes right behind one of the graph's own. */
   readonly nodes: readonly Writer[];
+  readonly behind: ReadonlyMap<Node, readonly Writer[]>;
   readonly initializers: readonly Writer[];
   readonly inputs: readonly Writer[];
   readonly outputs: readonly Writer[];
@@ -76,6 +78,7 @@ function writeGraph(bytes: Uint8Array, graph: Graph, change: GraphChange): Write
       if (weight === undefined) out.bytes(slice(bytes, field));
       else if (change.weightsAs === 'external') out.message(5, writeExternal(weight));
     } else out.bytes(slice(bytes, field));
+    for (const added of (node && change.behind.get(node)) ?? []) out.message(1, added);
   }
   for (const node of change.nodes) out.message(1, node);
   for (const initializer of change.initializers) out.message(5, initializer);
