@@ -7,7 +7,7 @@ import type { DeviceChoice, Dtype } from '../protocol/device.ts';
 import type { LoadRequest } from '../protocol/inspector.ts';
 import type { LoadProgress, LoadStage, ModelInfo } from '../protocol/model.ts';
 import { sondeVersion } from '../protocol/version.ts';
-import type { Gpu } from '../run/device.ts';
+import type { Gpu } from '../run/gpu.ts';
 import type { LoadedModel } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { taskOf } from '../run/task.ts';

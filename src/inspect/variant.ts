@@ -2,7 +2,8 @@ import { dtypes, loadWeights, type ModelFolder, type ModelWeights } from '../loa
 import type { ReadOptions } from '../load/source.ts';
 import type { DeviceChoice, DeviceReport, Dtype, Fallback } from '../protocol/device.ts';
 import type { LoadStage } from '../protocol/model.ts';
-import { type Gpu, openGpu } from '../run/device.ts';
+import { openGpu } from '../run/device.ts';
+import type { Gpu } from '../run/gpu.ts';
 import { type LoadedModel, openModel, probe } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { SondeError } from '../shared/errors.ts';
@@ -118,13 +119,12 @@ async function openAndProbe(
   }
 }
 
-/** Devices are opened once and shared; a lost one is opened anew. */
+/** One device for all models of this worker; a lost one ends the worker, so it is never opened twice. */
 export function shareGpu(): () => Promise<Gpu> {
   let opened: Promise<Gpu> | undefined;
-  return async () => {
-    const known = await opened?.catch(() => undefined);
-    if (known === undefined || known.lost()) opened = openGpu();
-    return opened as Promise<Gpu>;
+  return () => {
+    opened ??= openGpu();
+    return opened;
   };
 }
 

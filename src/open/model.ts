@@ -13,6 +13,9 @@ export interface Host {
   nextCall(): CallId;
 }
 
+/** The device is gone, or the runtime's heap may be broken. */
+const fatal: readonly string[] = ['device_lost', 'out_of_memory', 'worker_failed'];
+
 const disposedModel = (): SondeError =>
   new SondeError('disposed', 'This model was disposed.', 'Load it again.');
 
@@ -56,12 +59,12 @@ export async function openModel(
     }
   };
 
-  /** A lost device takes its worker with it: both are made anew for the next request. */
+  /** Some faults take the worker with them: it is made anew for the next request. */
   const asked = async <T>(link: Link, question: () => Promise<T>): Promise<T> => {
     try {
       return await question();
     } catch (error) {
-      if (error instanceof SondeError && error.code === 'device_lost') link.end(error);
+      if (error instanceof SondeError && fatal.includes(error.code)) link.end(error);
       throw error;
     }
   };

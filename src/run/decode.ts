@@ -74,7 +74,14 @@ function pastOf(model: LoadedModel, fetches: Fetches): Feeds {
 
 /** A hook may be tapped at the cache itself (`hook_k` at present.0.key): such a tensor lives on in the capture. */
 function release(past: Feeds | undefined, capture: CaptureStore | undefined): void {
-  for (const tensor of Object.values(past ?? {})) if (!capture?.holds(tensor)) tensor.dispose();
+  for (const tensor of Object.values(past ?? {})) {
+    if (capture?.holds(tensor)) continue;
+    try {
+      tensor.dispose();
+    } catch {
+      // A runtime that broke can free nothing; the fault that broke it is the one to be told.
+    }
+  }
 }
 
 /** The last position of logits [1, p, vocabulary]. */

@@ -1,12 +1,5 @@
-import type { AdapterInfo } from '../protocol/device.ts';
 import { SondeError } from '../shared/errors.ts';
-
-export interface Gpu {
-  readonly device: GPUDevice;
-  readonly adapter: AdapterInfo;
-  /** A run that fails on a lost device says many things, seldom that. */
-  readonly lost: () => boolean;
-}
+import type { Gpu } from './gpu.ts';
 
 const usefulFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
 const usefulLimits = [
@@ -40,10 +33,16 @@ export async function openGpu(): Promise<Gpu> {
     requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature)),
     requiredLimits: Object.fromEntries(usefulLimits.map((limit) => [limit, adapter.limits[limit]])),
   });
-  let lost = false;
-  void device.lost.then(() => {
-    lost = true;
-  });
+  const gone = device.lost.then(() => true);
+  // The browser tells of a loss a little later than the run that met it fails.
+  const lost = (): Promise<boolean> => Promise.race([gone, later(tellsWithin, false)]);
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
-  return { device, adapter: { vendor, architecture, description, isFallbackAdapter }, lost: () => lost };
+  return { device, adapter: { vendor, architecture, description, isFallbackAdapter }, lost };
 }
+
+const tellsWithin = 100;
+
+const later = <T>(ms: number, value: T): Promise<T> =>
+  new Promise((resolve) => {
+    setTimeout(() => resolve(value), ms);
+  });

@@ -4,9 +4,9 @@ import type { ModelFolder, ModelWeights } from '../load/load.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import { type CaptureStore, createCaptureStore } from './capture.ts';
-import type { Gpu } from './device.ts';
 import { completeFeeds, idTensor, type ModelInputs } from './feeds.ts';
 import { toFloatTensor } from './float.ts';
+import type { Gpu } from './gpu.ts';
 import type { Runtime } from './runtime.ts';
 import { type Fetches, openSessions, type Sessions } from './sessions.ts';
 

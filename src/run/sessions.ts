@@ -1,9 +1,9 @@
 import type { EditedGraph, Instrumented } from '../instrument/instrumented.ts';
 import type { ModelWeights } from '../load/load.ts';
 import { canonicalJson, type Json } from '../shared/digest.ts';
-import { SondeError } from '../shared/errors.ts';
 import type { Plan } from '../shared/plan.ts';
-import type { Gpu } from './device.ts';
+import { nameFault } from './fault.ts';
+import type { Gpu } from './gpu.ts';
 import type { OrtTensor, Runtime } from './runtime.ts';
 import { type SharedWeights, shareWeights, weightBytes } from './weights.ts';
 
@@ -39,7 +39,9 @@ export function openSessions(
   const forget = async (key: string): Promise<void> => {
     const session = sessions.get(key);
     sessions.delete(key);
-    await (await session?.catch(() => undefined))?.release();
+    const opened = await session?.catch(() => undefined);
+    // A runtime that broke cannot release; the fault that broke it is the one to be told.
+    await opened?.release().catch(() => undefined);
   };
 
   return {
@@ -113,8 +115,8 @@ async function create(
         logSeverityLevel: 3,
       }),
     )
-    .catch((cause: unknown) => {
-      throw failed(cause, 'The model could not be set up on this device.', gpu);
+    .catch(async (cause: unknown) => {
+      throw await nameFault(cause, 'The model could not be set up on this device.', gpu);
     });
   const fixed: Feeds = {};
   for (const weight of graph.weights) if (weights !== undefined) fixed[weight.name] = weights.tensor(weight);
@@ -123,8 +125,8 @@ async function create(
     run: (feeds) =>
       runtime
         .exclusive(() => session.run({ ...fixed, ...feeds }))
-        .catch((cause: unknown) => {
-          throw failed(cause, 'The model did not run to its end.', gpu);
+        .catch(async (cause: unknown) => {
+          throw await nameFault(cause, 'The model did not run to its end.', gpu);
         }),
     release: () => runtime.exclusive(() => session.release()),
   };
@@ -137,32 +139,3 @@ async function create(
       .map(([path, data]) => ({ path, data }));
   }
 }
-
-function failed(cause: unknown, what: string, gpu: Gpu | undefined): SondeError {
-  if (cause instanceof SondeError) return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (gpu?.lost() || /device.{0,20}lost/i.test(text)) {
-    return new SondeError(
-      'device_lost',
-      'The GPU device was lost.',
-      'Run it again: the model is loaded anew.',
-      { cause },
-    );
-  }
-  if (/out of memory|bad_alloc|memory access out of bounds|OutOfMemory/i.test(text)) {
-    return new SondeError(
-      'out_of_memory',
-      `${what} Memory ran out.`,
-      'Use a shorter text, a smaller dtype or fewer captures.',
-      { cause },
-    );
-  }
-  return new SondeError(
-    'run_failed',
-    `${what} (${firstLine(text)})`,
-    'Try another dtype, or device "wasm".',
-    { cause },
-  );
-}
-
-const firstLine = (text: string): string => (text.split('\n')[0] ?? '').slice(0, 300);

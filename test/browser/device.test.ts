@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSonde, type Model, type Sonde } from '../../src/index.ts';
+
+const folder = '/models/shakespeare-gpt';
+
+describe('a GPU device that is lost in mid-generation', () => {
+  let sonde: Sonde;
+  let model: Model;
+  beforeAll(async () => {
+    sonde = createSonde({
+      device: 'webgpu',
+      worker: () => new Worker(new URL('./lossy-inspector.ts', import.meta.url), { type: 'module' }),
+    });
+    model = await sonde.load(folder);
+  });
+  afterAll(() => sonde.dispose());
+
+  it('is device_lost for what is running, and the next request runs on a new device', async () => {
+    const losing = new BroadcastChannel('lose the device');
+    const broken = (async () => {
+      for await (const step of model.generate('To be, or', { maxNewTokens: 100 })) {
+        if (step.index === 1) losing.postMessage('now');
+      }
+    })();
+    await expect(broken).rejects.toMatchObject({ code: 'device_lost' });
+    losing.close();
+    const { provenance } = await model.generate('To be, or', { maxNewTokens: 2 }).end;
+    expect(provenance).toMatchObject({ outcome: 'ok', device: 'webgpu', outputTokens: 2 });
+  });
+});
+
+describe('a device choice', () => {
+  it('falls from a WebGPU that has no adapter to WASM, and says why', async () => {
+    const sonde = createSonde({
+      worker: () => new Worker(new URL('./gpuless-inspector.ts', import.meta.url), { type: 'module' }),
+    });
+    const { device, identity } = await sonde.load(folder);
+    expect(device).toMatchObject({ device: 'wasm', dtype: 'fp32' });
+    expect(device.fallbacks).toEqual([
+      { device: 'webgpu', dtype: 'fp32', reason: 'WebGPU found no adapter.' },
+    ]);
+    expect(identity.fallbacks).toBe(1);
+    await sonde.dispose();
+  });
+
+  it('of WebGPU only is no_device where there is none', async () => {
+    const sonde = createSonde({
+      device: 'webgpu',
+      worker: () => new Worker(new URL('./gpuless-inspector.ts', import.meta.url), { type: 'module' }),
+    });
+    await expect(sonde.load(folder)).rejects.toMatchObject({ code: 'no_device' });
+    await sonde.dispose();
+  });
+
+  it('gives greedy tokens that PyTorch gave, in q8 as well', async () => {
+    const golden = (await (await fetch(`${folder}/golden.json`)).json()) as {
+      inputs: { single: { text: string[] } };
+      generate: { tokens: number[] };
+    };
+    const sonde = createSonde({ device: 'wasm' });
+    for (const dtype of ['fp32', 'q8'] as const) {
+      const model = await sonde.load(folder, { dtype });
+      expect(model.device.dtype).toBe(dtype);
+      const ids: number[] = [];
+      const options = { maxNewTokens: golden.generate.tokens.length };
+      for await (const { token } of model.generate(golden.inputs.single.text[0] ?? '', options))
+        ids.push(token.id);
+      expect(ids).toEqual(golden.generate.tokens);
+    }
+    await sonde.dispose();
+  });
+
+  it('falls from a dtype that does not run on this adapter to one that does', async () => {
+    // SwiftShader has no shader-f16, so an fp16 file fails there, some only at their first run.
+    const zoo = '/test/zoo/gpt2';
+    if (!(await fetch(`${zoo}/config.json`)).ok) throw new Error('the zoo is not served');
+    const sonde = createSonde({ device: 'auto' });
+    const { device } = await sonde.load(zoo, { dtype: 'fp16' });
+    expect(device).toMatchObject({ device: 'webgpu', dtype: 'fp32' });
+    expect(device.fallbacks).toMatchObject([{ device: 'webgpu', dtype: 'fp16' }]);
+    await sonde.dispose();
+  });
+});
