@@ -30,6 +30,7 @@ export class SegmentLog {
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #headChain: string;
+  #heading: Promise<void> = Promise.resolve();
 
   private constructor(folder: string, walk: Walk, unlock: () => Promise<void>) {
     this.folder = folder;
@@ -137,11 +138,17 @@ export class SegmentLog {
     return file;
   }
 
-  async #writeHead(): Promise<void> {
-    const chain = this.#chain;
-    if (chain === this.#headChain) return;
-    await writeHead(this.folder, { format: 1, segment: this.#segment, chain });
-    this.#headChain = chain;
+  /** One at a time: two would rename the same draft. */
+  #writeHead(): Promise<void> {
+    this.#heading = this.#heading
+      .catch(() => undefined)
+      .then(async () => {
+        const chain = this.#chain;
+        if (chain === this.#headChain) return;
+        await writeHead(this.folder, { format: 1, segment: this.#segment, chain });
+        this.#headChain = chain;
+      });
+    return this.#heading;
   }
 
   /** Waits for what is being written, then closes the file and frees the folder. */
