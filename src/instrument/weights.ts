@@ -6,7 +6,7 @@ import type { Constant, Graph } from './onnx.ts';
 const smallest = 4096;
 
 /** Element types that a session takes as a fed tensor on every provider. */
-const feedable = new Set(['float', 'float16', 'uint8', 'int8']);
+const feedable = new Set(['float', 'float16', 'uint8']);
 
 const bitsPerElement: Readonly<Record<string, number>> = {
   float: 32,

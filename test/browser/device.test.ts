@@ -70,6 +70,15 @@ describe('a device choice', () => {
     await sonde.dispose();
   });
 
+  it('answers in q8 on WebGPU, or says what it fell back to', async () => {
+    const sonde = createSonde();
+    const model = await sonde.load(folder, { dtype: 'q8' });
+    const { device } = model;
+    expect([device.device, device.dtype, device.fallbacks]).toEqual(['webgpu', 'q8', []]);
+    expect((await model.generate('To be, or', { maxNewTokens: 2 }).end).provenance.dtype).toBe('q8');
+    await sonde.dispose();
+  });
+
   it('falls from a dtype that does not run on this adapter to one that does', async () => {
     // SwiftShader has no shader-f16, so an fp16 file fails there, some only at their first run.
     const zoo = '/test/zoo/gpt2';
