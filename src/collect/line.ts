@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ChunkIdentity } from '../schema/fields.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
 
@@ -37,7 +37,7 @@ export interface Header {
 /** Chain value before the first line of the first segment. */
 export const genesis = '0'.repeat(64);
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
 
 export const hashEntry = (json: string): string => sha256(json);
 /** Every line fixes all lines before it: chain(n) = SHA-256(chain(n-1) + hash(n)), in hex. */
