@@ -19,7 +19,7 @@ export default defineConfig(async () => ({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 90_000,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
