@@ -1,17 +1,16 @@
-import type { Frame, Log } from '../protocol/frame.ts';
+import type { Log } from '../protocol/frame.ts';
 import type { Consent, Ledger } from '../protocol/telemetry.ts';
 import type { Masked } from '../schema/masked.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Ack, Ranges } from '../shared/control.ts';
-import { type Book, type Entry, emptyBook, enter, ledgerOf } from './book.ts';
+import { Accounts } from './accounts.ts';
 import { Drain } from './drain.ts';
 import { encode } from './encode.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { lifeKey, newSession } from './life.ts';
 import { liveUntil } from './locks.ts';
 import type { ChunkId, Life, ToPage, ToWorker } from './messages.ts';
-import { chunkLimits, Pool, type Run } from './pool.ts';
-import { isTooLarge, seal } from './seal.ts';
+import { Sealer } from './sealer.ts';
 
 export interface BatchOptions {
   /** From the page's `Delivery.connect()`, transferred. */
@@ -42,11 +41,6 @@ export interface Batch {
   close(): void;
 }
 
-/** Records in memory and, per life, in the journal: about 4 MB. */
-const capacity = 4000;
-/** Chunks the page may hold unanswered. */
-const pageWindow = 32;
-
 export function openBatch(options: BatchOptions): Batch {
   const pipe = new Pipe(options);
   options.port.onmessage = ({ data }: MessageEvent<ToWorker>) => void pipe.receive(data);
@@ -57,24 +51,23 @@ class Pipe implements Batch {
   readonly #port: MessagePort;
   readonly #service: Masked<ServiceIdentity>;
   readonly #onWithdrawn: BatchOptions['onWithdrawn'];
+  readonly #accounts = new Accounts((ledger) => this.#post({ kind: 'ledger', ledger }));
+  readonly #sealer = new Sealer({
+    hand: (chunk) => this.#post({ kind: 'chunk', chunk }),
+    evict: (life, ranges) => void this.#drop(life, ranges, 'journal_full'),
+  });
   /** Open while consent is granted, never else. */
   #journal: Journal | undefined;
-  readonly #pool = new Pool(capacity);
   #consent: Consent = 'pending';
-  #killed: string | undefined;
+  /** Why nothing is taken any more. */
+  #ended: string | undefined;
   #life: Life;
-  #book: Book = emptyBook;
   #nextSeq = 0;
-  /** By `lifeKey`, then by `Log.frame`. */
-  readonly #frames = new Map<string, Map<number, Frame>>();
   #unwritten: Log[] = [];
-  #unwrittenFrames = new Map<number, Frame>();
   /** Ends the life lock and the drain; new with each grant. */
   #granted = new AbortController();
   #drain: Drain | undefined;
-  #sealing: ReturnType<typeof setTimeout> | undefined;
-  #ledgerDue = false;
-  #troubled = new Set<string>();
+  readonly #troubles = new Set<string>();
 
   constructor({ port, life, consent, service, onWithdrawn }: BatchOptions) {
     this.#onWithdrawn = onWithdrawn;
@@ -91,29 +84,26 @@ class Pipe implements Batch {
   add(record: Masked<RequestRecord>): void {
     const withheld = this.#withheld();
     if (withheld !== undefined) {
-      this.#enter({ kind: 'withheld', reason: withheld });
+      this.refuse(withheld);
       return;
     }
-    const { frame, text } = encode(this.#service, this.#life, record);
-    const log: Log = {
-      seq: this.#nextSeq++,
-      text,
-      frame: this.#frameId(frame),
-      anomalous: record.outcome === 'error',
-    };
-    this.#enter({ kind: 'emitted', life: this.#life, seq: log.seq });
-    this.#post({ kind: 'log', life: this.#life, log });
+    const life = this.#life;
+    const { frame, text } = encode(this.#service, life, record);
+    const { id, isNew } = this.#sealer.register(life, frame);
+    if (isNew) this.#post({ kind: 'frame', life, id, frame });
+    const log: Log = { seq: this.#nextSeq++, text, frame: id, anomalous: record.outcome === 'error' };
+    this.#accounts.enter({ kind: 'emitted', life, seq: log.seq });
+    this.#post({ kind: 'log', life, log });
     this.#journalSoon(log);
-    this.#keep(this.#life, log, Date.now() + chunkLimits.ageMs);
-    this.#sealDue();
+    this.#sealer.add(life, log);
   }
 
   refuse(reason: string): void {
-    this.#enter({ kind: 'withheld', reason });
+    this.#accounts.enter({ kind: 'withheld', reason });
   }
 
   async setConsent(consent: Consent): Promise<void> {
-    if (consent === this.#consent || this.#killed !== undefined) return;
+    if (consent === this.#consent || this.#ended !== undefined) return;
     const before = this.#consent;
     this.#consent = consent;
     if (consent === 'granted') this.#grant();
@@ -122,12 +112,12 @@ class Pipe implements Batch {
     }
   }
 
-  async flush(): Promise<void> {
-    await this.#sealWhile(() => this.#pool.handedRuns < pageWindow);
+  flush(): Promise<void> {
+    return this.#sealer.flush();
   }
 
   ledger(): Ledger {
-    return ledgerOf(this.#book);
+    return this.#accounts.ledger;
   }
 
   kill(): void {
@@ -135,9 +125,10 @@ class Pipe implements Batch {
   }
 
   close(): void {
-    clearTimeout(this.#sealing);
+    this.#write();
     this.#granted.abort();
-    this.#killed ??= 'closed';
+    this.#ended ??= 'closed';
+    this.#sealer.clear();
     this.#journal?.close();
     this.#port.close();
   }
@@ -166,19 +157,9 @@ class Pipe implements Batch {
   }
 
   #withheld(): string | undefined {
-    if (this.#killed !== undefined) return this.#killed;
+    if (this.#ended !== undefined) return this.#ended;
     if (this.#consent === 'granted') return undefined;
     return this.#consent === 'pending' ? 'no_consent' : 'consent_denied';
-  }
-
-  #enter(entry: Entry): void {
-    this.#book = enter(this.#book, entry);
-    if (this.#ledgerDue) return;
-    this.#ledgerDue = true;
-    queueMicrotask(() => {
-      this.#ledgerDue = false;
-      this.#post({ kind: 'ledger', ledger: this.ledger() });
-    });
   }
 
   #post(message: ToPage): void {
@@ -186,8 +167,8 @@ class Pipe implements Batch {
   }
 
   #trouble(reason: string): void {
-    if (this.#troubled.has(reason)) return;
-    this.#troubled.add(reason);
+    if (this.#troubles.has(reason)) return;
+    this.#troubles.add(reason);
     this.#post({ kind: 'trouble', reason });
   }
 
@@ -204,80 +185,24 @@ class Pipe implements Batch {
     }
   }
 
-  #frameId(frame: Frame): number {
-    const key = lifeKey(this.#life);
-    const frames = this.#frames.get(key) ?? new Map<number, Frame>();
-    this.#frames.set(key, frames);
-    for (const [id, known] of frames) if (known.head === frame.head) return id;
-    const id = frames.size;
-    frames.set(id, frame);
-    this.#unwrittenFrames.set(id, frame);
-    this.#post({ kind: 'frame', life: this.#life, id, frame });
-    return id;
-  }
-
   /** Groups the records of one task: the write starts before the worker can block on the next run. */
   #journalSoon(log: Log): void {
     this.#unwritten.push(log);
-    if (this.#unwritten.length > 1) return;
-    queueMicrotask(() => {
-      const logs = this.#unwritten;
-      const frames = this.#unwrittenFrames;
-      this.#unwritten = [];
-      this.#unwrittenFrames = new Map();
-      if (logs.length > 0) void this.#attempt((journal) => journal.put(this.#life, logs, frames));
-    });
+    if (this.#unwritten.length === 1) queueMicrotask(() => this.#write());
   }
 
-  #keep(life: Life, log: Log, due: number): void {
-    for (const evicted of this.#pool.add(life, log, due)) {
-      const ranges = evicted.logs.map(({ seq }) => [seq, seq] as const);
-      void this.#drop(evicted.life, ranges, 'journal_full');
-    }
-  }
-
-  #sealDue(): void {
-    clearTimeout(this.#sealing);
-    const due = this.#pool.dueAt(Date.now());
-    if (due === undefined || this.#pool.handedRuns >= pageWindow) return;
-    const isDue = (): boolean => {
-      const now = Date.now();
-      return this.#pool.handedRuns < pageWindow && (this.#pool.dueAt(now) ?? Infinity) <= now;
-    };
-    if (isDue()) void this.#sealWhile(isDue);
-    else this.#sealing = setTimeout(() => this.#sealDue(), due - Date.now());
-  }
-
-  async #sealWhile(more: () => boolean): Promise<void> {
-    const sealing: Promise<void>[] = [];
-    while (more()) {
-      const run = this.#pool.hand();
-      if (run === undefined) break;
-      sealing.push(this.#seal(run));
-    }
-    await Promise.all(sealing);
-    this.#sealDue();
-  }
-
-  async #seal(run: Run): Promise<void> {
-    const chunk = await seal(run, (id) => this.#frameOf(run.life, id));
-    if (!this.#pool.holds(run)) return;
-    if (isTooLarge(chunk)) await Promise.all(this.#pool.halve(run).map((half) => this.#seal(half)));
-    else this.#post({ kind: 'chunk', chunk });
-  }
-
-  #frameOf(life: Life, id: number): Frame {
-    const frame = this.#frames.get(lifeKey(life))?.get(id);
-    if (frame === undefined)
-      throw new RangeError(`A record names frame ${id}, which its life does not have.`);
-    return frame;
+  #write(): void {
+    const logs = this.#unwritten;
+    this.#unwritten = [];
+    if (logs.length === 0) return;
+    const frames = this.#sealer.framesOf(this.#life, logs);
+    void this.#attempt((journal) => journal.put(this.#life, logs, frames));
   }
 
   async #settle(chunk: ChunkId, ack: Ack): Promise<void> {
     const stored = [...ack.stored, { ...chunk.life, ranges: rangeOf(chunk) }];
-    this.#enter({ kind: 'settled', stored, rejected: ack.rejected });
-    for (const { ranges, ...life } of stored) this.#pool.settle(life, ranges);
-    this.#sealDue();
+    this.#accounts.enter({ kind: 'settled', stored, rejected: ack.rejected });
+    for (const { ranges, ...life } of stored) this.#sealer.settle(life, ranges);
     for (const { ranges, ...life } of stored) await this.#unjournal(life, ranges);
     await this.#attempt(async () => this.#drain?.more());
   }
@@ -287,18 +212,13 @@ class Pipe implements Batch {
     if (lifeKey(life) !== lifeKey(this.#life)) await this.#attempt((journal) => journal.forget(life));
   }
 
-  async #cut(id: ChunkId): Promise<void> {
-    const run = this.#pool.handed(id);
-    if (run === undefined) return;
-    const halves = this.#pool.halve(run);
-    if (halves.length === 0) return this.#drop(id.life, rangeOf(id), 'too_large');
-    await Promise.all(halves.map((half) => this.#seal(half)));
+  async #cut(chunk: ChunkId): Promise<void> {
+    if (!(await this.#sealer.cut(chunk))) await this.#drop(chunk.life, rangeOf(chunk), 'too_large');
   }
 
   async #drop(life: Life, ranges: Ranges, reason: string): Promise<void> {
-    this.#enter({ kind: 'dropped', life, ranges, reason });
-    this.#pool.settle(life, ranges);
-    this.#sealDue();
+    this.#accounts.enter({ kind: 'dropped', life, ranges, reason });
+    this.#sealer.settle(life, ranges);
     await this.#unjournal(life, ranges);
   }
 
@@ -313,9 +233,10 @@ class Pipe implements Batch {
       journal,
       own: this.#life,
       signal,
-      room: () => capacity - this.#pool.size,
-      adopt: (life, ranges) => this.#enter({ kind: 'adopted', life, ranges }),
-      load: (life, logs, frames) => this.#load(life, logs, frames),
+      room: () => this.#sealer.room,
+      adopt: (life, ranges) => this.#accounts.enter({ kind: 'adopted', life, ranges }),
+      load: (life, logs, frames) => this.#sealer.load(life, logs, frames),
+      drop: (life, ranges, reason) => this.#drop(life, ranges, reason),
     });
     this.#drain = drain;
     void this.#attempt(() => drain.run());
@@ -327,21 +248,13 @@ class Pipe implements Batch {
     this.#nextSeq = 0;
   }
 
-  #load(life: Life, logs: readonly Log[], frames: ReadonlyMap<number, Frame>): void {
-    this.#frames.set(lifeKey(life), new Map(frames));
-    for (const log of logs) this.#keep(life, log, 0);
-    this.#sealDue();
-  }
-
   async #erase(reason: string): Promise<void> {
     this.#granted.abort();
     this.#granted = new AbortController();
     this.#drain = undefined;
     this.#unwritten = [];
-    this.#unwrittenFrames = new Map();
-    this.#enter({ kind: 'cleared', reason });
-    this.#pool.clear();
-    this.#frames.clear();
+    this.#accounts.enter({ kind: 'cleared', reason });
+    this.#sealer.clear();
     this.#post({ kind: 'forget' });
     const journal = this.#journal ?? openJournal();
     this.#journal = undefined;
@@ -350,8 +263,8 @@ class Pipe implements Batch {
   }
 
   async #end(reason: string): Promise<void> {
-    if (this.#killed !== undefined) return;
-    this.#killed = reason;
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
     await this.#erase(reason);
   }
 }

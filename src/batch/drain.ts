@@ -4,6 +4,8 @@ import type { Journal } from './journal.ts';
 import { lifeKey } from './life.ts';
 import { isLive, withLock } from './locks.ts';
 import type { Life } from './messages.ts';
+import { rangesOf, sizeOf } from './ranges.ts';
+import { capacity } from './sealer.ts';
 
 /** Another tab may have crashed since the last look. */
 const lookEveryMs = 60_000;
@@ -17,7 +19,10 @@ export interface DrainOptions {
   readonly room: () => number;
   readonly adopt: (life: Life, ranges: Ranges) => void;
   readonly load: (life: Life, logs: readonly Log[], frames: ReadonlyMap<number, Frame>) => void;
+  readonly drop: (life: Life, ranges: Ranges, reason: string) => Promise<void>;
 }
+
+type Left = Awaited<ReturnType<Journal['lives']>>[number];
 
 interface Slice {
   readonly life: Life;
@@ -67,14 +72,33 @@ export class Drain {
   async #look(): Promise<void> {
     const { journal, own, signal, adopt } = this.#options;
     const live = await isLive();
-    for (const left of await journal.lives()) {
-      const key = lifeKey(left.life);
-      if (signal.aborted || key === lifeKey(own) || live(left.life) || this.#adopted.has(key)) continue;
-      this.#adopted.add(key);
-      adopt(left.life, left.ranges);
-      this.#unread.push(left.life);
+    const found = (await journal.lives()).filter(({ life }) => {
+      const key = lifeKey(life);
+      return key !== lifeKey(own) && !live(life) && !this.#adopted.has(key);
+    });
+    if (signal.aborted) return;
+    for (const { life, ranges } of found) {
+      this.#adopted.add(lifeKey(life));
+      adopt(life, ranges);
     }
+    await this.#trim(found);
+    this.#unread.push(...found.map(({ life }) => life));
     await this.more();
+  }
+
+  /** A collector that is away for many visits must not fill the disk: normal before anomalous, oldest first. */
+  async #trim(found: readonly Left[]): Promise<void> {
+    let excess = found.reduce((sum, { ranges }) => sum + sizeOf(ranges), 0) - capacity;
+    for (const anomalous of [false, true]) {
+      for (const { life } of found) {
+        if (excess <= 0) return;
+        const { logs } = await this.#options.journal.read(life);
+        const numbers = logs.filter((log) => log.anomalous === anomalous).map(({ seq }) => seq);
+        const dropped = rangesOf(numbers.slice(0, excess));
+        excess -= sizeOf(dropped);
+        await this.#options.drop(life, dropped, 'journal_full');
+      }
+    }
   }
 
   /** Call when room was made. */
@@ -96,9 +120,13 @@ export class Drain {
   async #read(): Promise<Slice | undefined> {
     const life = this.#unread.shift();
     if (life === undefined) return undefined;
-    const { logs, frames } = await this.#options.journal.read(life);
-    for (let start = 0; start < logs.length; start += sliceOf)
-      this.#slices.push({ life, logs: logs.slice(start, start + sliceOf), frames });
+    const { journal, drop } = this.#options;
+    const { logs, frames } = await journal.read(life);
+    const whole = logs.filter(({ frame }) => frames.has(frame));
+    const torn = logs.filter(({ frame }) => !frames.has(frame)).map(({ seq }) => seq);
+    if (torn.length > 0) await drop(life, rangesOf(torn), 'journal_damaged');
+    for (let start = 0; start < whole.length; start += sliceOf)
+      this.#slices.push({ life, logs: whole.slice(start, start + sliceOf), frames });
     return this.#slices.shift();
   }
 }

@@ -10,7 +10,8 @@ type LifeId = [session: string, epoch: number];
 
 interface Schema extends DBSchema {
   logs: { key: [...LifeId, seq: number]; value: Omit<Log, 'seq'> };
-  frames: { key: [...LifeId, id: number]; value: Frame };
+  /** `at`: when a record was last written in it, epoch ms. */
+  frames: { key: [...LifeId, id: number]; value: { readonly frame: Frame; readonly at: number } };
   holds: { key: 'until'; value: EpochMilliseconds };
 }
 
@@ -19,7 +20,7 @@ export interface Journal {
   /** Hands its requests over before it returns if the database is open, so a worker that blocks next loses nothing. */
   put(life: Life, logs: readonly Log[], frames: ReadonlyMap<number, Frame>): Promise<void>;
   remove(life: Life, ranges: Ranges): Promise<void>;
-  /** What each life has left. */
+  /** What each life has left, oldest first. */
   lives(): Promise<readonly { readonly life: Life; readonly ranges: Ranges }[]>;
   read(life: Life): Promise<{ readonly logs: readonly Log[]; readonly frames: ReadonlyMap<number, Frame> }>;
   /** Forgets a life that has nothing left. */
@@ -41,6 +42,9 @@ export function openJournal(): Journal {
   let opening: Promise<IDBPDatabase<Schema>> | undefined;
   let ready: IDBPDatabase<Schema> | undefined;
 
+  /** Nothing that is still under way may open it again. */
+  let ended = false;
+
   const release = (): void => {
     ready?.close();
     ready = undefined;
@@ -48,6 +52,7 @@ export function openJournal(): Journal {
   };
 
   const database = (): Promise<IDBPDatabase<Schema>> => {
+    if (ended) return Promise.reject(new DOMException('The journal is closed.', 'InvalidStateError'));
     opening ??= openDB<Schema>(name, 1, {
       upgrade(fresh) {
         fresh.createObjectStore('logs');
@@ -58,7 +63,8 @@ export function openJournal(): Journal {
       blocking: release,
       terminated: release,
     }).then((opened) => {
-      ready = opened;
+      if (ended) opened.close();
+      else ready = opened;
       return opened;
     });
     return opening;
@@ -73,7 +79,7 @@ export function openJournal(): Journal {
     const transaction = db.transaction(['logs', 'frames'], 'readwrite', { durability: 'relaxed' });
     const requests: Promise<unknown>[] = [];
     for (const [id, frame] of frames)
-      requests.push(transaction.objectStore('frames').put(frame, [session, epoch, id]));
+      requests.push(transaction.objectStore('frames').put({ frame, at: Date.now() }, [session, epoch, id]));
     for (const { seq, ...log } of logs)
       requests.push(transaction.objectStore('logs').put(log, [session, epoch, seq]));
     transaction.commit();
@@ -92,14 +98,26 @@ export function openJournal(): Journal {
     },
 
     async lives() {
-      const found = new Map<string, { life: Life; numbers: number[] }>();
-      for (const [session, epoch, seq] of await (await database()).getAllKeys('logs')) {
+      const transaction = (await database()).transaction(['logs', 'frames'], 'readonly');
+      const [keys, frameKeys, frames] = await Promise.all([
+        transaction.objectStore('logs').getAllKeys(),
+        transaction.objectStore('frames').getAllKeys(),
+        transaction.objectStore('frames').getAll(),
+      ]);
+      const found = new Map<string, { life: Life; numbers: number[]; at: number }>();
+      for (const [session, epoch, seq] of keys) {
         const life = { session, epoch };
-        const entry = found.get(lifeKey(life)) ?? { life, numbers: [] };
+        const entry = found.get(lifeKey(life)) ?? { life, numbers: [], at: 0 };
         entry.numbers.push(seq);
         found.set(lifeKey(life), entry);
       }
-      return [...found.values()].map(({ life, numbers }) => ({ life, ranges: rangesOf(numbers) }));
+      for (const [index, [session, epoch]] of frameKeys.entries()) {
+        const entry = found.get(lifeKey({ session, epoch }));
+        if (entry !== undefined) entry.at = Math.max(entry.at, frames[index]?.at ?? 0);
+      }
+      return [...found.values()]
+        .sort((a, b) => a.at - b.at)
+        .map(({ life, numbers }) => ({ life, ranges: rangesOf(numbers) }));
     },
 
     async read(life) {
@@ -118,7 +136,7 @@ export function openJournal(): Journal {
         frames: new Map(
           frames.flatMap((frame, index) => {
             const key = ids[index];
-            return key === undefined ? [] : [[key[2], frame] as const];
+            return key === undefined ? [] : [[key[2], frame.frame] as const];
           }),
         ),
       };
@@ -137,10 +155,14 @@ export function openJournal(): Journal {
     },
 
     async erase() {
+      ended = true;
       release();
       await deleteDB(name);
     },
 
-    close: release,
+    close() {
+      ended = true;
+      release();
+    },
   };
 }

@@ -1,162 +1,172 @@
-import type { Browser, BrowserContext, Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launchChromium } from '../../chromium.ts';
-import { type FaultyCollector, startCollector } from './collector.ts';
-import { type Site, serveSite } from './site.ts';
-import { emit, eventsOf, expectSettled, expectStored, ledgerOf, names, visit } from './visit.ts';
+import { describe, expect, it } from 'vitest';
+import { stage } from './scene.ts';
+import { emit, eventsOf, eventually, expectSettled, expectStored, ledgerOf, names } from './visit.ts';
 
-let site: Site;
-let browser: Browser;
-let collector: FaultyCollector;
-let context: BrowserContext;
+const play = stage();
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([serveSite(), launchChromium()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await site.close();
-});
-beforeEach(async () => {
-  collector = await startCollector(site.origin);
-  context = await browser.newContext();
-});
-afterEach(async () => {
-  await context.close();
-  await collector.close();
-});
+describe.concurrent('while the page is visible', () => {
+  it(
+    'sends what was emitted within two seconds, as gzip in text/plain with the key in the URL',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await emit(page, names(10));
+      await expectStored(collector, names(10));
+      await expectSettled(page, { emitted: 10, acknowledged: 10, dropped: {} });
+      const [first] = collector.arrivals;
+      expect(first).toMatchObject({ contentType: 'text/plain', url: '/v1/logs?key=pk_test' });
+      expect([...(first?.body.subarray(0, 2) ?? [])]).toEqual([0x1f, 0x8b]);
+    }),
+  );
 
-const open = (parameters: Record<string, string> = {}): Promise<Page> =>
-  visit(context, site.origin, collector.endpoint, parameters);
-
-describe('while the page is visible', () => {
-  it('sends what was emitted within two seconds, as gzip in text/plain with the key in the URL', async () => {
-    const page = await open();
-    await emit(page, names(10));
-    await expectStored(collector, names(10));
-    await expectSettled(page, { emitted: 10, acknowledged: 10, dropped: {} });
-    const [first] = collector.arrivals;
-    expect(first).toMatchObject({ contentType: 'text/plain', url: '/v1/logs?key=pk_test' });
-    expect([...(first?.body.subarray(0, 2) ?? [])]).toEqual([0x1f, 0x8b]);
-  });
-
-  it('flush sends at once and resolves when it is answered', async () => {
-    const page = await open();
-    await emit(page, names(3));
-    await page.evaluate(() => window.harness.flush());
-    await expectStored(collector, names(3), 100);
-  });
+  it(
+    'flush sends at once and resolves when it is answered',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await emit(page, names(3));
+      await page.evaluate(() => window.harness.flush());
+      expect(await collector.stored()).toEqual(names(3));
+    }),
+  );
 });
 
-describe('hidden / pagehide: beacons', () => {
-  it('navigate with 400 pending: all there after the next visit, each once', async () => {
-    const page = await open();
-    await emit(page, names(400));
-    await page.goto('about:blank');
-    await page.waitForTimeout(500);
-    const atExit = (await collector.stored()).length;
-    const next = await open();
-    await expectStored(collector, names(400));
-    await expectSettled(next, {});
-    console.log(`navigate with 400 pending: ${atExit} at exit`);
-  });
+describe.concurrent('hidden / pagehide: beacons', () => {
+  it(
+    'navigate with 400 pending: all there after the next visit, each once',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await emit(page, names(400));
+      await page.goto('about:blank');
+      await page.waitForTimeout(500);
+      const atExit = (await collector.stored()).length;
+      const next = await open();
+      await expectStored(collector, names(400));
+      await expectSettled(next, {});
+      console.log(`navigate with 400 pending: ${atExit} at exit`);
+    }),
+  );
 
-  it('navigate with records of the last 200 ms: all there at exit, without another visit', async () => {
-    const page = await open();
-    await emit(page, names(20));
-    await page.waitForTimeout(50);
-    await page.goto('about:blank');
-    await expectStored(collector, names(20), 3000);
-  });
+  it(
+    'navigate with records of the last 200 ms: all there at exit, without another visit',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await emit(page, names(20));
+      await page.waitForTimeout(200);
+      await page.goto('about:blank');
+      await expectStored(collector, names(20));
+    }),
+  );
 
-  it('close: all there at exit, without another visit', async () => {
-    const page = await open();
-    await emit(page, names(20));
-    await page.waitForTimeout(50);
-    await page.close({ runBeforeUnload: true });
-    await expectStored(collector, names(20), 3000);
-  });
+  it(
+    'close: all there at exit, without another visit',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await emit(page, names(20));
+      await page.waitForTimeout(200);
+      await page.close({ runBeforeUnload: true });
+      await expectStored(collector, names(20));
+    }),
+  );
 });
 
-describe('5xx, network error', () => {
-  it('20 records over 2 s of 503: kept, sent again, each once', async () => {
-    const page = await open();
-    collector.fault = () => ({ kind: 'status', status: 503 });
-    await emit(page, names(20));
-    await page.waitForTimeout(2000);
-    expect(await ledgerOf(page)).toMatchObject({ pending: 20 });
-    collector.fault = undefined;
-    await expectStored(collector, names(20));
-    await expectSettled(page, { acknowledged: 20 });
-  });
+describe.concurrent('5xx, network error', () => {
+  it(
+    '20 records over 2 s of 503: kept, sent again, each once',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = () => ({ kind: 'status', status: 503 });
+      await emit(page, names(20));
+      await page.waitForTimeout(2000);
+      expect(await ledgerOf(page)).toMatchObject({ pending: 20 });
+      collector.fault = undefined;
+      await expectStored(collector, names(20));
+      await expectSettled(page, { acknowledged: 20 });
+    }),
+  );
 
-  it('an answer that is lost: sent again, stored once', async () => {
-    const page = await open();
-    collector.fault = () => ({ kind: 'lost answer' });
-    await emit(page, names(20));
-    await expect.poll(() => collector.arrivals.length, { timeout: 5000 }).toBeGreaterThan(0);
-    collector.fault = undefined;
-    await expectSettled(page, { acknowledged: 20 });
-    await expectStored(collector, names(20));
-  });
+  it(
+    'an answer that is lost: sent again, stored once',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = () => ({ kind: 'lost answer' });
+      await emit(page, names(20));
+      await eventually(() => expect(collector.arrivals).not.toHaveLength(0));
+      collector.fault = undefined;
+      await expectSettled(page, { acknowledged: 20 });
+      await expectStored(collector, names(20));
+    }),
+  );
 });
 
-describe('429 / Retry-After', () => {
-  it('is obeyed to the second, across a reload too', async () => {
-    const page = await open();
-    let refused = 0;
-    collector.fault = () => {
-      refused ||= Date.now();
-      return Date.now() - refused < 3900 ? { kind: 'status', status: 429, retryAfter: '4' } : undefined;
-    };
-    await emit(page, names(5));
-    await expect.poll(() => collector.arrivals.length, { timeout: 5000 }).toBe(1);
-    await page.waitForTimeout(300);
-    await page.reload();
-    await emit(page, names(5, 's'));
-    await expectStored(collector, [...names(5), ...names(5, 's')]);
-    expect(collector.arrivals.filter(({ answered }) => answered === 429)).toHaveLength(1);
-    expect((collector.arrivals[1]?.at ?? 0) - refused).toBeGreaterThanOrEqual(3900);
-  });
+describe.concurrent('429 / Retry-After', () => {
+  it(
+    'is obeyed to the second, across a reload too',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      let refused = 0;
+      collector.fault = () => {
+        refused ||= Date.now();
+        return Date.now() - refused < 1900 ? { kind: 'status', status: 429, retryAfter: '2' } : undefined;
+      };
+      await emit(page, names(5));
+      await eventually(() => expect(collector.arrivals).toHaveLength(1));
+      await page.waitForTimeout(300);
+      await page.reload();
+      await emit(page, names(5, 's'));
+      await expectStored(collector, [...names(5), ...names(5, 's')]);
+      expect(collector.arrivals.filter(({ answered }) => answered === 429)).toHaveLength(1);
+      expect((collector.arrivals[1]?.at ?? 0) - refused).toBeGreaterThanOrEqual(1900);
+    }),
+  );
 });
 
-describe('413, or 400 "too large"', () => {
-  it('halves until it fits; what is too large alone is dropped and counted', async () => {
-    const page = await open();
-    collector.fault = (_body, records) =>
-      records > 5 ? { kind: 'status', status: 400, body: 'request body too large' } : undefined;
-    await emit(page, names(40));
-    await expectStored(collector, names(40));
-    collector.fault = () => ({ kind: 'status', status: 413 });
-    await emit(page, names(3, 's'));
-    await expectSettled(page, { acknowledged: 40, dropped: { too_large: 3 } });
-  });
+describe.concurrent('413, or 400 "too large"', () => {
+  it(
+    'halves until it fits; what is too large alone is dropped and counted',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = (_body, records) =>
+        records > 5 ? { kind: 'status', status: 400, body: 'request body too large' } : undefined;
+      await emit(page, names(40));
+      await expectStored(collector, names(40));
+      collector.fault = () => ({ kind: 'status', status: 413 });
+      await emit(page, names(3, 's'));
+      await expectSettled(page, { acknowledged: 40, dropped: { too_large: 3 } });
+    }),
+  );
 });
 
-describe('400 / 401 / 403 / 415', () => {
-  it('400: the chunk is quarantined and counted, the signal stops, nothing loops', async () => {
-    const page = await open();
-    collector.fault = () => ({ kind: 'status', status: 400 });
-    await emit(page, names(4));
-    await expect.poll(() => ledgerOf(page), { timeout: 5000 }).toMatchObject({ dropped: { refused_400: 4 } });
-    await emit(page, names(4, 's'));
-    await page.waitForTimeout(1500);
-    expect(collector.arrivals).toHaveLength(1);
-    expect(await ledgerOf(page)).toMatchObject({ emitted: 8, pending: 4 });
-  });
+describe.concurrent('400 / 401 / 403 / 415', () => {
+  it(
+    '400: the chunk is quarantined and counted, the signal stops, nothing loops',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = () => ({ kind: 'status', status: 400 });
+      await emit(page, names(4));
+      await eventually(async () =>
+        expect(await ledgerOf(page)).toMatchObject({ dropped: { refused_400: 4 } }),
+      );
+      await emit(page, names(4, 's'));
+      await page.waitForTimeout(1500);
+      expect(collector.arrivals).toHaveLength(1);
+      expect(await ledgerOf(page)).toMatchObject({ emitted: 8, pending: 4 });
+    }),
+  );
 
-  it('401: the signal stops, the records wait for a visit that may', async () => {
-    const page = await open();
-    collector.fault = () => ({ kind: 'status', status: 401 });
-    await emit(page, names(4));
-    await expect
-      .poll(async () => (await eventsOf(page)).some(({ reason }) => reason === 'refused_401'))
-      .toBe(true);
-    await emit(page, names(4, 's'));
-    await page.waitForTimeout(1200);
-    expect(collector.arrivals).toHaveLength(1);
-    collector.fault = undefined;
-    await page.reload();
-    await expectStored(collector, [...names(4), ...names(4, 's')]);
-  });
+  it(
+    '401: the signal stops, the records wait for a visit that may',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = () => ({ kind: 'status', status: 401 });
+      await emit(page, names(4));
+      await eventually(async () =>
+        expect((await eventsOf(page)).map(({ reason }) => reason)).toContain('refused_401'),
+      );
+      await emit(page, names(4, 's'));
+      await page.waitForTimeout(1200);
+      expect(collector.arrivals).toHaveLength(1);
+      collector.fault = undefined;
+      await page.reload();
+      await expectStored(collector, [...names(4), ...names(4, 's')]);
+    }),
+  );
 });

@@ -1,36 +1,21 @@
-import type { Browser, BrowserContext, Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launchChromium } from '../../chromium.ts';
-import { type FaultyCollector, startCollector } from './collector.ts';
-import { type Site, serveSite } from './site.ts';
-import { emit, eventsOf, expectSettled, expectStored, ledgerOf, names, visit } from './visit.ts';
+import type { BrowserContext, Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
+import { stage } from './scene.ts';
+import {
+  countStored,
+  emit,
+  eventsOf,
+  eventually,
+  expectSettled,
+  expectStored,
+  ledgerOf,
+  names,
+} from './visit.ts';
 
-let site: Site;
-let browser: Browser;
-let collector: FaultyCollector;
-let context: BrowserContext;
-
-beforeAll(async () => {
-  [site, browser] = await Promise.all([serveSite(), launchChromium()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await site.close();
-});
-beforeEach(async () => {
-  collector = await startCollector(site.origin);
-  context = await browser.newContext();
-});
-afterEach(async () => {
-  await context.close();
-  await collector.close();
-});
-
-const open = (parameters: Record<string, string> = {}): Promise<Page> =>
-  visit(context, site.origin, collector.endpoint, parameters);
+const play = stage();
 
 /** Kills the renderer and waits until it is gone. */
-async function crash(page: Page): Promise<void> {
+async function crash(context: BrowserContext, page: Page): Promise<void> {
   const crashed = page.waitForEvent('crash');
   const session = await context.newCDPSession(page);
   session.send('Page.crash').catch(() => undefined);
@@ -40,189 +25,231 @@ async function crash(page: Page): Promise<void> {
 const databases = (page: Page): Promise<readonly (string | undefined)[]> =>
   page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
 
-describe('renderer crash', () => {
-  it('the tail comes by fetchLater, without another visit', async () => {
-    const page = await open();
-    await emit(page, names(10));
-    await page.waitForTimeout(300);
-    expect(collector.arrivals).toHaveLength(0);
-    await crash(page);
-    await expectStored(collector, names(10), 5000);
-  });
+describe.concurrent('renderer crash', () => {
+  it(
+    'the tail comes by fetchLater, without another visit',
+    play(async ({ collector, context, open }) => {
+      const page = await open();
+      await emit(page, names(10));
+      await page.waitForTimeout(300);
+      await crash(context, page);
+      await expectStored(collector, names(10));
+      // A worker would have sent gzip: only the page sends the tail as it is.
+      await eventually(() =>
+        expect(collector.arrivals.map(({ body }) => body[0])).toEqual(['{'.charCodeAt(0)]),
+      );
+    }),
+  );
 
-  it('under steady load: all there after the next visit, each once', async () => {
-    const page = await open();
-    await page.evaluate(() => window.harness.emitEvery(20, 'r'));
-    await page.waitForTimeout(2500);
-    const emitted = await page.evaluate(() => window.harness.emitted);
-    await crash(page);
-    const next = await open();
-    await expect.poll(async () => (await ledgerOf(next)).pending, { timeout: 10_000 }).toBe(0);
-    await next.waitForTimeout(300);
-    const stored = await collector.stored();
-    const there = names(emitted).filter((id) => stored.includes(id)).length;
-    console.log(`crash under load: ${there} of ${emitted}`);
-    expect(new Set(stored).size).toBe(stored.length);
-    expect(there / emitted).toBeGreaterThanOrEqual(0.98);
-  });
+  it(
+    'under steady load: all there after the next visit, each once',
+    play(async ({ collector, context, open }) => {
+      const page = await open();
+      await page.evaluate(() => window.harness.emitEvery(20, 'r'));
+      await page.waitForTimeout(2500);
+      const emitted = await page.evaluate(() => window.harness.emitted);
+      await crash(context, page);
+      const next = await open();
+      await eventually(async () =>
+        expect((await countStored(collector, names(emitted))) / emitted).toBeGreaterThanOrEqual(0.98),
+      );
+      await expectSettled(next, {});
+      console.log(`crash under load: ${await countStored(collector, names(emitted))} of ${emitted}`);
+    }),
+  );
 });
 
-describe('offline', () => {
-  it('close and reopen: the journal of the last visit is sent, each record once', async () => {
-    const page = await open();
-    await context.setOffline(true);
-    await emit(page, names(30));
-    await page.waitForTimeout(1500);
-    await Promise.all([page.waitForEvent('close'), page.close({ runBeforeUnload: true })]);
-    await context.setOffline(false);
-    expect(await collector.stored()).toEqual([]);
-    const next = await open();
-    await expectStored(collector, names(30));
-    await expectSettled(next, { emitted: 30, acknowledged: 30 });
-  });
+describe.concurrent('offline', () => {
+  it(
+    'close and reopen: the journal of the last visit is sent, each record once',
+    play(async ({ collector, context, open }) => {
+      const page = await open();
+      await context.setOffline(true);
+      await emit(page, names(30));
+      await page.waitForTimeout(1500);
+      await Promise.all([page.waitForEvent('close'), page.close({ runBeforeUnload: true })]);
+      await context.setOffline(false);
+      expect(await collector.stored()).toEqual([]);
+      const next = await open();
+      await expectStored(collector, names(30));
+      await expectSettled(next, { emitted: 30, acknowledged: 30 });
+    }),
+  );
 });
 
-describe('blocked', () => {
-  it('says so after three requests without an answer, and goes on when one comes', async () => {
-    const page = await open();
-    collector.fault = () => ({ kind: 'drop' });
-    await emit(page, names(5));
-    const blocked = async () =>
-      (await eventsOf(page)).filter(({ kind }) => kind === 'trouble').map((e) => e.blocked);
-    await expect.poll(blocked, { timeout: 10_000 }).toEqual([false, false, true]);
-    collector.fault = undefined;
-    await expectStored(collector, names(5));
-  });
+describe.concurrent('blocked', () => {
+  it(
+    'says so after three requests without an answer, and goes on when one comes',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = () => ({ kind: 'drop' });
+      await emit(page, names(5));
+      const blocked = async () =>
+        (await eventsOf(page)).filter(({ kind }) => kind === 'trouble').map((e) => e.blocked);
+      await eventually(async () => expect((await blocked()).slice(0, 3)).toEqual([false, false, true]));
+      collector.fault = undefined;
+      await expectStored(collector, names(5));
+    }),
+  );
 });
 
-describe('consent', () => {
-  it('pending: nothing is stored or sent, and what was made is counted', async () => {
-    const page = await open({ consent: 'pending' });
-    await emit(page, names(5));
-    await page.waitForTimeout(1500);
-    expect(await databases(page)).toEqual([]);
-    expect(await ledgerOf(page)).toEqual({
-      emitted: 5,
-      acknowledged: 0,
-      pending: 0,
-      dropped: { no_consent: 5 },
-    });
-    await page.evaluate(() => window.harness.setConsent('granted'));
-    await emit(page, names(3, 's'));
-    await expectStored(collector, names(3, 's'));
-  });
+describe.concurrent('consent', () => {
+  it(
+    'pending: nothing is stored or sent, and what was made is counted',
+    play(async ({ collector, open }) => {
+      const page = await open({ consent: 'pending' });
+      await emit(page, names(5));
+      await page.waitForTimeout(1500);
+      expect(await databases(page)).toEqual([]);
+      expect(await ledgerOf(page)).toEqual({
+        emitted: 5,
+        acknowledged: 0,
+        pending: 0,
+        dropped: { no_consent: 5 },
+      });
+      await page.evaluate(() => window.harness.setConsent('granted'));
+      await emit(page, names(3, 's'));
+      await expectStored(collector, names(3, 's'));
+    }),
+  );
 
-  it('withdrawn: the journal is deleted and counted, nothing more leaves; granted anew: another session', async () => {
-    const page = await open();
-    await emit(page, names(2));
-    await expectSettled(page, { acknowledged: 2 });
-    collector.fault = () => ({ kind: 'status', status: 503 });
-    await emit(page, names(6, 's'));
-    await page.waitForTimeout(1300);
-    expect(await databases(page)).toEqual(['sonde-journal']);
-    await page.evaluate(() => window.harness.setConsent('denied'));
-    expect(await databases(page)).toEqual([]);
-    expect(await ledgerOf(page)).toMatchObject({
-      emitted: 8,
-      acknowledged: 2,
-      pending: 0,
-      dropped: { consent_withdrawn: 6 },
-    });
-    collector.fault = undefined;
-    const before = collector.arrivals.length;
-    await emit(page, names(1, 'u'));
-    await page.waitForTimeout(1500);
-    expect(collector.arrivals).toHaveLength(before);
-    await page.evaluate(() => window.harness.setConsent('granted'));
-    await emit(page, names(2, 't'));
-    await expectStored(collector, [...names(2), ...names(2, 't')]);
-    const sessions = collector.arrivals.map(
-      ({ text }) => /"sonde.session","value":\{"stringValue":"(\w+)"/.exec(text)?.[1],
-    );
-    expect(sessions.at(-1)).not.toBe(sessions[0]);
-  });
+  it(
+    'withdrawn: the journal is deleted and counted, nothing more leaves; granted anew: another session',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await emit(page, names(2));
+      await expectSettled(page, { acknowledged: 2 });
+      collector.fault = () => ({ kind: 'status', status: 503 });
+      await emit(page, names(6, 's'));
+      await page.waitForTimeout(1300);
+      expect(await databases(page)).toEqual(['sonde-journal']);
+      await page.evaluate(() => window.harness.setConsent('denied'));
+      expect(await databases(page)).toEqual([]);
+      expect(await ledgerOf(page)).toMatchObject({
+        emitted: 8,
+        acknowledged: 2,
+        pending: 0,
+        dropped: { consent_withdrawn: 6 },
+      });
+      collector.fault = undefined;
+      const before = collector.arrivals.length;
+      await emit(page, names(1, 'u'));
+      await page.waitForTimeout(1500);
+      expect(collector.arrivals).toHaveLength(before);
+      await page.evaluate(() => window.harness.setConsent('granted'));
+      await emit(page, names(2, 't'));
+      await expectStored(collector, [...names(2), ...names(2, 't')]);
+      const sessions = collector.arrivals.map(
+        ({ text }) => /"sonde.session","value":\{"stringValue":"(\w+)"/.exec(text)?.[1],
+      );
+      expect(sessions.at(-1)).not.toBe(sessions[0]);
+    }),
+  );
 
-  it('Global Privacy Control: granted counts as denied', async () => {
-    await context.addInitScript(() => {
-      Object.defineProperty(navigator, 'globalPrivacyControl', { value: true });
-    });
-    const page = await open();
-    await emit(page, names(3));
-    await page.waitForTimeout(1300);
-    expect(collector.arrivals).toHaveLength(0);
-    expect(await databases(page)).toEqual([]);
-    expect(await ledgerOf(page)).toMatchObject({ dropped: { consent_denied: 3 }, pending: 0 });
-  });
+  it(
+    'Global Privacy Control: granted counts as denied',
+    play(async ({ collector, context, open }) => {
+      await context.addInitScript(() => {
+        Object.defineProperty(navigator, 'globalPrivacyControl', { value: true });
+      });
+      const page = await open();
+      await emit(page, names(3));
+      await page.waitForTimeout(1300);
+      expect(collector.arrivals).toHaveLength(0);
+      expect(await databases(page)).toEqual([]);
+      expect(await ledgerOf(page)).toMatchObject({ dropped: { consent_denied: 3 }, pending: 0 });
+    }),
+  );
 });
 
-describe('journal full', () => {
-  it('the records stay in memory, are told of, and arrive', async () => {
-    const page = await open();
-    const session = await context.newCDPSession(page);
-    await session.send('Storage.overrideQuotaForOrigin', { origin: site.origin, quotaSize: 1 });
-    collector.fault = () => ({ kind: 'status', status: 503 });
-    await emit(page, names(20));
-    await expect
-      .poll(async () => (await eventsOf(page)).map(({ reason }) => reason), { timeout: 5000 })
-      .toContain('journal_full');
-    collector.fault = undefined;
-    await expectStored(collector, names(20));
-    await expectSettled(page, { acknowledged: 20 });
-  });
+describe.concurrent('journal full', () => {
+  it(
+    'the records stay in memory, are told of, and arrive',
+    play(async ({ collector, context, open, site }) => {
+      const page = await open();
+      const session = await context.newCDPSession(page);
+      await session.send('Storage.overrideQuotaForOrigin', { origin: site, quotaSize: 1 });
+      collector.fault = () => ({ kind: 'status', status: 503 });
+      await emit(page, names(20));
+      await eventually(async () =>
+        expect((await eventsOf(page)).map(({ reason }) => reason)).toContain('journal_full'),
+      );
+      collector.fault = undefined;
+      await expectStored(collector, names(20));
+      await expectSettled(page, { acknowledged: 20 });
+    }),
+  );
 });
 
-describe('several tabs', () => {
-  it('one of them drains what an earlier visit left; each sends its own', async () => {
-    const first = await open();
-    collector.fault = () => ({ kind: 'status', status: 503 });
-    await emit(first, names(120));
-    await first.waitForTimeout(1500);
-    await first.close({ runBeforeUnload: true });
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const before = collector.arrivals.length;
-    collector.fault = undefined;
-    const [left, right] = await Promise.all([open(), open()]);
-    await emit(left, names(5, 'left'));
-    await emit(right, names(5, 'right'));
-    await expectStored(collector, [...names(120), ...names(5, 'left'), ...names(5, 'right')]);
-    await expectSettled(left, {});
-    await expectSettled(right, {});
-    const sent = collector.arrivals.slice(before).reduce((sum, { records }) => sum + records, 0);
-    expect(sent).toBe(130);
-  });
+describe.concurrent('several tabs', () => {
+  it(
+    'one of them drains what an earlier visit left; each sends its own',
+    play(async ({ collector, open }) => {
+      const first = await open();
+      collector.fault = () => ({ kind: 'status', status: 503 });
+      await emit(first, names(120));
+      await first.waitForTimeout(1500);
+      await first.close({ runBeforeUnload: true });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const before = collector.arrivals.length;
+      collector.fault = undefined;
+      const [left, right] = await Promise.all([open(), open()]);
+      await emit(left, names(5, 'left'));
+      await emit(right, names(5, 'right'));
+      await expectStored(collector, [...names(120), ...names(5, 'left'), ...names(5, 'right')]);
+      await expectSettled(left, {});
+      await expectSettled(right, {});
+      const sent = collector.arrivals.slice(before).reduce((sum, { records }) => sum + records, 0);
+      expect(sent).toBe(130);
+    }),
+  );
 });
 
-describe('a worker that dies', () => {
-  it('is replaced: its records arrive once, under a new epoch what follows', async () => {
-    const page = await open();
-    await emit(page, names(30));
-    await page.evaluate(() => window.harness.replaceWorker());
-    await emit(page, names(5, 's'));
-    await expectStored(collector, [...names(30), ...names(5, 's')]);
-    await expectSettled(page, {});
-  });
+describe.concurrent('a worker that dies', () => {
+  it(
+    'is replaced: its records arrive once, under a new epoch what follows',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await emit(page, names(30));
+      await page.evaluate(() => window.harness.replaceWorker());
+      await emit(page, names(5, 's'));
+      await expectStored(collector, [...names(30), ...names(5, 's')]);
+      await expectSettled(page, {});
+    }),
+  );
 });
 
-describe('kill and the off switch', () => {
-  it('kill: nothing more leaves, what was pending is deleted and counted', async () => {
-    const page = await open();
-    await emit(page, names(5));
-    await page.evaluate(() => window.harness.kill());
-    await emit(page, names(2, 's'));
-    await page.waitForTimeout(1300);
-    expect(collector.arrivals).toHaveLength(0);
-    expect(await databases(page)).toEqual([]);
-    expect(await ledgerOf(page)).toEqual({ emitted: 7, acknowledged: 0, pending: 0, dropped: { killed: 7 } });
-  });
+describe.concurrent('kill and the off switch', () => {
+  it(
+    'kill: nothing more leaves, what was pending is deleted and counted',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await emit(page, names(5));
+      await page.evaluate(() => window.harness.kill());
+      await emit(page, names(2, 's'));
+      await page.waitForTimeout(1300);
+      expect(collector.arrivals).toHaveLength(0);
+      expect(await databases(page)).toEqual([]);
+      expect(await ledgerOf(page)).toEqual({
+        emitted: 7,
+        acknowledged: 0,
+        pending: 0,
+        dropped: { killed: 7 },
+      });
+    }),
+  );
 
-  it('the operator can switch it off with an answer', async () => {
-    const page = await open();
-    collector.fault = () => ({ kind: 'status', status: 200, body: '{"policy":{"off":true}}' });
-    await emit(page, names(2));
-    await expectSettled(page, { acknowledged: 2 });
-    await emit(page, names(2, 's'));
-    await page.waitForTimeout(1300);
-    expect(collector.arrivals).toHaveLength(1);
-    expect(await ledgerOf(page)).toMatchObject({ pending: 0, dropped: { switched_off: 2 } });
-  });
+  it(
+    'the operator can switch it off with an answer',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = () => ({ kind: 'status', status: 200, body: '{"policy":{"off":true}}' });
+      await emit(page, names(2));
+      await expectSettled(page, { acknowledged: 2 });
+      await emit(page, names(2, 's'));
+      await page.waitForTimeout(1300);
+      expect(collector.arrivals).toHaveLength(1);
+      expect(await ledgerOf(page)).toMatchObject({ pending: 0, dropped: { switched_off: 2 } });
+    }),
+  );
 });

@@ -1,5 +1,5 @@
 import type { BrowserContext, Page } from 'playwright';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { Ledger } from '../../../src/protocol/telemetry.ts';
 import type { FaultyCollector } from './collector.ts';
 import type { Harness } from './page/main.ts';
@@ -35,19 +35,25 @@ export const eventsOf = (page: Page): Promise<readonly Record<string, unknown>[]
 
 export const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
 
+/** Tries `check` again until it no longer throws: the machine may be slow, the outcome is what counts. */
+export const eventually = (check: () => Promise<void> | void): Promise<void> =>
+  vi.waitFor(check, { timeout: 20_000, interval: 100 });
+
 /** Waits until the collector's log holds exactly `ids`, each once. */
-export async function expectStored(collector: FaultyCollector, ids: readonly string[], timeout = 15_000) {
-  await expect
-    .poll(async () => new Set(await collector.stored()).size, { timeout, interval: 100 })
-    .toBeGreaterThanOrEqual(ids.length);
-  expect(sorted(await collector.stored())).toEqual(sorted(ids));
+export const expectStored = (collector: FaultyCollector, ids: readonly string[]): Promise<void> =>
+  eventually(async () => expect(sorted(await collector.stored())).toEqual(sorted(ids)));
+
+/** How many of `ids` the collector's log holds; fails if it holds a record twice. */
+export async function countStored(collector: FaultyCollector, ids: readonly string[]): Promise<number> {
+  const stored = await collector.stored();
+  const distinct = new Set(stored);
+  expect(stored).toHaveLength(distinct.size);
+  return ids.filter((id) => distinct.has(id)).length;
 }
 
 /** Waits until nothing is owed any more, and checks that the ledger balances. */
-export async function expectSettled(page: Page, ledger: Partial<Ledger>, timeout = 15_000): Promise<void> {
-  await expect
-    .poll(() => ledgerOf(page), { timeout, interval: 100 })
-    .toMatchObject({ pending: 0, ...ledger });
+export async function expectSettled(page: Page, ledger: Partial<Ledger>): Promise<void> {
+  await eventually(async () => expect(await ledgerOf(page)).toMatchObject({ pending: 0, ...ledger }));
   const { emitted, acknowledged, pending, dropped } = await ledgerOf(page);
   const lost = Object.values(dropped).reduce((sum, count) => sum + count, 0);
   expect(emitted).toBe(acknowledged + pending + lost);

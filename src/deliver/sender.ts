@@ -1,0 +1,230 @@
+import type { Chunk, ChunkId, ToWorker } from '../batch/messages.ts';
+import type { TelemetryEvent } from '../protocol/telemetry.ts';
+import type { Control, Policy } from '../shared/control.ts';
+import { bytes, type EpochMilliseconds, epochMilliseconds, type Milliseconds } from '../shared/units.ts';
+import type { Verdict } from './answer.ts';
+import { backoff } from './backoff.ts';
+import { CrashCover } from './crash-cover.ts';
+import { leave } from './exit.ts';
+import { isPrerendering } from './lifecycle.ts';
+import type { Mirror } from './mirror.ts';
+import { beacon, post, survivesThePage } from './transport.ts';
+
+/** `setTimeout` counts in 31 bits. */
+const longestTimer = 2 ** 31 - 1;
+/** Answers missing in a row after which the endpoint counts as blocked. */
+const blockedAfter = 3;
+const beaconAgainMs = 1000;
+
+const now = (): EpochMilliseconds => epochMilliseconds(Date.now());
+
+export interface SenderOptions {
+  readonly url: string;
+  readonly mirror: Mirror;
+  readonly consented: () => boolean;
+  readonly tell: (message: ToWorker) => void;
+  readonly onEvent: (event: TelemetryEvent) => void;
+}
+
+/** Sends what the mirror holds: by fetch, one after the other, while visible; by beacon when hidden. */
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #cover: CrashCover;
+  #flying: Chunk | undefined;
+  #failures = 0;
+  /** Nothing is sent before; a server's own Retry-After holds back beacons too. */
+  #wait: { readonly until: number; readonly ordered: boolean } = { until: 0, ordered: false };
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Set once: refused, killed or closed. */
+  #stopped = false;
+  #resting: (() => void)[] = [];
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#cover = new CrashCover(options.mirror, options.url);
+  }
+
+  /** The mirror has changed, or the page has: sends whatever may go now. */
+  kick(): void {
+    this.tailGrew();
+    if (document.visibilityState === 'hidden') this.leave();
+    else void this.#send();
+  }
+
+  /** Nothing to send yet, but something to lose in a crash. */
+  tailGrew(): void {
+    if (this.#maySend()) this.#cover.renew();
+  }
+
+  /** The network is back: what failed without it may be tried at once. */
+  online(): void {
+    if (!this.#wait.ordered) this.#wait = { until: 0, ordered: false };
+    this.kick();
+  }
+
+  /** Resolves when nothing is left to send or everything has to wait. */
+  rested(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resting.push(resolve);
+      this.kick();
+    });
+  }
+
+  /** A server's Retry-After, this page's or an earlier one's. */
+  holdUntil(until: EpochMilliseconds): void {
+    if (until <= this.#wait.until) return;
+    this.#wait = { until, ordered: true };
+    this.#cover.disarm();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#cover.disarm();
+    this.#rest();
+  }
+
+  forget(): void {
+    this.#options.mirror.clear();
+    this.#cover.disarm();
+  }
+
+  leave(): void {
+    const { url, mirror } = this.#options;
+    clearTimeout(this.#timer);
+    this.#rest();
+    if (!this.#maySend()) return;
+    this.#cover.disarm();
+    const flying = this.#flying;
+    if (flying !== undefined && !survivesThePage(flying.body)) mirror.mark(flying, 'ready');
+    leave(mirror, {
+      beacon: (chunk) => {
+        const queued = beacon(url, chunk.body);
+        if (queued) this.#sent(chunk, 'beacon');
+        return queued;
+      },
+      keepalive: (chunk) => void this.#lastResort(chunk),
+    });
+    if (mirror.ready().length > 0) this.#wakeIn(beaconAgainMs);
+  }
+
+  #maySend(): boolean {
+    const held = this.#wait.ordered && this.#wait.until > Date.now();
+    return !this.#stopped && !held && this.#options.consented() && !isPrerendering();
+  }
+
+  #rest(): void {
+    for (const resolve of this.#resting) resolve();
+    this.#resting = [];
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.kick(), Math.min(ms, longestTimer));
+  }
+
+  async #send(): Promise<void> {
+    if (this.#flying !== undefined) return;
+    clearTimeout(this.#timer);
+    const { mirror } = this.#options;
+    const chunk = mirror.next();
+    const wait = this.#wait.until - Date.now();
+    if (chunk !== undefined && wait > 0 && !this.#stopped) this.#wakeIn(wait);
+    if (chunk === undefined || wait > 0 || !this.#maySend()) {
+      this.#rest();
+      return;
+    }
+    this.#flying = chunk;
+    mirror.mark(chunk, 'flying');
+    this.#sent(chunk, 'fetch');
+    const keepalive = survivesThePage(chunk.body) && this.#failures === 0;
+    const answer = await post(this.#options.url, chunk.body, keepalive);
+    this.#flying = undefined;
+    if (answer === undefined) this.#failed(chunk);
+    else this.#judge(chunk, answer.status, answer.verdict);
+    this.kick();
+  }
+
+  /** Over quota it fails at once, which says nothing about the network. */
+  async #lastResort(chunk: Chunk): Promise<void> {
+    this.#sent(chunk, 'fetch');
+    const answer = await post(this.#options.url, chunk.body, true);
+    if (answer !== undefined) this.#judge(chunk, answer.status, answer.verdict);
+  }
+
+  #failed(chunk: Chunk): void {
+    this.#options.mirror.mark(chunk, 'ready');
+    this.#failures += 1;
+    this.#trouble('no_answer', this.#failures >= blockedAfter);
+    this.#wait = { until: Date.now() + backoff(this.#failures), ordered: false };
+  }
+
+  #judge(chunk: Chunk, status: number, verdict: Verdict): void {
+    const { mirror, tell } = this.#options;
+    const { life, first, count } = chunk;
+    const id: ChunkId = { life, first, count };
+    switch (verdict.kind) {
+      case 'stored':
+        this.#failures = 0;
+        this.#wait = { until: 0, ordered: false };
+        mirror.remove(chunk);
+        mirror.settle(verdict.ack.stored);
+        tell({ kind: 'ack', chunk: id, ack: verdict.ack });
+        this.#answered(status, verdict.ack);
+        if (verdict.policy !== undefined) this.#obey(status, verdict.policy);
+        break;
+      case 'retry':
+        mirror.mark(chunk, 'ready');
+        this.#failures += 1;
+        this.#backOff(status, verdict.reason, verdict.retryAfter);
+        break;
+      case 'oversize':
+        mirror.remove(chunk);
+        tell({ kind: 'oversize', chunk: id });
+        this.#trouble('too_large');
+        break;
+      case 'refused':
+        mirror.mark(chunk, 'ready');
+        if (verdict.poisoned) {
+          mirror.remove(chunk);
+          tell({ kind: 'refused', chunk: id, reason: verdict.reason });
+        }
+        this.stop();
+        this.#trouble(verdict.reason);
+    }
+  }
+
+  #backOff(status: number, reason: string, ordered: Milliseconds | undefined): void {
+    const retryAfter = ordered ?? backoff(this.#failures);
+    const until = epochMilliseconds(Date.now() + retryAfter);
+    if (ordered === undefined) this.#wait = { until, ordered: false };
+    else {
+      this.holdUntil(until);
+      this.#options.tell({ kind: 'hold', until });
+    }
+    this.#answered(status, { kind: 'backoff', retryAfter, reason });
+  }
+
+  #obey(status: number, policy: Policy): void {
+    this.#options.tell({ kind: 'policy', policy });
+    if (policy.off === true) {
+      this.stop();
+      this.forget();
+    }
+    this.#answered(status, policy);
+  }
+
+  #sent(chunk: Chunk, transport: 'fetch' | 'beacon'): void {
+    const { body, first: seq, count: records } = chunk;
+    const { url, onEvent } = this.#options;
+    onEvent({ kind: 'sent', at: now(), transport, url, body, size: bytes(body.length), records, seq });
+  }
+
+  #answered(status: number, control: Control): void {
+    this.#options.onEvent({ kind: 'answer', at: now(), status, control });
+  }
+
+  #trouble(reason: string, blocked = false): void {
+    this.#options.onEvent({ kind: 'trouble', at: now(), reason, blocked });
+  }
+}
