@@ -26,10 +26,13 @@ export class Drafts {
   readonly list: Draft[] = [];
   readonly #view: View;
   readonly #prefix: string;
+  readonly #leading: string | undefined;
 
-  constructor(view: View, prefix: string) {
+  /** `leading` has batch and position as its first axes: it tells the rows of flattened tensors apart. */
+  constructor(view: View, prefix: string, leading?: string) {
     this.#view = view;
     this.#prefix = prefix;
+    this.#leading = view.shapes.dims(leading ?? '')?.length === 3 ? leading : undefined;
   }
 
   unavailable(name: string, reason: string): void {
@@ -72,7 +75,7 @@ export class Drafts {
 
   /** [batch, position, width]. */
   row(name: string, tensor: string | undefined, missing: string): void {
-    const at = tensor === undefined ? undefined : rows(this.#view, tensor);
+    const at = tensor === undefined ? undefined : rows(this.#view, tensor, this.#leading);
     if (at === undefined) this.unavailable(name, missing);
     else this.tap(name, at, rowOrder);
   }
@@ -95,7 +98,7 @@ export class Drafts {
 }
 
 /** A [batch, position, width] tensor, or the three-dimensional form of a flattened one. */
-export function rows({ index, shapes }: View, tensor: string): Placed | undefined {
+export function rows({ index, shapes }: View, tensor: string, leading?: string): Placed | undefined {
   let at = tensor;
   for (let steps = 0; steps < 4; steps++) {
     const axes = rowAxes(shapes.dims(at));
@@ -109,7 +112,11 @@ export function rows({ index, shapes }: View, tensor: string): Placed | undefine
     const axes = node.op === 'Reshape' ? rowAxes(shapes.dims(out)) : undefined;
     if (axes !== undefined) return { tensor: out, axes };
   }
-  return undefined;
+  const dims = shapes.dims(tensor);
+  if (leading === undefined || dims?.length !== 2) return undefined;
+  const [batch, position] = rowAxes(shapes.dims(leading)) ?? [];
+  const width: Atom = { label: 'model', size: dims[1] ?? 1 };
+  return { tensor, leading, axes: [[...(batch ?? []), ...(position ?? [])], [width]] };
 }
 
 function rowAxes(dims: readonly Dim[] | undefined): Axes | undefined {

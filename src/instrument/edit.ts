@@ -152,7 +152,9 @@ class Editing {
 
   get domains(): readonly string[] {
     const present = this.#source.view.index.model.opsets;
-    return [...new Set([...this.#boards.values()].flatMap(appends).flatMap((append) => append.imports(present)))];
+    return [
+      ...new Set([...this.#boards.values()].flatMap(appends).flatMap((append) => append.imports(present))),
+    ];
   }
 }
 

@@ -14,7 +14,7 @@ import type { View } from './view.ts';
 
 /** Every hook of a graph, in graph order, under TransformerLens names. */
 export function hooksOf(view: View, structure: Structure, prefix: string): Draft[] {
-  const drafts = new Drafts(view, prefix);
+  const drafts = new Drafts(view, prefix, structure.start);
   embeddingHooks(drafts, view, structure);
   for (const [layer, block] of structure.blocks.entries()) {
     blockHooks(drafts, view, structure, block, `blocks.${layer}.`);

@@ -5,66 +5,118 @@ import type { Atom, Axes } from './axes.ts';
 export interface Placed {
   readonly tensor: string;
   readonly axes: Axes;
+  /** A tensor whose first two sizes are batch and position, where `axes` folds the two into one. */
+  readonly leading?: string;
 }
 
-const isAbsent = (atom: Atom): boolean => atom.label === 'one';
+/** Order of a hook's axes. */
+export type Order = readonly Atom['label'][];
 
-/** Can the tensor be laid out as `order` without looking at another tensor's shape? */
+/** A size of a shape to be: known, or read at run time from an axis of a tensor. */
+type Size = number | { readonly tensor: string; readonly axis: number };
+
+const isPresent = (atom: Atom): boolean => atom.label !== 'one';
+
+/** Can the tensor be laid out without looking at another tensor's shape? */
 export function isPlaceable({ axes }: Placed): boolean {
   return axes.every((axis) => axis.filter((atom) => typeof atom.size === 'string').length <= 1);
 }
 
-/** Lays a tensor out with one axis for each label of `order`, by a Reshape and a Transpose where they are needed. */
-export function arrange(append: Append, { tensor, axes }: Placed, order: readonly Atom['label'][]): string {
-  const atoms = axes.flat();
-  let out = tensor;
-  const folded =
-    axes.some((axis) => axis.length !== 1) || atoms.some(isAbsent) || atoms.length !== axes.length;
-  const present = atoms.filter((atom) => !isAbsent(atom));
-  if (folded) out = append.node('Reshape', [out, unfoldedShape(append, tensor, axes)]);
-  const perm = order.map((label) => present.findIndex((atom) => atom.label === label));
-  if (perm.includes(-1)) {
-    throw new Error(`${tensor} has axes ${present.map((atom) => atom.label).join()}, not ${order.join()}`);
-  }
-  return perm.every((from, to) => from === to) ? out : append.node('Transpose', [out], { perm });
-}
-
-/** The shape with one axis an atom: constants where known, 0 and -1 where that says it, else sizes read at run time. */
-function unfoldedShape(append: Append, tensor: string, axes: Axes): string {
-  const sizes: (number | { readonly axis: number })[] = [];
-  let open = false;
-  for (const [axis, atoms] of axes.entries()) {
-    const present = atoms.filter((atom) => !isAbsent(atom));
-    for (const atom of present) {
-      if (typeof atom.size === 'number') sizes.push(atom.size);
-      else if (present.length === 1) sizes.push(sizes.length === axis ? 0 : { axis });
-      else if (open) throw new Error(`two sizes of ${tensor} are unknown`);
-      else {
-        sizes.push(-1);
-        open = true;
-      }
-    }
-  }
+/** The shape tensor for a Reshape; a constant where nothing has to be read. */
+function shapeTensor(append: Append, sizes: readonly Size[]): string {
   if (sizes.every((size) => typeof size === 'number')) return append.ints(...sizes);
   const parts = sizes.map((size) => {
     if (typeof size === 'number') return append.ints(size);
-    const shape = append.node('Shape', [tensor], {}, { type: 'int64' });
+    const shape = append.node('Shape', [size.tensor], {}, { type: 'int64' });
     return append.node('Gather', [shape, append.ints(size.axis)]);
   });
   return append.node('Concat', parts, { axis: 0 }, { type: 'int64' });
 }
 
-/** The inverse of `arrange`: values laid out as `order`, back in the layout of `placed`. */
+/** One size for each atom: 0 copies, -1 is what is left over, anything else is read. */
+function unfoldedSizes({ tensor, axes, leading }: Placed): Size[] {
+  const sizes: Size[] = [];
+  let isOpen = false;
+  for (const [axis, atoms] of axes.entries()) {
+    const present = atoms.filter(isPresent);
+    for (const [part, atom] of present.entries()) {
+      if (typeof atom.size === 'number') sizes.push(atom.size);
+      else if (present.length === 1) sizes.push(sizes.length === axis ? 0 : { tensor, axis });
+      else if (leading !== undefined) sizes.push({ tensor: leading, axis: part });
+      else if (isOpen) throw new Error(`two sizes of ${tensor} are unknown`);
+      else {
+        sizes.push(-1);
+        isOpen = true;
+      }
+    }
+  }
+  return sizes;
+}
+
+const isFolded = (axes: Axes): boolean =>
+  axes.some(([only, second]) => second !== undefined || only?.label === 'one' || only === undefined);
+
+/** Where query heads are grouped by key head, the group is an axis of its own until it is folded into the heads. */
+const withGroup = (order: Order, atoms: readonly Atom[]): Order =>
+  atoms.some((atom) => atom.label === 'group')
+    ? order.flatMap((label) => (label === 'head' ? (['head', 'group'] as const) : [label]))
+    : order;
+
+const countOf = (atoms: readonly Atom[], label: Atom['label']): number => {
+  const size = atoms.find((atom) => atom.label === label)?.size;
+  return typeof size === 'number' ? size : 1;
+};
+
+function turned(append: Append, tensor: string, perm: readonly number[]): string {
+  return perm.every((from, to) => from === to) ? tensor : append.node('Transpose', [tensor], { perm });
+}
+
+/** Lays a tensor out with one axis for each label of `order`, by a Reshape and a Transpose where they are needed. */
+export function arrange(append: Append, placed: Placed, order: Order): string {
+  const { tensor, axes } = placed;
+  const atoms = axes.flat().filter(isPresent);
+  const full = withGroup(order, atoms);
+  const unfolded = isFolded(axes)
+    ? append.node('Reshape', [tensor, shapeTensor(append, unfoldedSizes(placed))])
+    : tensor;
+  const out = turned(
+    append,
+    unfolded,
+    full.map((label) => atoms.findIndex((atom) => atom.label === label)),
+  );
+  if (full.length === order.length) return out;
+  const heads = countOf(atoms, 'head') * countOf(atoms, 'group');
+  const sizes = order.map(
+    (label): Size => (label === 'head' ? heads : { tensor: out, axis: full.indexOf(label) }),
+  );
+  return append.node('Reshape', [out, shapeTensor(append, sizes)]);
+}
+
+/** The inverse of `arrange`: values laid out as `order`, back in the layout of `placed`; `like` has that layout. */
 export function restore(
   append: Append,
   values: string,
   like: string,
   { axes }: Placed,
-  order: readonly Atom['label'][],
+  order: Order,
 ): string {
-  const present = axes.flat().filter((atom) => !isAbsent(atom));
-  const perm = present.map((atom) => order.indexOf(atom.label));
-  const out = perm.every((from, to) => from === to) ? values : append.node('Transpose', [values], { perm });
-  if (present.length === axes.length && axes.every((axis) => axis.length === 1)) return out;
+  const atoms = axes.flat().filter(isPresent);
+  const full = withGroup(order, atoms);
+  let out = values;
+  if (full.length !== order.length) {
+    const split = full.map(
+      (label): Size =>
+        label === 'head' || label === 'group'
+          ? countOf(atoms, label)
+          : { tensor: values, axis: order.indexOf(label) },
+    );
+    out = append.node('Reshape', [values, shapeTensor(append, split)]);
+  }
+  out = turned(
+    append,
+    out,
+    atoms.map((atom) => full.indexOf(atom.label)),
+  );
+  if (!isFolded(axes)) return out;
   return append.node('Reshape', [out, append.node('Shape', [like], {}, { type: 'int64' })]);
 }

@@ -83,7 +83,9 @@ export function activationBehind(index: GraphIndex, post: string): Activation | 
     return { pre: only, ...(bias === undefined ? {} : { bias }) };
   }
   // The gate is the one that goes through the nonlinearity.
-  const gates = new Set(bent.flatMap((input) => (sources.has(input) ? [input] : [...frontier(index, input).sources])));
+  const gates = new Set(
+    bent.flatMap((input) => (sources.has(input) ? [input] : [...frontier(index, input).sources])),
+  );
   const [gate] = gates;
   const linear = [...sources].find((source) => source !== gate);
   if (sources.size !== 2 || gates.size !== 1 || gate === undefined || linear === undefined) return undefined;

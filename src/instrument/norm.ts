@@ -29,8 +29,9 @@ export class Norms {
     for (const node of index.nodes) {
       const norm = fusedNorm(node) ?? spelledNorm(index, node);
       if (norm === undefined) continue;
-      this.#byOutput.set(node.outputs[0] ?? '', norm);
-      this.#byOutput.set(norm.output, norm);
+      const own = node.outputs[0] ?? '';
+      const tensors = norm.output === own ? [own] : withGain(index, own);
+      for (const tensor of tensors) this.#byOutput.set(tensor, norm);
       if (norm.input === '') continue;
       const known = this.#byInput.get(norm.input);
       if (known) known.push(norm);
@@ -138,7 +139,7 @@ function spelledNorm(index: GraphIndex, node: Node): Norm | undefined {
   if (square === undefined || epsilon === undefined) return undefined;
   const value = beforeCast(index, under.value);
   if (beforeCast(index, square) !== value) return undefined;
-  const output = withGain(index, node.outputs[0] ?? '');
+  const output = withGain(index, node.outputs[0] ?? '').at(-1) ?? '';
   const difference = index.producer(value);
   const [x = '', average = ''] = difference?.inputs ?? [];
   const averaged = index.producer(beforeCast(index, average));
@@ -150,16 +151,18 @@ function spelledNorm(index: GraphIndex, node: Node): Norm | undefined {
   return { kind: 'rms', input: value, output, epsilon };
 }
 
-/** The last tensor of a spelled norm: past its casts, its gain and its bias. */
-function withGain(index: GraphIndex, core: string): string {
+/** A norm's tensors from x / root on: its casts, its gain and its bias. */
+function withGain(index: GraphIndex, core: string): string[] {
+  const tensors = [core];
   let at = core;
   for (;;) {
     const [next, second] = index.consumers(at);
-    if (next === undefined || second !== undefined || index.isOutput(at)) return at;
+    if (next === undefined || second !== undefined || index.isOutput(at)) return tensors;
     const other = next.inputs.find((input) => input !== at) ?? '';
     const isVector = index.isConstant(other) && index.numbers(other)?.length !== 1;
     const isPart = next.op === 'Cast' || ((next.op === 'Mul' || next.op === 'Add') && isVector);
-    if (!isPart) return at;
+    if (!isPart) return tensors;
     at = next.outputs[0] ?? at;
+    tensors.push(at);
   }
 }

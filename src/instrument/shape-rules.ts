@@ -16,14 +16,10 @@ const like =
   ({ dims }) =>
     Array.from({ length: outputs }, () => dims(input));
 
+/** An operand of unknown shape is a mask or a table that broadcasts to the others, as far as we have seen. */
 const elementwise: ShapeRule = ({ node, dims }) => {
-  let out: Dims = [];
-  for (let input = 0; input < node.inputs.length; input++) {
-    const each = dims(input);
-    if (each === undefined) return [];
-    out = broadcast(out, each);
-  }
-  return [out];
+  const known = node.inputs.map((_, input) => dims(input)).filter((each) => each !== undefined);
+  return known.length === 0 ? [] : [known.reduce<Dims>(broadcast, [])];
 };
 
 function matmul(a: Dims | undefined, b: Dims | undefined): Dims | undefined {
@@ -296,6 +292,7 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
     return from === undefined ? [] : [[from.slice(intOf(node, 'start') ?? 0, intOf(node, 'end')).length]];
   },
   Size: () => [[]],
+  NonZero: ({ dims, unknown }) => [[dims(0)?.length ?? unknown(), unknown()]],
   ConstantOfShape: ({ value, dims, unknown }) => {
     const length = dims(0)?.[0];
     const shape = value(0) ?? (typeof length === 'number' ? Array.from({ length }, unknown) : undefined);

@@ -8,7 +8,11 @@ const folder = folders.get('gpt2') ?? readFolder('test/zoo/gpt2', 'gpt2');
 const gpt2 = load(folder, 'model.onnx');
 const fed = feeds(folder, 'single', gpt2.instrumented.inputs);
 
-async function logits(model: ModelFile, edits: Edit[], inputs: Record<string, ort.Tensor> = {}): Promise<Float32Array> {
+async function logits(
+  model: ModelFile,
+  edits: Edit[],
+  inputs: Record<string, ort.Tensor> = {},
+): Promise<Float32Array> {
   const { outputs } = await runPlan(model, { taps: [], edits }, { ...fed, ...inputs });
   return outputs.logits?.data as Float32Array;
 }
@@ -65,8 +69,16 @@ const bytesOf = (tensor: ort.Tensor | undefined): Uint8Array => {
 
 describe('an edit', () => {
   it('replaced by what was there, changes nothing', async () => {
-    for (const hook of ['blocks.1.hook_resid_pre', 'blocks.0.attn.hook_z', 'blocks.2.attn.hook_pattern', 'blocks.1.attn.hook_v', 'blocks.0.mlp.hook_post']) {
-      const same = await logits(gpt2, [{ kind: 'replace', hook, input: 'patch' }], { patch: float(await capture(hook)) });
+    for (const hook of [
+      'blocks.1.hook_resid_pre',
+      'blocks.0.attn.hook_z',
+      'blocks.2.attn.hook_pattern',
+      'blocks.1.attn.hook_v',
+      'blocks.0.mlp.hook_post',
+    ]) {
+      const same = await logits(gpt2, [{ kind: 'replace', hook, input: 'patch' }], {
+        patch: float(await capture(hook)),
+      });
       expect(largestDifference(same, published), hook).toBeLessThan(5e-4);
     }
   });
@@ -74,8 +86,12 @@ describe('an edit', () => {
   it('adding zero and scaling by one change nothing', async () => {
     const zero = new ort.Tensor('float32', Float32Array.of(0), [1]);
     const one = new ort.Tensor('float32', Float32Array.of(1), [1]);
-    const added = await logits(gpt2, [{ kind: 'add', hook: 'blocks.1.hook_resid_mid', input: 'steer' }], { steer: zero });
-    const scaled = await logits(gpt2, [{ kind: 'scale', hook: 'blocks.1.hook_mlp_out', input: 'factor' }], { factor: one });
+    const added = await logits(gpt2, [{ kind: 'add', hook: 'blocks.1.hook_resid_mid', input: 'steer' }], {
+      steer: zero,
+    });
+    const scaled = await logits(gpt2, [{ kind: 'scale', hook: 'blocks.1.hook_mlp_out', input: 'factor' }], {
+      factor: one,
+    });
     expect(largestDifference(added, published)).toBeLessThan(5e-4);
     expect(largestDifference(scaled, published)).toBeLessThan(5e-4);
   });
@@ -121,7 +137,10 @@ describe('an edit', () => {
     const zero = new ort.Tensor('float32', Float32Array.of(0), [1]);
     const { taps } = await runPlan(
       decoder,
-      { taps: [hook, 'decoder.blocks.1.hook_resid_mid', 'decoder.blocks.1.hook_resid_mid_cross'], edits: [{ kind: 'scale', hook, input: 'factor' }] },
+      {
+        taps: [hook, 'decoder.blocks.1.hook_resid_mid', 'decoder.blocks.1.hook_resid_mid_cross'],
+        edits: [{ kind: 'scale', hook, input: 'factor' }],
+      },
       { ...inputs, factor: zero },
     );
     expect(taps.get('decoder.blocks.1.hook_resid_mid_cross')?.data).toEqual(
@@ -130,13 +149,23 @@ describe('an edit', () => {
   });
 
   it('at a value that is only recomputed is refused', () => {
-    const plan = { taps: [], edits: [{ kind: 'scale', hook: 'blocks.0.ln1.hook_scale', input: 'x' }] } as const;
-    expect(() => gpt2.instrumented.edit(plan, 'external')).toThrow(expect.objectContaining({ code: 'invalid_plan' }));
+    const plan = {
+      taps: [],
+      edits: [{ kind: 'scale', hook: 'blocks.0.ln1.hook_scale', input: 'x' }],
+    } as const;
+    expect(() => gpt2.instrumented.edit(plan, 'external')).toThrow(
+      expect.objectContaining({ code: 'invalid_plan' }),
+    );
   });
 
   it('cannot take the name of an input of the model', () => {
-    const plan = { taps: [], edits: [{ kind: 'scale', hook: 'blocks.0.hook_mlp_out', input: 'input_ids' }] } as const;
-    expect(() => gpt2.instrumented.edit(plan, 'external')).toThrow(expect.objectContaining({ code: 'invalid_plan' }));
+    const plan = {
+      taps: [],
+      edits: [{ kind: 'scale', hook: 'blocks.0.hook_mlp_out', input: 'input_ids' }],
+    } as const;
+    expect(() => gpt2.instrumented.edit(plan, 'external')).toThrow(
+      expect.objectContaining({ code: 'invalid_plan' }),
+    );
   });
 });
 

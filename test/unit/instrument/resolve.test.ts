@@ -24,7 +24,12 @@ describe('resolve', () => {
   });
 
   it('orders by the graph, not by the request, and names each hook once', () => {
-    expect(instrumented.resolve(['logits', 'hook_embed', '*embed'])).toEqual(['hook_embed', 'hook_pos_embed', 'hook_full_embed', 'logits']);
+    expect(instrumented.resolve(['logits', 'hook_embed', '*embed'])).toEqual([
+      'hook_embed',
+      'hook_pos_embed',
+      'hook_full_embed',
+      'logits',
+    ]);
   });
 
   it('keeps one star within one part of a name and lets two cross parts', () => {
@@ -45,6 +50,8 @@ describe('resolve', () => {
   });
 
   it('a pattern that matches nothing is an error even beside one that does', () => {
-    expect(failure(() => instrumented.resolve(['logits', 'blocks.7.hook_resid_pre'])).code).toBe('hook_unknown');
+    expect(failure(() => instrumented.resolve(['logits', 'blocks.7.hook_resid_pre'])).code).toBe(
+      'hook_unknown',
+    );
   });
 });
