@@ -6,11 +6,12 @@ const rooms = {
   load: ['shared', 'protocol'],
   instrument: ['shared'],
   run: ['shared', 'protocol', 'load', 'instrument'],
+  prove: ['shared', 'load', 'instrument', 'run'],
   observe: ['shared'],
   mask: ['shared', 'schema'],
   batch: ['shared', 'schema', 'protocol'],
   deliver: ['shared', 'protocol'],
-  inspect: ['shared', 'schema', 'protocol', 'load', 'instrument', 'run', 'observe', 'mask', 'batch'],
+  inspect: ['shared', 'schema', 'protocol', 'load', 'instrument', 'run', 'prove', 'observe', 'mask', 'batch'],
   open: ['shared', 'protocol', 'schema', 'deliver'],
   collect: ['shared', 'schema'],
   elements: ['shared', 'protocol'],
@@ -23,6 +24,7 @@ const rooms = {
     'load',
     'instrument',
     'run',
+    'prove',
     'observe',
     'mask',
     'batch',
@@ -43,7 +45,7 @@ const typesOnly = {
 
 /** Rooms that never run in Node, where a `node:` module would only break a user's bundle. */
 const browserRooms =
-  'shared|schema|protocol|load|instrument|run|observe|mask|batch|deliver|inspect|open|elements|playground|headless';
+  'shared|schema|protocol|load|instrument|run|prove|observe|mask|batch|deliver|inspect|open|elements|playground|headless';
 
 const room = (names) => `^src/(${names.join('|')})/`;
 const index = '^src/index[.]ts$';

@@ -5,11 +5,12 @@ import { createSampler } from '../run/sample.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import type { Tensor } from '../shared/tensor.ts';
-import { deviceOf, onlyFolder, readArguments } from './arguments.ts';
+import { deviceOf, dtypeOf, onlyFolder, readArguments } from './arguments.ts';
 import { type Comparison, compare, tolerances } from './compare.ts';
 import { type GoldenCase, type Goldens, readGoldens } from './golden.ts';
 import { look } from './look.ts';
 import { table } from './table.ts';
+import { verifySelf } from './verify-self.ts';
 
 /** One line of the table. */
 export interface Checked {
@@ -142,10 +143,16 @@ function row({ name, comparison }: Checked): string[] {
   return [name, difference.toExponential(2), tolerance.toExponential(2), pass ? 'pass' : 'FAIL'];
 }
 
-/** `sonde verify <folder>`: exit status 1 on any failure or missing golden, and when nothing was compared. */
+/** `sonde verify [--self] <folder>`: exit status 1 on any failure or missing golden, and when nothing was compared. */
 export async function verify(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = readArguments(argv, { device: { type: 'string', default: 'wasm' } });
+  const { values, positionals } = readArguments(argv, {
+    device: { type: 'string', default: 'wasm' },
+    self: { type: 'boolean', default: false },
+    dtype: { type: 'string' },
+  });
   const folder = onlyFolder(positionals);
+  const dtype = values.dtype === undefined ? undefined : dtypeOf(values.dtype);
+  if (values.self) return verifySelf(folder, dtype);
   const checked = await checkFolder(folder, deviceOf(values.device));
   const compared = checked.filter(({ comparison }) => comparison.kind === 'compared').length;
   const failed = checked.filter((each) => !passes(each)).length;

@@ -89,13 +89,20 @@ export async function loadFolder(source: ModelSource, options: ReadOptions): Pro
   };
 }
 
-/** @returns undefined where the folder has no file of that dtype. */
+/** `encoder_model_fp16.onnx`: the part of a model that one file holds, and the dtype of its weights. */
+export const graphFile = (part: string, dtype: Dtype): string => `${part}${suffixes[dtype]}.onnx`;
+
+/**
+ * @param part `model`, or one of several graphs that make up a model, such as `encoder_model`
+ * @returns undefined where the folder has no file of that dtype.
+ */
 export async function loadWeights(
   source: ModelSource,
   dtype: Dtype,
   options: ReadOptions,
+  part = 'model',
 ): Promise<ModelWeights | undefined> {
-  const file = `model${suffixes[dtype]}.onnx`;
+  const file = graphFile(part, dtype);
   const [graph, data] = await Promise.all([
     source.read(`onnx/${file}`, options),
     source.read(`onnx/${file}_data`, options),

@@ -1,6 +1,7 @@
 import type { Instrumented, Port } from '../instrument/instrumented.ts';
 import { SondeError } from '../shared/errors.ts';
 import { elementCount, type Tensor, type TensorType } from '../shared/tensor.ts';
+import { asType } from './convert.ts';
 import type { Ort, OrtTensor } from './runtime.ts';
 import type { Feeds } from './sessions.ts';
 
@@ -34,17 +35,19 @@ export function completeFeeds(
   for (const port of model.inputs) {
     const value = given[port.name];
     const slot = slots.get(port.name);
-    if (value !== undefined) feeds[port.name] = toOrt(ort, value);
+    if (value !== undefined) feeds[port.name] = toOrt(ort, asType(value, port.type));
     else if (slot !== undefined) feeds[port.name] = past?.[port.name] ?? emptyPast(ort, slot, batch);
-    else feeds[port.name] = toOrt(ort, derived(port, mask, batch, length));
+    else feeds[port.name] = toOrt(ort, asType(derived(port, given, mask, batch, length), port.type));
   }
   return feeds;
 }
 
-function derived(port: Port, mask: Tensor, batch: number, length: number): Tensor {
+function derived(port: Port, given: ModelInputs, mask: Tensor, batch: number, length: number): Tensor {
   switch (port.name) {
     case 'attention_mask':
       return mask;
+    case 'encoder_attention_mask':
+      return filled('int64', [batch, given.encoder_hidden_states?.dims[1] ?? length], 1);
     case 'position_ids':
       return positions(mask, batch, length);
     case 'token_type_ids':
@@ -67,7 +70,7 @@ function positions(mask: Tensor, batch: number, length: number): Tensor {
   for (let row = 0; row < batch; row++) {
     let position = 0n;
     for (let column = 0; column < whole; column++) {
-      const kept = mask.data[row * whole + column] !== 0;
+      const kept = Number(mask.data[row * whole + column]) !== 0;
       const target = column - (whole - length);
       if (target >= 0) data[row * length + target] = kept ? position : 1n;
       if (kept) position++;

@@ -38,7 +38,7 @@ function likeliest(logits: Float32Array): number {
 }
 
 /** A 32-bit generator by Tommy Ettinger (public domain): enough for sampling, nothing for secrets. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -17,4 +17,6 @@ export interface Hook {
   /** Axis names, e.g. ['batch', 'head', 'query', 'key']; numbers where the graph fixes them. */
   readonly dims: readonly (string | number)[];
   readonly source: HookSource;
+  /** Absent until the model was probed. */
+  readonly proof?: HookProof;
 }

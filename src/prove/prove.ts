@@ -1,0 +1,180 @@
+import { completeFeeds, type ModelInputs } from '../run/feeds.ts';
+import { toFloatTensor } from '../run/float.ts';
+import { forward, type LoadedModel } from '../run/model.ts';
+import { SondeError } from '../shared/errors.ts';
+import type { FloatTensor, Tensor, TensorData } from '../shared/tensor.ts';
+import { identitiesOf } from './identities.ts';
+import { farthest, largest, type Outcome, skipped, type Tolerance, verdict } from './identity.ts';
+import { judge, type Proof, proofsOf, type Verdict } from './proof.ts';
+
+/** How precise a graph's own arithmetic is; weights of 8 or 4 bits leave sums, norms and attention in float32. */
+export type Precision = 'float32' | 'float16' | 'quantised products';
+
+/**
+ * float32: 1e-5 of the largest number that takes part is some 80 roundings, as fused sums over hundreds of terms
+ * have. float16: 4e-3 is 8 roundings. Products of dynamically quantised activations are linear to a few percent.
+ */
+export const tolerances: Readonly<Record<Precision, Tolerance>> = {
+  float32: { rounding: 1e-5, unexplained: 1e-3 },
+  float16: { rounding: 4e-3, unexplained: 2e-2 },
+  'quantised products': { rounding: 1e-5, unexplained: 1e-1 },
+};
+
+export interface Proved extends Proof {
+  /** Hooks that the runtime refused to compute, with what it said. */
+  readonly refused: ReadonlyMap<string, string>;
+  /** The model's own outputs of the probe forward. */
+  readonly outputs: ReadonlyMap<string, FloatTensor>;
+}
+
+/**
+ * One forward over seeded inputs with every hook tapped, held against the identities: no reference is needed.
+ * A hook that the runtime refuses costs further forwards, until it is found.
+ * @throws SondeError `run_failed` when the model does not even run untapped
+ */
+export async function prove(model: LoadedModel, inputs: ModelInputs, precision: Precision): Promise<Proved> {
+  const { hooks } = model.instrumented;
+  const wanted = hooks.filter(({ source }) => source.kind !== 'unavailable').map(({ name }) => name);
+  const outputs = await runUntapped(model, inputs);
+  const captured = new Map<string, FloatTensor>();
+  const refused = new Map<string, string>();
+  await captureAll(model, inputs, wanted, captured, refused);
+  const given = inputs.input_ids;
+  const values = new Map(captured);
+  if (given !== undefined) values.set('input_ids', asFloat(given));
+  const verdicts = [
+    ...judge(identitiesOf(hooks), values, tolerances[precision]),
+    ...(await lensVerdicts(model, inputs, captured, tolerances[precision])),
+  ];
+  return { hooks: proofsOf(hooks, new Set(captured.keys()), verdicts), verdicts, refused, outputs };
+}
+
+/** The lens: what the head reads, and the end of the stream, decide the logits. Fed back over other inputs, they restore them. */
+async function lensVerdicts(
+  model: LoadedModel,
+  inputs: ModelInputs,
+  captured: ReadonlyMap<string, FloatTensor>,
+  tolerance: Tolerance,
+): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const [out, clean] of captured) {
+    if (!out.endsWith('unembed.hook_out')) continue;
+    for (const hook of decidersOf(out.slice(0, -'unembed.hook_out'.length), [...captured.keys()])) {
+      const value = captured.get(hook);
+      const outcome =
+        value === undefined ? skipped(`${hook} is not available`) : await restores(hook, value, out, clean);
+      verdicts.push({
+        claim: 'fed back, it alone restores the logits',
+        hooks: [out, hook],
+        byConstruction: false,
+        outcome,
+      });
+    }
+  }
+  return verdicts;
+
+  async function restores(
+    hook: string,
+    value: FloatTensor,
+    out: string,
+    clean: FloatTensor,
+  ): Promise<Outcome> {
+    const others = reversed(inputs);
+    if (others === undefined) return skipped('the probe has one input only');
+    const limit = tolerance.rounding * largest(clean);
+    const turned = rowsReversed(clean);
+    if (farthest(clean.data, (at) => turned[at] ?? Number.NaN) <= limit)
+      return skipped('every input of the probe gives the same logits');
+    const plan = { taps: [out], edits: [{ kind: 'replace' as const, hook, input: 'sonde.probe' }] };
+    try {
+      const session = await model.sessions.open(plan);
+      const { ort } = model.runtime;
+      const feeds = completeFeeds(ort, model.instrumented, others, undefined);
+      const fed = new ort.Tensor('float32', value.data, [...value.dims]);
+      const fetches = await session.run({ ...feeds, 'sonde.probe': fed });
+      const tap = session.graph.taps.find((each) => each.hook === out);
+      const tensor = tap === undefined ? undefined : fetches[tap.output];
+      if (tensor === undefined) return skipped('the edited graph gave no logits');
+      if (tensor.location === 'gpu-buffer') await model.runtime.exclusive(() => tensor.getData(true));
+      const restored = toFloatTensor(tensor);
+      for (const each of Object.values(fetches)) each.dispose();
+      const difference = farthest(clean.data, (at) => restored.data[at] ?? Number.NaN);
+      return verdict(difference, limit);
+    } catch (error) {
+      if (!(error instanceof SondeError)) throw error;
+      return skipped(`it could not be fed back: ${error.message}`);
+    }
+  }
+}
+
+function decidersOf(prefix: string, names: readonly string[]): readonly string[] {
+  const ends = names.filter(
+    (name) => name.startsWith(`${prefix}blocks.`) && /hook_(normalized_)?resid_post$/.test(name),
+  );
+  const last = ends.at(-1);
+  const into = `${prefix}unembed.hook_in`;
+  return [...(names.includes(into) ? [into] : []), ...(last === undefined ? [] : [last])];
+}
+
+/** Other inputs of the same shape: the rows of the batch in reverse, the ids alone where there are any. */
+function reversed(inputs: ModelInputs): ModelInputs | undefined {
+  const names = 'input_ids' in inputs ? ['input_ids'] : Object.keys(inputs);
+  const turned: Record<string, Tensor> = { ...inputs };
+  for (const name of names) {
+    const tensor = inputs[name];
+    if (tensor === undefined || (tensor.dims[0] ?? 1) < 2) return undefined;
+    turned[name] = { ...tensor, data: rowsReversed(tensor) };
+  }
+  return turned;
+}
+
+function rowsReversed<Data extends TensorData>({ dims, data }: Tensor<Data>): Data {
+  const [batch = 1] = dims;
+  const size = data.length / batch;
+  const turned = data.slice() as Data;
+  for (let at = 0; at < data.length; at++)
+    turned[at] = data[(batch - 1 - Math.floor(at / size)) * size + (at % size)] as Data[number];
+  return turned;
+}
+
+async function runUntapped(model: LoadedModel, inputs: ModelInputs): Promise<Map<string, FloatTensor>> {
+  const { outputs } = await forward(model, inputs, []);
+  const read = new Map<string, FloatTensor>();
+  for (const [name, tensor] of Object.entries(outputs)) {
+    if (tensor.location !== 'gpu-buffer') read.set(name, toFloatTensor(tensor));
+    tensor.dispose();
+  }
+  return read;
+}
+
+/** One session for all; where it fails, one for each half. */
+async function captureAll(
+  model: LoadedModel,
+  inputs: ModelInputs,
+  wanted: readonly string[],
+  captured: Map<string, FloatTensor>,
+  refused: Map<string, string>,
+): Promise<void> {
+  if (wanted.length === 0) return;
+  try {
+    const { capture } = await forward(model, inputs, wanted);
+    for (const hook of wanted) captured.set(hook, await capture.read(hook));
+    capture.dispose();
+  } catch (error) {
+    if (!(error instanceof SondeError)) throw error;
+    const [only, ...others] = wanted;
+    if (only !== undefined && others.length === 0) {
+      refused.set(only, error.message);
+      return;
+    }
+    const half = Math.ceil(wanted.length / 2);
+    await captureAll(model, inputs, wanted.slice(0, half), captured, refused);
+    await captureAll(model, inputs, wanted.slice(half), captured, refused);
+  }
+}
+
+const asFloat = ({ dims, data }: Tensor): FloatTensor => ({
+  type: 'float32',
+  dims,
+  data: Float32Array.from(data, Number),
+});
