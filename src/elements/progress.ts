@@ -5,7 +5,6 @@ import { theme } from './theme.ts';
 
 const stageText: Readonly<Record<LoadStage, string>> = {
   fetch: 'Fetching the model',
-  digest: 'Checking its digests',
   instrument: 'Adding taps to the graph',
   session: 'Creating the session',
   probe: 'Probing the device with one forward',

@@ -32,7 +32,7 @@ export interface ModelInfo {
   readonly identity: ModelIdentity;
 }
 
-export type LoadStage = 'fetch' | 'digest' | 'instrument' | 'session' | 'probe';
+export type LoadStage = 'fetch' | 'instrument' | 'session' | 'probe';
 
 /** `loaded` of `total` bytes over all files while fetching; other stages carry the last byte counts. */
 export interface LoadProgress {

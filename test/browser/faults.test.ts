@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSonde, type Model, type Sonde, type Step } from '../../src/index.ts';
+import { createSonde, type LoadProgress, type Model, type Sonde, type Step } from '../../src/index.ts';
 
 const folder = '/models/shakespeare-gpt';
 const paths = [
@@ -61,6 +61,24 @@ describe('a model that cannot be loaded', () => {
   it('is aborted when the person stops it', async () => {
     const signal = AbortSignal.abort();
     await expect(sonde.load(folder, { signal })).rejects.toMatchObject({ code: 'aborted' });
+  });
+});
+
+describe('a model that is loaded', () => {
+  it('tells bytes of bytes and every stage, and comes from the cache the next time', async () => {
+    const progress: LoadProgress[] = [];
+    const again = await sonde.load(folder, { onProgress: (step) => progress.push(step) });
+    expect([...new Set(progress.map(({ stage }) => stage))]).toEqual([
+      'fetch',
+      'instrument',
+      'session',
+      'probe',
+    ]);
+    const last = progress.at(-1);
+    const size = again.files.reduce((sum, file) => sum + file.bytes, 0);
+    expect(last).toMatchObject({ loaded: size, total: size, cached: true });
+    expect(again.identity.modelDigest).toBe(model.identity.modelDigest);
+    await again.dispose();
   });
 });
 
