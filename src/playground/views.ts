@@ -1,6 +1,5 @@
 import { headLabel } from '../elements/layers.ts';
 import type { Step, Token } from '../index.ts';
-import { pageModel } from './examples.ts';
 import { part } from './parts.ts';
 import { type Reading, sequence } from './reading.ts';
 import type { RunRequest } from './run.ts';
@@ -20,6 +19,9 @@ export class Views {
   readonly #legend = part('p', 'token-legend');
   readonly #insides = ['attention', 'residual', 'layers', 'provenance'].map((id) => part('section', id));
   #shown: Reading | undefined;
+  #pendingText = '';
+  /** Tokens of a run that goes on are on screen. */
+  #streaming = false;
   #steps: readonly Step[] = [];
   #given: readonly Token[] = [];
 
@@ -36,6 +38,7 @@ export class Views {
   show(reading: Reading): void {
     const { insides, model, provenance } = reading;
     this.#shown = reading;
+    this.#streaming = false;
     this.#setSequence(reading.given, reading.steps);
     this.#tokens.busy = false;
     this.#detail.vocabulary = model.vocabulary;
@@ -60,32 +63,30 @@ export class Views {
     this.#choose(this.#firstInteresting());
   }
 
-  /** A run began: the tokens are its own, what lies below is still of the reading before. */
-  begin({ model, text }: RunRequest): void {
-    this.#setSequence([], []);
-    this.#tokens.pendingText = text;
-    this.#tokens.busy = pageModel(model)?.task === 'text-generation';
-    this.#detail.token = undefined;
-    this.#classes.hidden = true;
+  /** A run began. What is on screen stays until the run brings something, and says whose it is. */
+  begin({ text }: RunRequest): void {
+    this.#pendingText = text;
     this.#setStale(true);
   }
 
   step(steps: readonly Step[]): void {
+    this.#streaming = true;
+    this.#tokens.pendingText = this.#pendingText;
+    this.#tokens.busy = true;
+    this.#classes.hidden = true;
     this.#setSequence([], steps);
     this.#detail.step = steps.at(-1);
     this.#detail.token = steps.at(-1)?.token;
     this.#detail.position = steps.length - 1;
   }
 
-  /** The run broke off. What it wrote stays; if it wrote nothing, the reading before comes back. */
+  /** The run broke off. What it wrote stays; if it wrote nothing, all is as before. */
   fail(): void {
     this.#tokens.busy = false;
-    if (this.#steps.length === 0 && this.#shown) this.show(this.#shown);
-    else
-      this.#source.replaceChildren(
-        strong('Broken off'),
-        ': the tokens are of this run, the pale views below of the reading before.',
-      );
+    if (this.#streaming)
+      this.#source.replaceChildren(strong('Broken off'), ': the tokens are of this run, the rest is older.');
+    else if (this.#shown) this.show(this.#shown);
+    this.#streaming = false;
   }
 
   #setSequence(given: readonly Token[], steps: readonly Step[]): void {

@@ -1,0 +1,231 @@
+import { readFileSync } from 'node:fs';
+import type { Browser, Locator, Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../chromium.ts';
+import { type RunningCollector, startCollector } from './collector.ts';
+import { done, open, phase, run } from './page.ts';
+
+const axe = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+
+let browser: Browser;
+let collector: RunningCollector;
+beforeAll(async () => {
+  browser = await launchChromium();
+  collector = await startCollector();
+});
+afterAll(async () => {
+  await browser.close();
+  await collector.close();
+});
+
+describe('the first look at the page', () => {
+  let page: Page;
+  beforeAll(async () => {
+    page = await browser.newPage();
+    // A visitor who saves data: nothing is fetched beyond the recorded example until Run is pressed.
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, 'connection', { value: { saveData: true } });
+    });
+    await page.goto(`${collector.url}/?device=wasm`);
+    await phase(page, 'recorded');
+  });
+  afterAll(() => page.close());
+
+  it('shows a recorded example before any worker runs, and calls it one', async () => {
+    expect(page.workers()).toEqual([]);
+    await page.locator('#source', { hasText: 'Recorded example' }).waitFor();
+    expect(await page.locator('sonde-tokens').getByRole('option').count()).toBeGreaterThan(10);
+    expect(await page.getByRole('gridcell').count()).toBe(16);
+  });
+
+  it('shows a recording of the very model that is shipped', async () => {
+    const recorded = await page.locator('#source').textContent();
+    await run(page, undefined);
+    const live = await page.locator('#source').textContent();
+    const digest = /files ([0-9a-f]{12})/;
+    expect(digest.exec(live ?? '')?.[1]).toBe(digest.exec(recorded ?? '')?.[1]);
+  });
+});
+
+describe('the live page', () => {
+  let page: Page;
+  const complaints: string[] = [];
+  beforeAll(async () => {
+    page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    await open(page, collector);
+  });
+  afterAll(() => page.close());
+
+  it('goes live by itself and says where it runs', async () => {
+    await page.locator('#source', { hasText: 'Live' }).waitFor();
+    expect(await page.locator('sonde-badge').getByText('WASM').count()).toBe(1);
+  });
+
+  it('walks the tokens with the arrow keys and tells what each one was', async () => {
+    const chosen = page.locator('sonde-tokens').getByRole('option', { selected: true });
+    await chosen.focus();
+    const before = await chosen.getAttribute('aria-label');
+    await page.keyboard.press('ArrowRight');
+    const after = await chosen.getAttribute('aria-label');
+    expect(after).not.toBe(before);
+    const confidence = /confidence ([\d.<]+)/.exec(after ?? '')?.[1] ?? 'none';
+    await page.locator('sonde-token-detail').getByText(confidence, { exact: true }).first().waitFor();
+    await page.keyboard.press('Home');
+    await page.locator('sonde-token-detail').getByText('Given, not predicted').waitFor();
+  });
+
+  it('walks layers and heads with the arrow keys', async () => {
+    await page.getByRole('gridcell', { selected: true }).focus();
+    await page.keyboard.press('Control+Home');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('heading', { name: 'Layer 1, head 1' }).waitFor();
+  });
+
+  it('says the exact weight of a cell, and that later tokens are hidden', async () => {
+    const map = page.getByRole('application');
+    await map.focus();
+    await page.keyboard.press('Control+Home');
+    const said = page.locator('sonde-attention-map output');
+    // The first token of a causal model can read only itself.
+    expect(await settled(said)).toMatch(/at 0\s+attends to .*at 0\s+with weight\s+1\.0000/s);
+    await page.keyboard.press('ArrowRight');
+    expect(await settled(said)).toMatch(/cannot see/);
+  });
+
+  it('runs a classifier and says that its confidence is calibrated', async () => {
+    await page.getByRole('radio', { name: /sentiment/ }).check();
+    await run(page, 'a gorgeous, witty and tender film');
+    await page.locator('sonde-classes').getByText('POSITIVE').first().waitFor();
+    await page
+      .locator('sonde-classes')
+      .getByText(/Calibrated: logits were divided/)
+      .waitFor();
+    await page.getByRole('radio', { name: /shakespeare/ }).check();
+  });
+
+  it.each([
+    ['typed', 'To be'],
+    ['pasted', 'Now is the winter'],
+    ['example', undefined],
+  ] as const)('declares that a text was %s', async (origin, text) => {
+    const field = page.getByLabel('Text', { exact: true });
+    if (origin === 'example') await page.locator('#examples button').nth(2).click();
+    else {
+      await field.fill('');
+      await field.focus();
+      if (origin === 'typed') await field.pressSequentially(text ?? '');
+      else await paste(field, text ?? '');
+    }
+    await run(page, undefined);
+    expect(await page.locator('sonde-provenance').getByText(origin, { exact: true }).count()).toBe(1);
+  });
+
+  it('stops when it is told to, and keeps what was written', async () => {
+    await page.getByText('Settings').click();
+    await page.getByLabel('New tokens').fill('128');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.waitForFunction(
+      () => (document.querySelector('sonde-tokens') as unknown as { steps: unknown[] }).steps.length > 1,
+    );
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await done(page);
+    await page.getByText(/Stopped early: \d+ tokens written/).waitFor();
+  });
+
+  it('shows the bytes the collector received, and its answer', async () => {
+    await page.getByLabel('New tokens').fill('4');
+    await page.getByLabel(/Send masked telemetry/).check();
+    await run(page, 'But soft, what light');
+    await expect.poll(() => logsReceived().length, { timeout: 15_000 }).toBeGreaterThan(0);
+    const shown = page.locator('sonde-payload [aria-label="Body decoded"]');
+    await expect
+      .poll(async () => JSON.parse((await shown.textContent()) || 'null') as unknown)
+      .toEqual(JSON.parse(logsReceived().at(-1)?.body ?? '{}'));
+    await page
+      .locator('sonde-telemetry')
+      .getByText(/HTTP 200: stored on disk/)
+      .first()
+      .waitFor();
+    await page.locator('sonde-ledger').getByText('The books balance.').waitFor();
+  });
+
+  const logsReceived = () => collector.received.filter(({ url }) => url.includes('/v1/logs'));
+
+  it('said nothing to the console', () => {
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe.each([
+  ['light', 1440],
+  ['dark', 1440],
+  ['light', 360],
+] as const)('in the %s scheme at %i pixels', (colorScheme, width) => {
+  let page: Page;
+  beforeAll(async () => {
+    page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme });
+    await open(page, collector);
+  });
+  afterAll(() => page.close());
+
+  it('does not scroll sideways', async () => {
+    const beyond = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      return scrollWidth - clientWidth;
+    });
+    expect(beyond).toBe(0);
+  });
+
+  it('gives axe nothing to object to', async () => {
+    const session = await page.context().newCDPSession(page);
+    // Not a script element: the page's policy would refuse it.
+    await session.send('Runtime.evaluate', { expression: axe });
+    const violations = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      const found = await axe.run();
+      return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
+    });
+    expect(violations).toEqual([]);
+  });
+
+  it('shows where the focus is, all the way through', async () => {
+    await page.locator('body').press('Tab');
+    for (let stop = 0; stop < 12; stop++) {
+      const outline = await page.evaluate(() => {
+        let element = document.activeElement;
+        while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+        if (element === null) return 'none';
+        return getComputedStyle(element).outlineStyle;
+      });
+      expect(outline).not.toBe('none');
+      await page.keyboard.press('Tab');
+    }
+  });
+});
+
+/** The text of an element once two looks in a row agree. */
+async function settled(element: Locator): Promise<string> {
+  let last = '';
+  await expect
+    .poll(async () => {
+      const before = last;
+      last = (await element.textContent()) ?? '';
+      return last !== '' && last === before;
+    })
+    .toBe(true);
+  return last;
+}
+
+const paste = (field: Locator, text: string): Promise<void> =>
+  field.evaluate((element, pasted) => {
+    const area = element as HTMLTextAreaElement;
+    area.value = pasted;
+    area.dispatchEvent(new InputEvent('input', { inputType: 'insertFromPaste', bubbles: true }));
+  }, text);
