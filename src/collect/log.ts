@@ -27,6 +27,8 @@ export class SegmentLog {
   #chain: string;
   #file: FileHandle | undefined;
   #size = 0;
+  /** Bytes behind `#size` belong to a write that failed. */
+  #torn = false;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #headChain: string;
@@ -105,14 +107,12 @@ export class SegmentLog {
       text += writeLine(chain, hash, json);
     }
     const bytes = Buffer.from(text);
-    try {
-      await writeAll(file, bytes, this.#size);
-      await file.datasync();
-    } catch (error) {
-      // The disk is full or gone: what was written of this group must not be taken for stored.
-      await file.truncate(this.#size).catch(() => undefined);
-      throw error;
-    }
+    // What a failed write left behind the end must not be taken for stored: it goes first.
+    if (this.#torn) await file.truncate(this.#size);
+    this.#torn = true;
+    await writeAll(file, bytes, this.#size);
+    await file.datasync();
+    this.#torn = false;
     this.#size += bytes.length;
     this.#chain = chain;
   }
@@ -131,10 +131,12 @@ export class SegmentLog {
       await file.close();
       throw error;
     }
+    if (this.#torn) await this.#file?.truncate(this.#size);
     await this.#file?.close();
     this.#file = file;
     this.#segment = number;
     this.#size = bytes.length;
+    this.#torn = false;
     return file;
   }
 
@@ -155,6 +157,7 @@ export class SegmentLog {
   async close(): Promise<void> {
     clearInterval(this.#headTimer);
     await this.#flushing;
+    if (this.#torn) await this.#file?.truncate(this.#size);
     await this.#writeHead();
     await this.#file?.close();
     await this.#unlock();

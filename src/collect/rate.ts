@@ -44,3 +44,13 @@ export class RateLimiter {
     return 0;
   }
 }
+
+/** Who an address stands for: itself, or for IPv6 its /64, of which one host can use every address. */
+export function senderOf(address: string): string {
+  if (!address.includes(':') || address.includes('.')) return address;
+  const [left = '', right] = address.split('::');
+  const before = left === '' ? [] : left.split(':');
+  const after = right === undefined || right === '' ? [] : right.split(':');
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  return [...before, ...zeros, ...after].slice(0, 4).join(':');
+}

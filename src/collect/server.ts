@@ -11,7 +11,7 @@ import { createIngest } from './ingest.ts';
 import { SegmentLog } from './log.ts';
 import { type CollectorMetrics, createMetrics } from './metrics.ts';
 import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
-import { type RateLimit, RateLimiter } from './rate.ts';
+import { type RateLimit, RateLimiter, senderOf } from './rate.ts';
 import { type SiteOptions, serveSite } from './site.ts';
 import { StoredRecords } from './stored.ts';
 
@@ -96,7 +96,8 @@ function addLogs(
       const key = keyOf(request);
       const now = performance.now();
       const wait =
-        perAddress.take(request.ip, now) || (key !== undefined && keys.has(key) ? perKey.take(key, now) : 0);
+        perAddress.take(senderOf(request.ip), now) ||
+        (key !== undefined && keys.has(key) ? perKey.take(key, now) : 0);
       if (wait > 0) {
         reply.header('Retry-After', Math.ceil(wait / 1000));
         throw new Refusal(

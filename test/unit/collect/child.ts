@@ -14,11 +14,14 @@ export interface Child {
   stop(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** `sonde collect` in a process of its own; resolves when it says its address. */
-export async function startChild(args: readonly string[]): Promise<Child> {
-  const child = spawn(process.execPath, [script, '--port', '0', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+/**
+ * `sonde collect` in a process of its own; resolves when it says its address.
+ * @param fileKiB no file it writes may grow over this: the disk is full for it, though for nobody else
+ */
+export async function startChild(args: readonly string[], fileKiB?: number): Promise<Child> {
+  const limit = `${fileKiB === undefined ? '' : `ulimit -f ${fileKiB} && `}exec "$0" "$@"`;
+  const command = ['-c', limit, process.execPath, script, '--port', '0', ...args];
+  const child = spawn('bash', command, { stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   child.stderr.on('data', (data) => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { walkLog } from '../../../src/collect/walk.ts';
 import { type Child, startChild } from './child.ts';
 import { makeChunk, newSession } from './chunk.ts';
@@ -11,6 +11,8 @@ const perChunk = 10;
 /** Sends chunk after chunk until the collector is gone; keeps what has no answer for the next round. */
 class Sender {
   readonly acknowledged = new Set<string>();
+  /** Chunks answered since this was last set to 0. */
+  sentInFull = 0;
   readonly #session = newSession();
   #next = 0;
   #pending: { records: readonly { recordId: string }[]; body: string } | undefined;
@@ -32,10 +34,14 @@ class Sender {
       }
       for (const { recordId } of records) this.acknowledged.add(recordId);
       this.#next += perChunk;
+      this.sentInFull += 1;
       this.#pending = undefined;
     }
   }
 }
+
+const acknowledgedBy = (senders: readonly Sender[]): string[] =>
+  senders.flatMap((sender) => [...sender.acknowledged]);
 
 describe('kill -9 under load', () => {
   it('loses no acknowledged record and stores none twice, over restarts', async () => {
@@ -45,27 +51,56 @@ describe('kill -9 under load', () => {
       const child = await startChild(['--data', data]);
       let gone = false;
       const sending = Promise.all(all.map((sender) => sender.run(child, () => gone)));
-      await new Promise((resolve) => setTimeout(resolve, 300 + 200 * round));
+      const enough = acknowledgedBy(all).length + 100 * (round + 1);
+      await vi.waitUntil(() => acknowledgedBy(all).length >= enough, { timeout: 20_000, interval: 1 });
       expect(await child.stop('SIGKILL')).toBe('SIGKILL');
       gone = true;
       await sending;
     }
     // One more start repairs what the last kill left, and takes what is still pending again.
     const last = await startChild(['--data', data]);
+    for (const sender of all) sender.sentInFull = 0;
     let done = false;
     const sending = Promise.all(all.map((sender) => sender.run(last, () => done)));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await vi.waitUntil(() => all.every((sender) => sender.sentInFull > 0), { timeout: 20_000, interval: 1 });
     done = true;
     await sending;
     expect(await last.stop('SIGTERM')).toBe(0);
 
     const stored = await storedIds(data);
     const unique = new Set(stored);
-    const acknowledged = all.flatMap((sender) => [...sender.acknowledged]);
+    const acknowledged = acknowledgedBy(all);
     console.info(`${rounds} kills: ${acknowledged.length} records acknowledged, ${stored.length} stored`);
     expect(acknowledged.length).toBeGreaterThan(100);
     expect(acknowledged.filter((id) => !unique.has(id))).toEqual([]);
     expect(stored.length).toBe(unique.size);
+    expect((await walkLog(data, () => undefined)).faults).toEqual([]);
+  }, 120_000);
+});
+
+describe('a full disk', () => {
+  it('gives 503 and keeps what was acknowledged, whole, for the next start to go on from', async () => {
+    const data = await temporaryFolder();
+    const full = await startChild(['--data', data], 64);
+    const session = newSession();
+    const acknowledged: string[] = [];
+    const send = async (child: Child, seq: number) => {
+      const { records, body } = makeChunk(session, seq, perChunk);
+      const answer = await fetch(`${child.address}/v1/logs`, { method: 'POST', body });
+      if (answer.status === 200) acknowledged.push(...records.map(({ recordId }) => recordId));
+      return answer;
+    };
+    const statuses: number[] = [];
+    for (let i = 0; i < 10; i++) statuses.push((await send(full, i * perChunk)).status);
+    expect(statuses).toContain(200);
+    expect(statuses.at(-1)).toBe(503);
+    expect((await send(full, 1000)).headers.get('retry-after')).toBe('5');
+    await full.stop('SIGKILL');
+
+    const roomy = await startChild(['--data', data]);
+    expect((await send(roomy, 2000)).status).toBe(200);
+    expect(await roomy.stop('SIGTERM')).toBe(0);
+    expect(await storedIds(data)).toEqual(acknowledged);
     expect((await walkLog(data, () => undefined)).faults).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RateLimiter } from '../../../src/collect/rate.ts';
+import { RateLimiter, senderOf } from '../../../src/collect/rate.ts';
 
 describe('a token bucket', () => {
   it('lets a burst through, then the rate, and says how long to wait', () => {
@@ -22,5 +22,18 @@ describe('a token bucket', () => {
     for (let i = 0; i < 200_000; i++) expect(limiter.take(`sender ${i}`, i)).toBe(0);
     expect(limiter.take('sender 199999', 200_000)).toBeGreaterThan(0);
     expect(limiter.take('sender 0', 200_000)).toBe(0);
+  });
+});
+
+describe('a sender', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '::ffff:192.0.2.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+    ['2001:db8:1:2::6', '2001:db8:1:2'],
+    ['2001:db8::6', '2001:db8:0:0'],
+    ['::1', '0:0:0:0'],
+  ])('behind %s is %s', (address, sender) => {
+    expect(senderOf(address)).toBe(sender);
   });
 });
