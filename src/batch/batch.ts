@@ -10,6 +10,7 @@ import { type Journal, openJournal } from './journal.ts';
 import { lifeKey, newSession } from './life.ts';
 import { liveUntil } from './locks.ts';
 import type { ChunkId, Life, ToPage, ToWorker } from './messages.ts';
+import { rangesOf } from './ranges.ts';
 import { Sealer } from './sealer.ts';
 
 export interface BatchOptions {
@@ -54,7 +55,7 @@ class Pipe implements Batch {
   readonly #accounts = new Accounts((ledger) => this.#post({ kind: 'ledger', ledger }));
   readonly #sealer = new Sealer({
     hand: (chunk) => this.#post({ kind: 'chunk', chunk }),
-    evict: (life, ranges) => void this.#drop(life, ranges, 'journal_full'),
+    evict: (life, seq) => this.#evictSoon(life, seq),
   });
   /** Open while consent is granted, never else. */
   #journal: Journal | undefined;
@@ -64,6 +65,7 @@ class Pipe implements Batch {
   #life: Life;
   #nextSeq = 0;
   #unwritten: Log[] = [];
+  #evicted: { readonly life: Life; readonly seq: number }[] = [];
   /** Ends the life lock and the drain; new with each grant. */
   #granted = new AbortController();
   #drain: Drain | undefined;
@@ -199,6 +201,22 @@ class Pipe implements Batch {
     void this.#attempt((journal) => journal.put(this.#life, logs, frames));
   }
 
+  #evictSoon(life: Life, seq: number): void {
+    this.#evicted.push({ life, seq });
+    if (this.#evicted.length > 1) return;
+    queueMicrotask(() => {
+      const lives = new Map<string, { life: Life; numbers: number[] }>();
+      for (const { life: owner, seq: number } of this.#evicted) {
+        const entry = lives.get(lifeKey(owner)) ?? { life: owner, numbers: [] };
+        entry.numbers.push(number);
+        lives.set(lifeKey(owner), entry);
+      }
+      this.#evicted = [];
+      for (const { life: owner, numbers } of lives.values())
+        void this.#drop(owner, rangesOf(numbers), 'journal_full');
+    });
+  }
+
   async #settle(chunk: ChunkId, ack: Ack): Promise<void> {
     const stored = [...ack.stored, { ...chunk.life, ranges: rangeOf(chunk) }];
     this.#accounts.enter({ kind: 'settled', stored, rejected: ack.rejected });
@@ -208,6 +226,8 @@ class Pipe implements Batch {
   }
 
   async #unjournal(life: Life, ranges: Ranges): Promise<void> {
+    // Else what leaves before it was written would be written after it left.
+    this.#write();
     await this.#attempt((journal) => journal.remove(life, ranges));
     if (lifeKey(life) !== lifeKey(this.#life)) await this.#attempt((journal) => journal.forget(life));
   }

@@ -10,9 +10,13 @@ export interface Run {
   readonly logs: readonly Log[];
 }
 
-interface Waiting {
+/** A record and whose it is. */
+export interface Held {
   readonly life: Life;
   readonly log: Log;
+}
+
+interface Waiting extends Held {
   /** When it is to be sealed at the latest. */
   readonly due: number;
 }
@@ -48,16 +52,15 @@ export class Pool {
     return this.#handed.size;
   }
 
-  /** @returns the records that had to make room */
-  add(life: Life, log: Log, due: number): readonly Run[] {
+  /** @returns the record that had to make room, if one had */
+  add(life: Life, log: Log, due: number): Held | undefined {
     this.#waiting.push({ life, log, due });
     this.#size += 1;
-    if (this.#size <= this.#capacity) return [];
+    if (this.#size <= this.#capacity) return undefined;
     const normal = this.#waiting.findIndex((entry) => !entry.log.anomalous);
     const [evicted] = this.#waiting.splice(Math.max(normal, 0), 1);
-    if (evicted === undefined) return [];
-    this.#size -= 1;
-    return [{ life: evicted.life, logs: [evicted.log] }];
+    if (evicted !== undefined) this.#size -= 1;
+    return evicted;
   }
 
   /** When the next run is due: `now` if one is full, undefined if nothing waits. */

@@ -13,8 +13,8 @@ const pageWindow = 32;
 export interface SealerOptions {
   /** To the page. */
   readonly hand: (chunk: Chunk) => void;
-  /** These records had to make room. */
-  readonly evict: (life: Life, ranges: Ranges) => void;
+  /** This record had to make room. */
+  readonly evict: (life: Life, seq: number) => void;
 }
 
 /** Turns records into chunks when they are due, as many as the page may hold. */
@@ -86,10 +86,8 @@ export class Sealer {
   }
 
   #keep(life: Life, log: Log, due: number): void {
-    for (const run of this.#pool.add(life, log, due)) {
-      const ranges = run.logs.map(({ seq }) => [seq, seq] as const);
-      this.#options.evict(run.life, ranges);
-    }
+    const evicted = this.#pool.add(life, log, due);
+    if (evicted !== undefined) this.#options.evict(evicted.life, evicted.log.seq);
   }
 
   #sealDue(): void {

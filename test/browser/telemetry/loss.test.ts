@@ -22,6 +22,26 @@ async function crash(context: BrowserContext, page: Page): Promise<void> {
   await crashed;
 }
 
+/** An address nobody answers at: Chromium refuses the port. */
+const nowhere = 'http://127.0.0.1:9';
+
+/** Records in the journal, whoever's. */
+const journalled = (page: Page): Promise<number> =>
+  page.evaluate(
+    () =>
+      new Promise<number>((resolve, reject) => {
+        const opening = indexedDB.open('sonde-journal');
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const counting = opening.result.transaction('logs').objectStore('logs').count();
+          counting.onsuccess = () => {
+            opening.result.close();
+            resolve(counting.result);
+          };
+        };
+      }),
+  );
+
 const databases = (page: Page): Promise<readonly (string | undefined)[]> =>
   page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
 
@@ -163,6 +183,45 @@ describe.concurrent('consent', () => {
 });
 
 describe.concurrent('journal full', () => {
+  it(
+    'evicts normal before anomalous, oldest first, and counts what it evicts',
+    play(async ({ collector, open }) => {
+      const page = await open({ endpoint: nowhere });
+      await emit(page, names(5, 'wrong'), 'error');
+      await emit(page, names(4195));
+      await eventually(async () => expect(await journalled(page)).toBe(4000));
+      expect(await ledgerOf(page)).toMatchObject({
+        emitted: 4200,
+        pending: 4000,
+        dropped: { journal_full: 200 },
+      });
+      await page.close();
+      const next = await open();
+      await expectSettled(next, { emitted: 4000, acknowledged: 4000 });
+      expect(await countStored(collector, names(5, 'wrong'))).toBe(5);
+      expect(await countStored(collector, names(4195))).toBe(3995);
+      expect(await countStored(collector, names(4195).slice(2000))).toBe(2195);
+    }),
+  );
+
+  it(
+    'what many visits left is bounded too: the oldest visit gives way',
+    play(async ({ collector, open }) => {
+      const tabs = [await open({ endpoint: nowhere }), await open({ endpoint: nowhere })];
+      for (const [index, tab] of tabs.entries()) {
+        await emit(tab, names(2, `wrong${index}`), 'error');
+        await emit(tab, names(2198, `tab${index}-`));
+        await eventually(async () => expect(await journalled(tab)).toBe(2200 * (index + 1)));
+      }
+      await Promise.all(tabs.map((tab) => tab.close()));
+      const next = await open();
+      await expectSettled(next, { emitted: 4400, acknowledged: 4000, dropped: { journal_full: 400 } });
+      expect(await countStored(collector, [...names(2, 'wrong0'), ...names(2, 'wrong1')])).toBe(4);
+      expect(await countStored(collector, names(2198, 'tab0-'))).toBe(1798);
+      expect(await countStored(collector, names(2198, 'tab1-'))).toBe(2198);
+    }),
+  );
+
   it(
     'the records stay in memory, are told of, and arrive',
     play(async ({ collector, context, open, site }) => {

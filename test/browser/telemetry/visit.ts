@@ -37,7 +37,7 @@ export const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
 
 /** Tries `check` again until it no longer throws: the machine may be slow, the outcome is what counts. */
 export const eventually = (check: () => Promise<void> | void): Promise<void> =>
-  vi.waitFor(check, { timeout: 20_000, interval: 100 });
+  vi.waitFor(check, { timeout: 30_000, interval: 100 });
 
 /** Waits until the collector's log holds exactly `ids`, each once. */
 export const expectStored = (collector: FaultyCollector, ids: readonly string[]): Promise<void> =>
