@@ -41,6 +41,9 @@ export type Upgrades = ReadonlyMap<number, Upgrade>;
 /** The version before this one, once there is one. */
 const upgradesToCurrent: Upgrades = new Map();
 
+/** A good record is over 1 KB of JSON, so a body of 1 MiB holds fewer; one of empty records could hold 300,000. */
+const mostRecords = 2000;
+
 const chunkTable = wireTable(chunkFields);
 const serviceTable = wireTable(serviceFields);
 const recordTable = wireTable(recordFields);
@@ -113,6 +116,7 @@ function upgradeFor(url: unknown, upgrades: Upgrades): Upgrade {
 function readBody(body: unknown, upgrades: Upgrades): readonly ReceivedChunk[] {
   if (!isObject(body)) throw new Malformed('not_otlp', 'The body must be an OTLP/JSON export request.');
   const chunks: ReceivedChunk[] = [];
+  let records = 0;
   for (const resourceLogs of objectsAt(body, 'resourceLogs')) {
     const { values, rest } = shared(resourceLogs.resource, serviceTable, 'resource');
     for (const [key, value] of Object.entries(sdkAttributes)) if (rest.get(key) === value) rest.delete(key);
@@ -120,7 +124,11 @@ function readBody(body: unknown, upgrades: Upgrades): readonly ReceivedChunk[] {
       const upgrade = upgradeFor(scopeLogs.schemaUrl, upgrades);
       const identity = readIdentity(upgrade(rest));
       const chunk = shared(scopeLogs.scope, chunkTable, 'scope').values as unknown as ChunkIdentity;
-      const verdicts = objectsAt(scopeLogs, 'logRecords').map((log) => judge(log, identity, upgrade));
+      const logs = objectsAt(scopeLogs, 'logRecords');
+      records += logs.length;
+      if (records > mostRecords)
+        throw new Malformed('too_many_records', `The body is too large: over ${mostRecords} records.`);
+      const verdicts = logs.map((log) => judge(log, identity, upgrade));
       chunks.push({ chunk, service: values as unknown as ServiceIdentity, verdicts });
     }
   }

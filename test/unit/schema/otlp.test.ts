@@ -193,6 +193,16 @@ describe('the reader', () => {
     expect(validateLogs(old)).toMatchObject({ kind: 'malformed', code: 'schema_version' });
   });
 
+  it('finds a body of thousands of empty records malformed, in the words that make a client halve it', () => {
+    const flood = wire([sampleRecord()]);
+    flood.resourceLogs[0].scopeLogs[0].logRecords = Array.from({ length: 2001 }, () => ({}));
+    expect(validateLogs(flood)).toMatchObject({
+      kind: 'malformed',
+      code: 'too_many_records',
+      message: expect.stringContaining('too large'),
+    });
+  });
+
   it('accepts the version before through its upgrade', () => {
     const old = wire([sampleRecord()]);
     old.resourceLogs[0].scopeLogs[0].schemaUrl = schemaUrl(schemaVersion - 1);
