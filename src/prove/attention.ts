@@ -61,7 +61,7 @@ export const isSoftmax: Check = ([pattern, scores], { rounding }) => {
     const whole = own + Math.exp(sink - top);
     for (const [at, share] of shares.entries()) {
       const far = Math.abs(share - (weights[at] ?? Number.NaN) / whole);
-      if (!(far <= difference)) difference = far;
+      difference = Math.max(difference, far);
     }
     for (const value of values) if (value > masked) size = Math.max(size, Math.abs(value));
   }
@@ -93,7 +93,7 @@ export const isWeightedSum: Check = ([z, pattern, v], { rounding }) => {
             sum += (pattern.data[row + k] ?? Number.NaN) * value;
           }
           const far = Math.abs(sum - (z.data[((b * queries + q) * heads + h) * size + e] ?? Number.NaN));
-          if (!(far <= difference)) difference = far;
+          difference = Math.max(difference, far);
         }
       }
   return verdict(difference, rounding * largest(v));
@@ -153,7 +153,7 @@ function proportion({ products, scores, size }: Pairs): { factor: number; differ
   let difference = 0;
   for (const [at, x] of products.entries()) {
     const far = Math.abs((scores[at] ?? Number.NaN) - factor * x);
-    if (!(far <= difference)) difference = far;
+    difference = Math.max(difference, far);
   }
   return { factor, difference, size: size * Math.abs(factor) };
 }
@@ -240,7 +240,7 @@ export const keepsLength: Check = ([rotated, plain], { rounding }) => {
   for (let row = 0; row * width < plain.data.length; row++) {
     size = Math.max(size, length(plain.data, row));
     const far = Math.abs(length(rotated.data, row) - length(plain.data, row));
-    if (!(far <= difference)) difference = far;
+    difference = Math.max(difference, far);
   }
   const outcome = verdict(difference, rounding * size);
   return outcome.kind === 'holds'

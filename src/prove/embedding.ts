@@ -13,7 +13,7 @@ export const followsIds: Check = ([ids, embed], { rounding }) => {
       const far = Math.abs(
         (embed.data[a * width + at] ?? Number.NaN) - (embed.data[b * width + at] ?? Number.NaN),
       );
-      if (!(far <= found)) found = far;
+      found = Math.max(found, far);
     }
     return found;
   };
@@ -44,7 +44,7 @@ export const followsPositions: Check = ([positions], { rounding }) => {
   let change = 0;
   for (const [at, value] of positions.data.entries()) {
     const far = Math.abs(value - (positions.data[at % input] ?? Number.NaN));
-    if (!(far <= difference)) difference = far;
+    difference = Math.max(difference, far);
     change = Math.max(change, Math.abs(value - (positions.data[at % width] ?? Number.NaN)));
   }
   return change <= limit ? fails('every position has the same row') : verdict(difference, limit);

@@ -44,7 +44,7 @@ export interface Identity {
 export const skipped = (why: string): Outcome => ({ kind: 'skipped', why });
 export const fails = (why: string): Outcome => ({ kind: 'fails', why });
 
-/** NaN must never pass, so the comparison is written for what passes. */
+/** Math.max carries NaN along, and a comparison with it is false: what is no number never passes. */
 export const verdict = (difference: number, tolerance: number, note?: string): Outcome =>
   difference <= tolerance
     ? { kind: 'holds', difference, tolerance, ...(note === undefined ? {} : { note }) }
@@ -61,10 +61,7 @@ export const shapesDiffer = (...tensors: readonly FloatTensor[]): Outcome =>
 /** Largest absolute value; NaN if any is. */
 export function largest({ data }: FloatTensor): number {
   let found = 0;
-  for (const value of data) {
-    const size = Math.abs(value);
-    if (!(size <= found)) found = size;
-  }
+  for (const value of data) found = Math.max(found, Math.abs(value));
   return found;
 }
 
@@ -73,8 +70,7 @@ export function farthest(left: ArrayLike<number>, right: (at: number) => number)
   let found = 0;
   for (let at = 0; at < left.length; at++) {
     const far = Math.abs((left[at] ?? Number.NaN) - right(at));
-    if (Number.isNaN(far)) return Number.NaN;
-    if (far > found) found = far;
+    found = Math.max(found, far);
   }
   return found;
 }

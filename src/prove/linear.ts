@@ -69,7 +69,7 @@ export const isLinear: Check = ([output, input], tolerance) => {
     for (const direction of basis) remove(values, direction);
     // A constant column is explained by its mean.
     const left = spread === 0 ? 0 : Math.hypot(...values) / spread;
-    if (!(left <= worst)) worst = left;
+    worst = Math.max(worst, left);
   }
   return verdict(worst, tolerance.unexplained);
 };

@@ -1,4 +1,4 @@
-import { type Check, largest, sameShape, shapesDiffer, skipped, verdict } from './identity.ts';
+import { type Check, largest, type Outcome, sameShape, shapesDiffer, skipped, verdict } from './identity.ts';
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -35,35 +35,36 @@ export const isActivated: Check = (tensors, { rounding }) => {
     for (const [at, value] of post.data.entries()) {
       const other = linear === undefined ? 1 : (linear.data[at] ?? Number.NaN);
       const far = Math.abs(value - activation(pre.data[at] ?? Number.NaN) * other);
-      if (!(far <= difference)) difference = far;
+      difference = Math.max(difference, far);
       if (difference > limit && best !== undefined && difference > best.difference) break;
     }
     if (best === undefined || difference < best.difference) best = { name, difference };
   }
   if (best === undefined || !(best.difference <= limit))
-    return isFunction(post.data, pre.data, linear === undefined);
+    return isFunction(post.data, pre.data, linear === undefined, limit);
   return verdict(best.difference, limit, best.name);
 };
 
-/** No known activation fits. Without a gate, two equal inputs with unequal outputs still show that none could. */
-function isFunction(post: Float32Array, pre: Float32Array, isPlain: boolean): ReturnType<Check> {
-  if (!isPlain) return skipped('no activation that Sonde knows fits');
+/** No activation is steeper than this. */
+const steepest = 10;
+
+/** No known activation fits. Without a gate, two nearly equal inputs with unequal outputs show that none could. */
+function isFunction(post: Float32Array, pre: Float32Array, isPlain: boolean, limit: number): Outcome {
+  const unknown = skipped('no activation that Sonde knows fits');
+  if (!isPlain) return unknown;
   const order = Array.from(pre.keys()).sort((a, b) => (pre[a] ?? 0) - (pre[b] ?? 0));
-  const size = pre.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
   for (const [at, index] of order.entries()) {
     const next = order[at + 1];
     if (next === undefined) break;
-    const [step, jump] = [
-      (pre[next] ?? 0) - (pre[index] ?? 0),
-      Math.abs((post[next] ?? 0) - (post[index] ?? 0)),
-    ];
-    if (step < 1e-4 * size && jump > 0.1 * size)
+    const step = (pre[next] ?? Number.NaN) - (pre[index] ?? Number.NaN);
+    const jump = Math.abs((post[next] ?? Number.NaN) - (post[index] ?? Number.NaN));
+    if (!(jump <= steepest * (step + limit)))
       return {
         kind: 'fails',
         difference: jump,
-        tolerance: 0.1 * size,
+        tolerance: steepest * (step + limit),
         why: 'no function of one number gives this',
       };
   }
-  return skipped('no activation that Sonde knows fits');
+  return unknown;
 }

@@ -100,7 +100,7 @@ function gainAndBias(
     for (let row = 0; row < rows; row++) {
       const at = row * width + column;
       const far = Math.abs((output[at] ?? Number.NaN) - gain * (normalized[at] ?? Number.NaN) - bias);
-      if (!(far <= difference)) difference = far;
+      difference = Math.max(difference, far);
     }
   }
   return { difference, tolerance: rounding * size };

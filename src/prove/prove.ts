@@ -64,7 +64,7 @@ async function lensVerdicts(
       const outcome =
         value === undefined ? skipped(`${hook} is not available`) : await restores(hook, value, out, clean);
       verdicts.push({
-        claim: 'fed back, it alone restores the logits',
+        claim: `${hook.split('hook_').pop()}, fed back over other inputs, restores the logits`,
         hooks: [out, hook],
         byConstruction: false,
         outcome,
