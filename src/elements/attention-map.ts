@@ -40,7 +40,7 @@ export class SondeAttentionMap extends LitElement {
       }
       .readout {
         display: block;
-        min-block-size: 2.9em;
+        min-block-size: 1.5em;
         margin-block-start: 0.5rem;
         white-space: pre-wrap;
         font-family: inherit;

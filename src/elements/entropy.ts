@@ -56,10 +56,8 @@ export class SondeEntropy extends LitElement {
     const entropies = this.steps.map((step) => step.entropy as number);
     const mean = entropies.reduce((sum, value) => sum + value, 0) / entropies.length;
     const ceiling =
-      this.vocabulary === undefined
-        ? ''
-        : `; a uniform guess would be ${Math.log(this.vocabulary).toFixed(2)}`;
-    return `Entropy by step, ${entropies.length} steps: mean ${mean.toFixed(2)}, largest ${Math.max(...entropies).toFixed(2)} nats${ceiling}.`;
+      this.vocabulary === undefined ? '' : `, uniform would be ${Math.log(this.vocabulary).toFixed(2)}`;
+    return `Entropy by step: mean ${mean.toFixed(2)}, largest ${Math.max(...entropies).toFixed(2)} nats${ceiling}.`;
   }
 
   override updated(_changed: PropertyValues<this>): void {

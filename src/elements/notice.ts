@@ -18,6 +18,7 @@ export class SondeNotice extends LitElement {
       div {
         border-inline-start: 3px solid var(--accent);
         padding: 0.5rem 0.875rem;
+        margin-block: 1rem 0.5rem;
         background: var(--surface);
       }
       div.fault {

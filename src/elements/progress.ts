@@ -25,7 +25,8 @@ export class SondeProgress extends LitElement {
       p {
         display: flex;
         justify-content: space-between;
-        gap: 0.75rem;
+        flex-wrap: wrap;
+        column-gap: 0.75rem;
         font-size: 0.8125rem;
       }
     `,

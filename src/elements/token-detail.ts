@@ -96,7 +96,9 @@ export class SondeTokenDetail extends LitElement {
       return html`<p class="absent">Point at a token, or walk with the arrow keys, to read what the model thought of it.</p>`;
     const heading = html`<h3>
       <span class="name">${visibleText(this.token.text)}</span>
-      <span class="soft small">position ${this.position}, id ${this.token.id}</span>
+      <span class="soft small"
+        >${this.position === undefined ? nothing : `position ${this.position}, `}id ${this.token.id}</span
+      >
     </h3>`;
     if (!this.step)
       return html`${heading}
@@ -125,7 +127,7 @@ export class SondeTokenDetail extends LitElement {
     const listed = step.topK.some((candidate) => candidate.id === step.token.id);
     return html`<table>
         <caption>
-          The ${step.topK.length} likeliest here, drawn relative to the first
+          The ${step.topK.length} likeliest, relative to the first
         </caption>
         <colgroup>
           <col class="c1" />

@@ -1,4 +1,5 @@
-import { headLabel } from '../elements/layers.ts';
+import type { HeadPlace } from '../elements/events.ts';
+import { type HeadSummary, headLabel, labelFrom } from '../elements/layers.ts';
 import type { Step, Token } from '../index.ts';
 import { part } from './parts.ts';
 import { type Reading, sequence } from './reading.ts';
@@ -19,6 +20,7 @@ export class Views {
   readonly #legend = part('p', 'token-legend');
   readonly #insides = ['attention', 'residual', 'layers', 'provenance'].map((id) => part('section', id));
   #shown: Reading | undefined;
+  #model = '';
   #pendingText = '';
   /** Tokens of a run that goes on are on screen. */
   #streaming = false;
@@ -47,6 +49,8 @@ export class Views {
 
     const tokens = sequence(reading);
     this.#attention.tokens = tokens;
+    if (this.#model !== model.id) this.#attention.place = tellingHead(insides.heads);
+    this.#model = model.id;
     this.#attention.maps = insides.maps;
     this.#attention.labels = Array.from({ length: model.layers }, (_, layer) =>
       insides.heads.filter((head) => head.layer === layer).map(headLabel),
@@ -70,6 +74,11 @@ export class Views {
   }
 
   step(steps: readonly Step[]): void {
+    if (!this.#streaming)
+      this.#source.replaceChildren(
+        strong('Running'),
+        ': the tokens are of this run, the views below not yet.',
+      );
     this.#streaming = true;
     this.#tokens.pendingText = this.#pendingText;
     this.#tokens.busy = true;
@@ -77,7 +86,8 @@ export class Views {
     this.#setSequence([], steps);
     this.#detail.step = steps.at(-1);
     this.#detail.token = steps.at(-1)?.token;
-    this.#detail.position = steps.length - 1;
+    // Where it stands in the sequence is known when the tokens of the input are.
+    this.#detail.position = undefined;
   }
 
   /** The run broke off. What it wrote stays; if it wrote nothing, all is as before. */
@@ -113,18 +123,19 @@ export class Views {
     this.#source.replaceChildren(
       strong(source.kind === 'live' ? 'Live' : 'Recorded example'),
       source.kind === 'live'
-        ? `: computed just now in this browser. ${where}.`
+        ? `: computed in this browser, in this visit. ${where}.`
         : `: saved on ${source.at.slice(0, 10)} from a real run, not computed in this visit. ${where}. Attention rounded to 16 bits.`,
     );
   }
 
   #setStale(stale: boolean): void {
-    for (const section of this.#insides) {
-      section.querySelector('.view')?.toggleAttribute('data-stale', stale);
-      section.toggleAttribute('aria-busy', stale);
-    }
-    if (stale)
-      this.#source.replaceChildren(strong('Running'), ': the pale views below are of the reading before.');
+    for (const section of this.#insides) section.ariaBusy = String(stale);
+    if (!stale) return;
+    const shown = this.#shown?.source.kind === 'recorded' ? 'a recorded example' : 'the run before';
+    this.#source.replaceChildren(
+      strong('Running'),
+      `: until it has something to show, what you see is ${shown}.`,
+    );
   }
 
   #choose(position: number): void {
@@ -143,6 +154,14 @@ export class Views {
   #firstInteresting(): number {
     return this.#steps.length > 0 ? this.#given.length : 0;
   }
+}
+
+/** The head with the strongest pattern that has a name, so that a new model opens on something to see. */
+function tellingHead(heads: readonly HeadSummary[]): HeadPlace {
+  const score = ({ induction = 0, previousToken }: HeadSummary): number =>
+    induction >= labelFrom ? 1 + induction : previousToken;
+  const [first] = [...heads].sort((a, b) => score(b) - score(a));
+  return { layer: first?.layer ?? 0, head: first?.head ?? 0 };
 }
 
 function strong(text: string): HTMLElement {
