@@ -158,7 +158,7 @@ export function decomposedAttention(view: View, softmax: Node): Attention | unde
   return {
     anchor: softmax,
     heads: found * (sizeOf(z, 'group') ?? 1),
-    kvHeads: (keyPlace?.kind === 'placed' ? sizeOf(keyPlace.placed, 'head') : undefined) ?? found,
+    kvHeads: keyPlace?.kind === 'placed' ? (sizeOf(keyPlace.placed, 'head') ?? 1) : found,
     dHead: sizeOf(z, 'size') ?? 0,
     causal: isCausal(view, softmax.inputs[0] ?? '', qk),
     q: q === undefined ? noSide : sideOf(view, q),

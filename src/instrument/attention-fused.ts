@@ -498,6 +498,13 @@ const afterCache =
     return causalMask(append, queries(append), keys(append), start, 0);
   };
 
+/** Heads of the projection, where they were repeated before the operator. */
+function headsOf({ projected }: Side): number | undefined {
+  if (projected?.kind !== 'placed') return undefined;
+  const size = projected.placed.axes.flat().find((atom) => atom.label === 'head')?.size;
+  return typeof size === 'number' ? size : undefined;
+}
+
 function operatorOf(view: View, node: Node): Operator | undefined {
   if (node.op === 'GroupQueryAttention') return groupQuery(view, node);
   if (node.op === 'MultiHeadAttention') return multiHead(view, node);
@@ -528,7 +535,7 @@ export function fusedAttention(view: View, node: Node): Attention | undefined {
   return {
     anchor: node,
     heads: parts.heads,
-    kvHeads: parts.kvHeads,
+    kvHeads: headsOf(k) ?? parts.kvHeads,
     dHead,
     causal: operator.causal,
     q,

@@ -92,7 +92,9 @@ export function axesBefore(
       const shift = axes.length - dims.length;
       return dims.map((size, axis) => {
         const atoms = axes[axis + shift] ?? [];
-        return size === 1 && atoms.some((atom) => atom.size !== 1) ? [{ label: 'one', size: 1 }] : atoms;
+        if (size !== 1 || atoms.every((atom) => atom.size === 1)) return atoms;
+        // One key head for all queries is still a head; a repeated group is nothing.
+        return [{ label: atoms[0]?.label === 'head' ? 'head' : 'one', size: 1 }];
       });
     }
     default:

@@ -80,20 +80,21 @@ export class Drafts {
     else this.tap(name, at, rowOrder);
   }
 
-  /** A tensor whose axes are those it has. `logits` is the one name that all models share, so it has no prefix. */
+  /** A tensor whose axes are those it has. */
   plain(name: string, tensor: string, last: string): void {
+    this.output(this.#prefix + name, tensor, last);
+  }
+
+  /** The same under a name of its own: outputs of the graph keep theirs in every part of a model. */
+  output(name: string, tensor: string, last: string): void {
+    if (this.list.some((draft) => draft.name === name)) return;
     const sizes = this.#view.shapes.dims(tensor) ?? [];
     const dims = sizes.map((size, axis): Dim => {
       if (axis === 0) return 'batch';
       if (typeof size === 'number') return size;
       return axis === sizes.length - 1 ? last : 'position';
     });
-    this.list.push({
-      name: name === 'logits' ? name : this.#prefix + name,
-      dims,
-      source: { kind: 'tap', tensor },
-      recipe: () => tensor,
-    });
+    this.list.push({ name, dims, source: { kind: 'tap', tensor }, recipe: () => tensor });
   }
 }
 

@@ -1,3 +1,4 @@
+import { halfToFloat } from '../shared/half.ts';
 import type { Attribute, Constant, Graph, Model, Node } from './onnx.ts';
 import { invalidModel } from './wire.ts';
 
@@ -170,12 +171,7 @@ export class GraphIndex {
   /** A norm operator gives the sum it normalises as another output; the norm depends on the sum all the same. */
   #normalises(tensor: string, sum: string): boolean {
     const node = this.#producer.get(tensor);
-    return (
-      node !== undefined &&
-      node.op.startsWith('Skip') &&
-      node.outputs[0] === tensor &&
-      node.outputs[3] === sum
-    );
+    return node?.op.startsWith('Skip') === true && node.outputs[0] === tensor && node.outputs[3] === sum;
   }
 
   /**
@@ -206,21 +202,11 @@ export const intsOf = (node: Node, name: string): readonly number[] | undefined 
   return attribute === undefined ? undefined : attribute.ints;
 };
 
-/** IEEE half precision to a number. */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 function decode(bytes: Uint8Array, tensor: Constant): readonly number[] | undefined {
   const count = tensor.dims.reduce((product, size) => product * size, 1);
   if (count > largestDecoded || tensor.external !== undefined) return undefined;
   if (tensor.values !== undefined) {
-    return tensor.type === 'float16' ? tensor.values.map(half) : tensor.values;
+    return tensor.type === 'float16' ? tensor.values.map(halfToFloat) : tensor.values;
   }
   if (tensor.data === undefined) return undefined;
   const { start, end } = tensor.data;
@@ -233,7 +219,7 @@ function decode(bytes: Uint8Array, tensor: Constant): readonly number[] | undefi
 const readers: Readonly<Record<string, { size: number; at: (view: DataView, offset: number) => number }>> = {
   float: { size: 4, at: (view, offset) => view.getFloat32(offset, true) },
   double: { size: 8, at: (view, offset) => view.getFloat64(offset, true) },
-  float16: { size: 2, at: (view, offset) => half(view.getUint16(offset, true)) },
+  float16: { size: 2, at: (view, offset) => halfToFloat(view.getUint16(offset, true)) },
   int64: { size: 8, at: (view, offset) => Number(view.getBigInt64(offset, true)) },
   int32: { size: 4, at: (view, offset) => view.getInt32(offset, true) },
   int8: { size: 1, at: (view, offset) => view.getInt8(offset) },

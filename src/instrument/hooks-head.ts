@@ -1,6 +1,5 @@
 import type { Drafts } from './drafts.ts';
 import { linearBehind } from './linear.ts';
-import { origin } from './residual.ts';
 import type { Structure } from './structure.ts';
 import type { View } from './view.ts';
 
@@ -31,27 +30,23 @@ const after = new Set([
   'Add',
 ]);
 
-/** Hooks of one output: logits with what the head reads, or the last hidden state. */
-export function headHooks(drafts: Drafts, view: View, structure: Structure, output: string): void {
-  const isState = output === structure.end || isStreamOutput(view, structure, output);
-  if (isState) {
-    drafts.plain('last_hidden_state', output, 'd_model');
-    return;
+/** What the graph gives under its own names, and the head that makes the logits. */
+export function headHooks(drafts: Drafts, view: View, structure: Structure): void {
+  const logits = logitsOf(view, structure);
+  if (logits !== undefined) {
+    const head = headBehind(view, structure, logits);
+    if (head !== undefined) drafts.plain('unembed.hook_in', head, 'd_model');
+    drafts.plain('unembed.hook_out', logits, 'vocabulary');
+    if (!/embed|hidden|state|feature/i.test(logits)) drafts.output('logits', logits, 'vocabulary');
   }
-  if (output !== logitsOf(view, structure)) return;
-  const head = headBehind(view, structure, output);
-  if (head !== undefined) drafts.plain('unembed.hook_in', head, 'd_model');
-  drafts.plain('unembed.hook_out', output, 'vocabulary');
-  drafts.plain('logits', output, 'vocabulary');
+  for (const { name } of view.index.graph.outputs) {
+    const isCache = /^(present|past)/.test(name);
+    if (!isCache && dependsOnStream(view, structure, name)) drafts.output(name, name, 'd_model');
+  }
 }
 
-/** The stream itself, or its final norm. */
-function isStreamOutput({ index }: View, structure: Structure, output: string): boolean {
-  const at = origin(index, output);
-  return (
-    at === origin(index, structure.end) ||
-    (structure.finalNorm !== undefined && at === structure.finalNorm.output)
-  );
+function dependsOnStream({ index }: View, structure: Structure, output: string): boolean {
+  return index.dependsOn(output, structure.end);
 }
 
 /** The output that a head makes; the first where there are several (start and end of an answer). */

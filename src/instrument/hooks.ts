@@ -21,7 +21,7 @@ export function hooksOf(view: View, structure: Structure, prefix: string): Draft
   }
   if (structure.finalNorm !== undefined && !structure.postNorm)
     normHooks(drafts, 'ln_final', structure.finalNorm);
-  for (const output of view.index.graph.outputs) headHooks(drafts, view, structure, output.name);
+  headHooks(drafts, view, structure);
   return drafts.list;
 }
 

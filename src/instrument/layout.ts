@@ -56,11 +56,14 @@ function unfoldedSizes({ tensor, axes, leading }: Placed): Size[] {
 const isFolded = (axes: Axes): boolean =>
   axes.some(([only, second]) => second !== undefined || only?.label === 'one' || only === undefined);
 
-/** Where query heads are grouped by key head, the group is an axis of its own until it is folded into the heads. */
-const withGroup = (order: Order, atoms: readonly Atom[]): Order =>
-  atoms.some((atom) => atom.label === 'group')
-    ? order.flatMap((label) => (label === 'head' ? (['head', 'group'] as const) : [label]))
-    : order;
+/**
+ * The axes that the tensor has of those wanted. Where query heads are grouped by key head, the group is an axis of
+ * its own until it is folded into the heads; an axis of one may be no axis at all.
+ */
+const ownOrder = (order: Order, atoms: readonly Atom[]): Order => {
+  const has = (label: Atom['label']): boolean => atoms.some((atom) => atom.label === label);
+  return order.flatMap((label) => (label === 'head' ? (['head', 'group'] as const) : [label])).filter(has);
+};
 
 const countOf = (atoms: readonly Atom[], label: Atom['label']): number => {
   const size = atoms.find((atom) => atom.label === label)?.size;
@@ -75,19 +78,20 @@ function turned(append: Append, tensor: string, perm: readonly number[]): string
 export function arrange(append: Append, placed: Placed, order: Order): string {
   const { tensor, axes } = placed;
   const atoms = axes.flat().filter(isPresent);
-  const full = withGroup(order, atoms);
+  const own = ownOrder(order, atoms);
   const unfolded = isFolded(axes)
     ? append.node('Reshape', [tensor, shapeTensor(append, unfoldedSizes(placed))])
     : tensor;
   const out = turned(
     append,
     unfolded,
-    full.map((label) => atoms.findIndex((atom) => atom.label === label)),
+    own.map((label) => atoms.findIndex((atom) => atom.label === label)),
   );
-  if (full.length === order.length) return out;
+  if (own.join() === order.join()) return out;
   const heads = countOf(atoms, 'head') * countOf(atoms, 'group');
   const sizes = order.map(
-    (label): Size => (label === 'head' ? heads : { tensor: out, axis: full.indexOf(label) }),
+    (label): Size =>
+      label === 'head' ? heads : own.includes(label) ? { tensor: out, axis: own.indexOf(label) } : 1,
   );
   return append.node('Reshape', [out, shapeTensor(append, sizes)]);
 }
@@ -101,10 +105,10 @@ export function restore(
   order: Order,
 ): string {
   const atoms = axes.flat().filter(isPresent);
-  const full = withGroup(order, atoms);
+  const own = ownOrder(order, atoms);
   let out = values;
-  if (full.length !== order.length) {
-    const split = full.map(
+  if (own.join() !== order.join()) {
+    const split = own.map(
       (label): Size =>
         label === 'head' || label === 'group'
           ? countOf(atoms, label)
@@ -115,7 +119,7 @@ export function restore(
   out = turned(
     append,
     out,
-    atoms.map((atom) => full.indexOf(atom.label)),
+    atoms.map((atom) => own.indexOf(atom.label)),
   );
   if (!isFolded(axes)) return out;
   return append.node('Reshape', [out, append.node('Shape', [like], {}, { type: 'int64' })]);

@@ -7,7 +7,7 @@ import { logitsOf } from './hooks-head.ts';
 import { Norms } from './norm.ts';
 import type { Graph, Model, Node } from './onnx.ts';
 import { Shapes } from './shape.ts';
-import { type Structures, understand } from './structure.ts';
+import { type Structure, type Structures, understand } from './structure.ts';
 import type { View } from './view.ts';
 
 /** One graph of a model, understood. */
@@ -25,15 +25,25 @@ function viewOf(model: Model, graph: Graph, heads: number | undefined, outer?: V
   return { index, shapes, shapesOf, norms: new Norms(index), heads };
 }
 
+/** What a stack reads, where a model has one for each kind of input: named by the input's type and rank. */
+function tower({ index }: View, stack: Structure): string {
+  const read = index.graph.inputs.filter((input) => index.dependsOn(stack.start, input.name));
+  if (read.some((input) => input.type.startsWith('float') && input.dims?.length === 4)) return 'vision.';
+  if (read.some((input) => input.type.startsWith('float'))) return 'audio.';
+  return 'text.';
+}
+
 /** Encoder and decoder of one model are told apart by prefix; so are the towers of a model with two. */
-function prefixes({ stacks }: Structures, file: string): string[] {
+function prefixes(view: View, { stacks }: Structures, file: string): string[] {
   const crosses = stacks.map((stack) => stack.blocks.some((block) => block.cross !== undefined));
   if (stacks.length === 1) {
     if (crosses[0] || /(^|\/)decoder_model/.test(file)) return ['decoder.'];
     return [/(^|\/)encoder_model/.test(file) ? 'encoder.' : ''];
   }
   if (crosses.some(Boolean)) return crosses.map((cross) => (cross ? 'decoder.' : 'encoder.'));
-  return stacks.map((_, at) => (at === 0 ? '' : `stack${at}.`));
+  const towers = stacks.map((stack) => tower(view, stack));
+  const areDistinct = new Set(towers).size === towers.length;
+  return areDistinct ? towers : stacks.map((_, at) => `stack${stacks.length - 1 - at}.`);
 }
 
 function readView(view: View, file: string): Reading | undefined {
@@ -41,7 +51,7 @@ function readView(view: View, file: string): Reading | undefined {
   const { stacks, loose } = structures;
   const [main] = stacks;
   if (main === undefined && loose.length === 0) return undefined;
-  const prefix = prefixes(structures, file);
+  const prefix = prefixes(view, structures, file);
   // Stacks were found from the outputs backwards; hooks go forwards.
   const drafts = stacks
     .map((stack, at) => hooksOf(view, stack, prefix[at] ?? ''))

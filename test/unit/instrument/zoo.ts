@@ -107,7 +107,7 @@ export function feeds(
           : new ort.Tensor('float32', new Float32Array(0), shape);
     } else if (name === 'use_cache_branch') made[name] = new ort.Tensor('bool', Uint8Array.of(0), [1]);
     else if (name === 'pixel_values' || name === 'input_features') {
-      const pixels = folder.goldens.get(name);
+      const pixels = folder.goldens.get(batch === 'single' ? name : `${batch}.${name}`);
       if (pixels === undefined) throw new Error(`no golden ${name}`);
       made[name] = new ort.Tensor('float32', pixels.data, pixels.dims);
     } else if (name === 'position_ids') made[name] = ints(ids.map((row) => row.map((_, at) => at)));
