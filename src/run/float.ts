@@ -1,15 +1,6 @@
+import { halfToFloat } from '../shared/half.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { OrtTensor } from './runtime.ts';
-
-/** The value of half-precision bits (IEEE 754 binary16), exactly representable in float32. */
-export function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
 
 /** The nearest half-precision bits, ties to even. */
 export function floatToHalf(value: number): number {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { halfToFloat } from '../../../src/run/float.ts';
 import { createMutex } from '../../../src/run/mutex.ts';
 import { createSampler } from '../../../src/run/sample.ts';
 import { stitch, stitchedDims } from '../../../src/run/stitch.ts';
+import { halfToFloat } from '../../../src/shared/half.ts';
 import type { Hook } from '../../../src/shared/hook.ts';
 import type { FloatTensor } from '../../../src/shared/tensor.ts';
 
