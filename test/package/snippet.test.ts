@@ -108,3 +108,11 @@ describe('the snippet of the README, as written, from the packed tarball', () =>
     expect(result.elsewhere).toEqual([]);
   });
 });
+
+it('the command line runs from the packed tarball', async () => {
+  const { stdout } = await run('npx', ['--no-install', 'sonde', 'verify', 'public/models/shakespeare-gpt'], {
+    cwd: project,
+    env: environment,
+  });
+  expect(stdout).toMatch(/ 0 failed/);
+});
