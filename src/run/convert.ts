@@ -1,6 +1,6 @@
 import { SondeError } from '../shared/errors.ts';
+import { floatToHalf, halfToFloat } from '../shared/half.ts';
 import type { Tensor } from '../shared/tensor.ts';
-import { floatToHalf, halfToFloat } from './float.ts';
 
 function numbersOf({ type, data }: Tensor): number[] {
   const numbers = Array.from<number | bigint, number>(data as ArrayLike<number | bigint>, Number);
