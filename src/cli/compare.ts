@@ -3,6 +3,9 @@ import type { Tensor } from '../shared/tensor.ts';
 /** How far a captured value may lie from its golden, relative to max(1, max|golden|), in fp32. */
 export const tolerances = { wasm: 1e-4, webgpu: 1e-3 } as const;
 
+/** The same for half-precision files against float32 goldens, relative to max|golden|. */
+export const halfTolerance = 2e-2;
+
 /** How one hook compares with its golden. */
 export type Comparison =
   | {
@@ -21,9 +24,10 @@ const masked = (value: number): boolean => value < -1e30;
 /**
  * Largest |captured - golden| over all elements. Masked scores must be masked on both sides and count for nothing
  * else, or their size would make any tolerance pass. NaN on either side fails.
- * @param relative tolerance for a golden whose largest value is at most 1
+ * @param relative tolerance for a golden whose largest value is 1
+ * @param floor goldens with a smaller largest value are allowed as much as one with this
  */
-export function compare(golden: Tensor, captured: Tensor, relative: number): Comparison {
+export function compare(golden: Tensor, captured: Tensor, relative: number, floor = 1): Comparison {
   const dims = golden.dims.join(', ');
   if (captured.dims.join(', ') !== dims)
     return { kind: 'failed', reason: `captured as [${captured.dims.join(', ')}], golden is [${dims}]` };
@@ -40,6 +44,6 @@ export function compare(golden: Tensor, captured: Tensor, relative: number): Com
     if (Number.isNaN(distance)) return { kind: 'failed', reason: 'a value is not a number' };
     difference = Math.max(difference, distance);
   }
-  const tolerance = relative * Math.max(1, largest);
+  const tolerance = relative * Math.max(floor, largest);
   return { kind: 'compared', difference, tolerance, pass: difference <= tolerance };
 }

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type JsonObject, parseObject } from '../load/config.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Tensor } from '../shared/tensor.ts';
@@ -31,19 +29,6 @@ const isObject = (value: unknown): value is JsonObject =>
 
 const isRows = (value: unknown): value is number[][] =>
   Array.isArray(value) && value.every((row) => Array.isArray(row) && row.every(Number.isSafeInteger));
-
-async function read(folder: string, file: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await readFile(join(folder, file)));
-  } catch (cause) {
-    throw new SondeError(
-      'file_not_found',
-      `${folder} has no ${file}, so there is nothing to compare with.`,
-      'Name a folder whose training or export script wrote goldens.',
-      { cause },
-    );
-  }
-}
 
 function inputsOf(
   name: string,
@@ -78,14 +63,15 @@ function caseOf(name: string, described: JsonObject, tensors: ReadonlyMap<string
 }
 
 /**
- * Goldens as `zoo-src` and `training` write them: golden.json beside golden.safetensors.
- * @throws SondeError `file_not_found` when either is missing, `model_invalid` when one cannot be read
+ * Goldens as `zoo-src` and `training` write them: golden.json and golden.safetensors.
+ * @param folder named in errors
+ * @throws SondeError `model_invalid` when one cannot be read
  */
-export async function readGoldens(folder: string): Promise<Goldens> {
-  const [json, safetensors] = await Promise.all([
-    read(folder, 'golden.json'),
-    read(folder, 'golden.safetensors'),
-  ]);
+export function goldensOf(
+  folder: string,
+  json: Uint8Array<ArrayBuffer>,
+  safetensors: Uint8Array<ArrayBuffer>,
+): Goldens {
   const { tensors } = readSafetensors(safetensors);
   const described = parseObject(json, `${folder}/golden.json`);
   if (!isObject(described.inputs))

@@ -23,7 +23,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./capture.ts')).capture,
   },
   verify: {
-    usage: 'sonde verify [--self] <folder> [--device wasm|webgpu] [--dtype fp32|fp16|q8|q4|q4f16]',
+    usage: 'sonde verify <folder> [--self] [--device wasm|webgpu] [--dtype fp32|fp16|q8|q4|q4f16]',
     summary:
       "compares a folder's goldens with what Sonde captures; --self holds every variant's hooks against identities instead, without goldens; exit status 1 if anything differs",
     load: async () => (await import('./verify.ts')).verify,

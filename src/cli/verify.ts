@@ -1,13 +1,17 @@
+import type { Dtype } from '../protocol/device.ts';
 import { decode } from '../run/decode.ts';
+import { decoderInputs } from '../run/feeds.ts';
+import { toFloatTensor } from '../run/float.ts';
 import { forward } from '../run/model.ts';
-import { type NodeModel, openNodeModel } from '../run/open.node.ts';
+import { type NodeParts, openNodeParts } from '../run/open.node.ts';
 import { createSampler } from '../run/sample.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import type { Tensor } from '../shared/tensor.ts';
 import { deviceOf, dtypeOf, onlyFolder, readArguments } from './arguments.ts';
-import { type Comparison, compare, tolerances } from './compare.ts';
-import { type GoldenCase, type Goldens, readGoldens } from './golden.ts';
+import { type Comparison, compare, halfTolerance, tolerances } from './compare.ts';
+import type { GoldenCase, Goldens } from './golden.ts';
+import { readGoldens } from './golden-files.ts';
 import { look } from './look.ts';
 import { table } from './table.ts';
 import { verifySelf } from './verify-self.ts';
@@ -18,46 +22,60 @@ export interface Checked {
   readonly comparison: Comparison;
 }
 
+/** How a golden and what was captured compare, in the precision of the files. */
+type Against = (golden: Tensor, captured: Tensor) => Comparison;
+
 /** Gives the hooks named for the inputs of one golden case. */
 type Capture = (golden: GoldenCase, hooks: readonly string[]) => Promise<ReadonlyMap<string, Tensor>>;
 
 const onWasm =
-  ({ model }: NodeModel): Capture =>
+  ({ parts }: NodeParts): Capture =>
   async ({ inputs }, hooks) => {
-    const { capture } = await forward(model, inputs, hooks);
     const tensors = new Map<string, Tensor>();
-    for (const hook of hooks) tensors.set(hook, await capture.read(hook));
-    capture.dispose();
+    let fed = inputs;
+    for (const { model } of parts) {
+      const own = new Set(model.instrumented.hooks.map(({ name }) => name));
+      const wanted = hooks.filter((hook) => own.has(hook));
+      const { outputs, capture } = await forward(model, fed, wanted);
+      for (const hook of wanted) tensors.set(hook, await capture.read(hook));
+      const states = outputs.last_hidden_state;
+      if (states !== undefined) fed = decoderInputs(inputs, toFloatTensor(states));
+      capture.dispose();
+    }
     return tensors;
   };
 
 const onWebgpu =
-  (folder: string): Capture =>
+  (folder: string, dtype: Dtype): Capture =>
   async ({ text, inputs }, hooks) => {
     if (text === undefined || inputs.input_ids?.dims[0] !== 1)
       throw new SondeError('wrong_task', 'A page captures one text at a time.', 'Verify this case on WASM.');
-    const { tokens, tensors } = await look('webgpu', { folder, text, patterns: hooks, dtype: 'fp32' });
+    const { tokens, tensors } = await look('webgpu', { folder, text, patterns: hooks, dtype });
     if (tokens.join() !== inputs.input_ids.data.join())
       throw new SondeError('tokenizer_mismatch', 'The text gives other tokens than the goldens have.', '');
     return tensors;
   };
 
 /** Why a hook cannot be captured, or nothing. */
-function refusal({ model }: NodeModel, hook: string): Comparison | undefined {
-  try {
-    model.instrumented.resolve([hook]);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof SondeError)) throw error;
-    return { kind: error.code === 'hook_unavailable' ? 'unavailable' : 'failed', reason: error.message };
-  }
+function refusal({ parts }: NodeParts, hook: string): Comparison | undefined {
+  let reason: Comparison | undefined;
+  for (const { model } of parts)
+    try {
+      model.instrumented.resolve([hook]);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SondeError)) throw error;
+      const kind = error.code === 'hook_unavailable' ? 'unavailable' : 'failed';
+      if (reason?.kind !== 'unavailable') reason = { kind, reason: error.message };
+    }
+  return reason;
 }
 
 async function checkCase(
-  opened: NodeModel,
+  opened: NodeParts,
   golden: GoldenCase,
   capture: Capture,
-  relative: number,
+  against: Against,
 ): Promise<Checked[]> {
   const refused = new Map([...golden.activations.keys()].map((hook) => [hook, refusal(opened, hook)]));
   const wanted = [...refused].flatMap(([hook, reason]) => (reason === undefined ? [hook] : []));
@@ -71,7 +89,7 @@ async function checkCase(
   }
   return [...golden.activations].map(([hook, value]) => {
     const tensor = captured.get(hook);
-    const found = tensor === undefined ? failure : compare(value, tensor, relative);
+    const found = tensor === undefined ? failure : against(value, tensor);
     const name = golden.name === 'single' ? hook : `${golden.name}.${hook}`;
     return { name, comparison: refused.get(hook) ?? found };
   });
@@ -79,10 +97,13 @@ async function checkCase(
 
 /** Greedy decoding with the cache, against the tokens and logits that the reference gave without one. */
 async function checkGeneration(
-  { model }: NodeModel,
+  { parts }: NodeParts,
   { cases, generated }: Goldens,
-  relative: number,
+  against: Against,
 ): Promise<Checked[]> {
+  const [only, ...others] = parts;
+  if (only === undefined || others.length > 0) return [];
+  const { model } = only;
   const prompt = cases.find(({ name }) => name === 'single')?.inputs.input_ids;
   if (generated === undefined || prompt === undefined || model.instrumented.anatomy.kind !== 'decoder')
     return [];
@@ -108,26 +129,42 @@ async function checkGeneration(
         ? { kind: 'compared', difference: 0, tolerance: 0, pass: true }
         : { kind: 'failed', reason: `decoded ${tokens.join(' ')}, golden is ${generated.tokens.join(' ')}` },
     },
-    { name: 'generate.logits', comparison: compare(generated.logits, logits, relative) },
+    { name: 'generate.logits', comparison: against(generated.logits, logits) },
   ];
+}
+
+/** What goldens of float32 can say of a dtype: the quantised ones compute something else. */
+function againstFor(dtype: Dtype, device: 'wasm' | 'webgpu'): Against {
+  if (dtype === 'fp32') return (golden, captured) => compare(golden, captured, tolerances[device]);
+  if (dtype === 'fp16') return (golden, captured) => compare(golden, captured, halfTolerance, 0);
+  throw new SondeError(
+    'invalid_argument',
+    `The goldens are float32, and ${dtype} computes other numbers.`,
+    'Use --self, which holds what it computes against itself.',
+  );
 }
 
 /**
  * Every golden of a folder beside what Sonde captures.
- * @throws SondeError `file_not_found` without goldens, `model_not_found` | `model_invalid` without a model
+ * @throws SondeError `file_not_found` without goldens, `model_not_found` | `model_invalid` without a model,
+ * `invalid_argument` for a dtype that goldens say nothing about
  */
-export async function checkFolder(folder: string, device: 'wasm' | 'webgpu'): Promise<readonly Checked[]> {
+export async function checkFolder(
+  folder: string,
+  device: 'wasm' | 'webgpu',
+  dtype: Dtype = 'fp32',
+): Promise<readonly Checked[]> {
+  const against = againstFor(dtype, device);
   const goldens = await readGoldens(folder);
-  const opened = await openNodeModel(folder);
-  const relative = tolerances[device];
-  const capture = device === 'wasm' ? onWasm(opened) : onWebgpu(folder);
+  const opened = await openNodeParts(folder, dtype);
+  const capture = device === 'wasm' ? onWasm(opened) : onWebgpu(folder, dtype);
   try {
     const checked: Checked[] = goldens.missing.map((name) => ({
       name,
       comparison: { kind: 'failed', reason: 'golden.json names it, golden.safetensors lacks it' },
     }));
-    for (const golden of goldens.cases) checked.push(...(await checkCase(opened, golden, capture, relative)));
-    if (device === 'wasm') checked.push(...(await checkGeneration(opened, goldens, relative)));
+    for (const golden of goldens.cases) checked.push(...(await checkCase(opened, golden, capture, against)));
+    if (device === 'wasm') checked.push(...(await checkGeneration(opened, goldens, against)));
     return checked;
   } finally {
     await opened.dispose();
@@ -153,7 +190,7 @@ export async function verify(argv: readonly string[]): Promise<number> {
   const folder = onlyFolder(positionals);
   const dtype = values.dtype === undefined ? undefined : dtypeOf(values.dtype);
   if (values.self) return verifySelf(folder, dtype);
-  const checked = await checkFolder(folder, deviceOf(values.device));
+  const checked = await checkFolder(folder, deviceOf(values.device), dtype);
   const compared = checked.filter(({ comparison }) => comparison.kind === 'compared').length;
   const failed = checked.filter((each) => !passes(each)).length;
   const unavailable = checked.filter(({ comparison }) => comparison.kind === 'unavailable').length;

@@ -15,6 +15,27 @@ export const idTensor = (rows: readonly (readonly number[])[]): Tensor<BigInt64A
 });
 
 /**
+ * What a decoder reads beside its own tokens: the encoder's states [b, n, d] and mask. Its ids, where a caller gave
+ * them as `decoder_input_ids`, are the decoder graph's `input_ids`.
+ */
+export function decoderInputs(inputs: ModelInputs, states: Tensor): ModelInputs {
+  const {
+    decoder_input_ids,
+    decoder_attention_mask,
+    attention_mask,
+    input_ids: _encoderIds,
+    ...others
+  } = inputs;
+  return {
+    ...others,
+    encoder_hidden_states: states,
+    ...(attention_mask === undefined ? {} : { encoder_attention_mask: attention_mask }),
+    ...(decoder_input_ids === undefined ? {} : { input_ids: decoder_input_ids }),
+    ...(decoder_attention_mask === undefined ? {} : { attention_mask: decoder_attention_mask }),
+  };
+}
+
+/**
  * Every input of the graph: the given ones, the cache, and what follows from them (a mask of ones over past
  * and present, positions counted along the mask, zero token types). onnxruntime wants all of them in every run.
  * @throws SondeError `graph_unsupported` for an input that is neither given nor known
