@@ -95,7 +95,7 @@ class Pipe implements Batch {
     if (isNew) this.#post({ kind: 'frame', life, id, frame });
     const log: Log = { seq: this.#nextSeq++, text, frame: id, anomalous: record.outcome === 'error' };
     this.#accounts.enter({ kind: 'emitted', life, seq: log.seq });
-    this.#post({ kind: 'log', life, log });
+    this.#post({ kind: 'log', log });
     this.#journalSoon(log);
     this.#sealer.add(life, log);
   }

@@ -25,10 +25,10 @@ export interface Chunk {
 
 /** Worker to page: the data, and what became of it. */
 export type ToPage =
-  /** Comes before the first log that stands in it. */
+  /** Comes before the first log that stands in it; a new life begins with one. */
   | { readonly kind: 'frame'; readonly life: Life; readonly id: number; readonly frame: Frame }
   /** Mirror of a record no chunk holds yet. */
-  | { readonly kind: 'log'; readonly life: Life; readonly log: Log }
+  | { readonly kind: 'log'; readonly log: Log }
   | { readonly kind: 'chunk'; readonly chunk: Chunk }
   /** Let go of what is unsent: consent was withdrawn, or the pipe was killed. */
   | { readonly kind: 'forget' }

@@ -13,7 +13,8 @@ async function gzip(text: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuff
 /** A complete export request, gzip when larger. Longer than `chunkLimits.gzipBytes` is for the caller to cut. */
 export async function seal(run: Run, frameOf: (id: number) => Frame): Promise<Chunk> {
   const text = new TextEncoder().encode(assemble(run.logs, frameOf));
-  const body = text.length < gzipFrom ? text : await gzip(text);
+  const plain = text.length < gzipFrom || typeof CompressionStream === 'undefined';
+  const body = plain ? text : await gzip(text);
   return {
     life: run.life,
     first: run.logs[0]?.seq ?? 0,
@@ -23,5 +24,7 @@ export async function seal(run: Run, frameOf: (id: number) => Frame): Promise<Ch
   };
 }
 
-export const isTooLarge = (chunk: Chunk): boolean =>
-  chunk.count > 1 && chunk.body.length > chunkLimits.gzipBytes;
+const isGzip = (body: Uint8Array): boolean => body[0] === 0x1f && body[1] === 0x8b;
+
+export const isTooLarge = ({ count, body }: Chunk): boolean =>
+  count > 1 && isGzip(body) && body.length > chunkLimits.gzipBytes;

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { stage } from './scene.ts';
-import { emit, eventsOf, eventually, expectSettled, expectStored, ledgerOf, names } from './visit.ts';
+import {
+  countStored,
+  emit,
+  eventsOf,
+  eventually,
+  expectSettled,
+  expectStored,
+  ledgerOf,
+  names,
+} from './visit.ts';
 
 const play = stage();
 
@@ -30,19 +39,20 @@ describe.concurrent('while the page is visible', () => {
 });
 
 describe.concurrent('hidden / pagehide: beacons', () => {
-  it(
-    'navigate with 400 pending: all there after the next visit, each once',
+  it.each([400, 1500])('navigate with %i pending: all there after the next visit, each once', (count) =>
     play(async ({ collector, open }) => {
       const page = await open();
-      await emit(page, names(400));
+      collector.fault = () => ({ kind: 'status', status: 503 });
+      await emit(page, names(count));
+      await page.waitForTimeout(1000);
+      collector.fault = undefined;
       await page.goto('about:blank');
-      await page.waitForTimeout(500);
-      const atExit = (await collector.stored()).length;
+      await page.waitForTimeout(1000);
+      console.log(`navigate with ${count} pending: ${await countStored(collector, names(count))} at exit`);
       const next = await open();
-      await expectStored(collector, names(400));
+      await expectStored(collector, names(count));
       await expectSettled(next, {});
-      console.log(`navigate with 400 pending: ${atExit} at exit`);
-    }),
+    })(),
   );
 
   it(

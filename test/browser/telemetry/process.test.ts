@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,7 @@ beforeEach(async () => {
   profile = await mkdtemp(join(tmpdir(), 'sonde-profile-'));
 });
 afterEach(async () => {
+  await Promise.all(launched.splice(0).map(kill));
   await collector.close();
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 });
@@ -40,11 +42,7 @@ interface OwnBrowser {
   readonly process: ChildProcess;
 }
 
-const exited = (child: ChildProcess): Promise<void> =>
-  new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve();
-    child.once('exit', () => resolve());
-  });
+const launched: OwnBrowser[] = [];
 
 /** A Chromium whose process and profile belong to the test. */
 async function launchOwn(): Promise<OwnBrowser> {
@@ -65,13 +63,17 @@ async function launchOwn(): Promise<OwnBrowser> {
       if (found?.[1] !== undefined) resolve(found[1]);
     });
   });
-  return { browser: await chromium.connectOverCDP(address), process: child };
+  const own = { browser: await chromium.connectOverCDP(address), process: child };
+  launched.push(own);
+  return own;
 }
 
-/** SIGKILL to the browser and all its processes, as a power cut would have it. */
+/** SIGKILL to the browser and all its processes, as a power cut would have it. Twice is harmless. */
 async function kill({ process: child }: OwnBrowser): Promise<void> {
-  if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  await exited(child);
+  if (child.pid === undefined || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  process.kill(-child.pid, 'SIGKILL');
+  await gone;
 }
 
 async function open({ browser }: OwnBrowser) {
@@ -95,11 +97,10 @@ describe('SIGKILL, power loss', () => {
     );
     await expectSettled(next, {});
     console.log(`SIGKILL under load: ${await countStored(collector, names(emitted))} of ${emitted}`);
-    await kill(second);
   });
 });
 
-describe('storage blocked', () => {
+describe('journal absent: storage blocked', () => {
   it('the records live in memory, the page is told, and they arrive', async () => {
     await mkdir(join(profile, 'Default'), { recursive: true });
     const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
@@ -122,6 +123,5 @@ describe('storage blocked', () => {
     await emit(page, names(5, 's'));
     await page.goto('about:blank');
     await expectStored(collector, [...names(20), ...names(5, 's')]);
-    await kill(own);
   });
 });
