@@ -6,6 +6,7 @@ import { activationStatistics } from '../observe/activations/statistics.ts';
 import { meanAttentionEntropy } from '../observe/attention/attention-entropy.ts';
 import { firstTokenMass, previousTokenScore } from '../observe/attention/head-scores.ts';
 import { headPattern, type Pattern, weightAt } from '../observe/attention/pattern.ts';
+import { breathe } from './breathe.ts';
 import type { Insides } from './reading.ts';
 import { findRepetition, type Repetition } from './repetition.ts';
 
@@ -17,9 +18,6 @@ export const hooksToDraw = (hooks: readonly Hook[]): readonly string[] =>
   hooks
     .filter((hook) => hook.source.kind !== 'unavailable' && drawn.test(hook.name))
     .map((hook) => hook.name);
-
-/** Lets the page answer clicks and paint between two pieces of work. */
-const breathe = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve));
 
 /** Reads a capture back hook by hook and computes what the page draws from it. */
 export async function summarise(

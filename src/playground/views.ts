@@ -1,6 +1,7 @@
 import type { HeadPlace } from '../elements/events.ts';
 import { type HeadSummary, headLabel, labelFrom } from '../elements/layers.ts';
 import type { Step, Token } from '../index.ts';
+import { breathe } from './breathe.ts';
 import { part } from './parts.ts';
 import { type Reading, sequence } from './reading.ts';
 import type { RunRequest } from './run.ts';
@@ -38,7 +39,7 @@ export class Views {
   }
 
   show(reading: Reading): void {
-    const { insides, model, provenance } = reading;
+    const { insides, model } = reading;
     this.#shown = reading;
     this.#streaming = false;
     this.#setSequence(reading.given, reading.steps);
@@ -47,24 +48,35 @@ export class Views {
     this.#entropy.vocabulary = model.vocabulary;
     this.#showAnswer(reading);
 
-    const tokens = sequence(reading);
-    this.#attention.tokens = tokens;
+    this.#attention.tokens = sequence(reading);
     if (this.#model !== model.id) this.#attention.place = tellingHead(insides.heads);
     this.#model = model.id;
     this.#attention.maps = insides.maps;
     this.#attention.labels = Array.from({ length: model.layers }, (_, layer) =>
       insides.heads.filter((head) => head.layer === layer).map(headLabel),
     );
-    this.#residual.tokens = tokens;
-    this.#residual.profile = insides.profile;
-    this.#layers.layers = insides.layers;
-    this.#layers.heads = insides.heads;
-    this.#provenance.provenance = provenance;
-    this.#provenance.files = model.files;
-    this.#provenance.service = reading.source.kind === 'live' ? service : undefined;
     this.#showSource(reading);
     this.#setStale(false);
     this.#choose(this.#firstInteresting());
+    void this.#showRest(reading);
+  }
+
+  /** One view a task, so that none of them holds the page up. */
+  async #showRest(reading: Reading): Promise<void> {
+    const { insides, model, provenance, source } = reading;
+    await breathe();
+    if (this.#shown !== reading) return;
+    this.#residual.tokens = sequence(reading);
+    this.#residual.profile = insides.profile;
+    await breathe();
+    if (this.#shown !== reading) return;
+    this.#layers.layers = insides.layers;
+    this.#layers.heads = insides.heads;
+    await breathe();
+    if (this.#shown !== reading) return;
+    this.#provenance.provenance = provenance;
+    this.#provenance.files = model.files;
+    this.#provenance.service = source.kind === 'live' ? service : undefined;
   }
 
   /** A run began. What is on screen stays until the run brings something, and says whose it is. */

@@ -122,7 +122,7 @@ describe('the live page', () => {
       else await paste(field, text ?? '');
     }
     await run(page, undefined);
-    expect(await page.locator('sonde-provenance').getByText(origin, { exact: true }).count()).toBe(1);
+    await page.locator('sonde-provenance').getByText(origin, { exact: true }).waitFor();
   });
 
   it('stops when it is told to, and keeps what was written', async () => {
