@@ -40,8 +40,9 @@ function unfoldedSizes({ tensor, axes, leading }: Placed): Size[] {
   for (const [axis, atoms] of axes.entries()) {
     const present = atoms.filter(isPresent);
     for (const [part, atom] of present.entries()) {
-      if (typeof atom.size === 'number') sizes.push(atom.size);
-      else if (present.length === 1) sizes.push(sizes.length === axis ? 0 : { tensor, axis });
+      if (present.length === 1 && sizes.length === axis) sizes.push(0);
+      else if (typeof atom.size === 'number') sizes.push(atom.size);
+      else if (present.length === 1) sizes.push({ tensor, axis });
       else if (leading !== undefined) sizes.push({ tensor: leading, axis: part });
       else if (isOpen) throw new Error(`two sizes of ${tensor} are unknown`);
       else {

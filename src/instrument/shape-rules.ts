@@ -277,6 +277,7 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   Split: split,
   Expand: expand,
   Conv: conv,
+  ConvInteger: conv,
   Einsum: einsum,
   Flatten: ({ node, dims }) => {
     const from = dims(0);
