@@ -119,6 +119,12 @@ describe.each([
     await expect
       .poll(async () => (await exported(collector)).length, { timeout: 15_000 })
       .toBeGreaterThan(before);
+    // A beacon is the only request of the page that is sent without CORS, and its body is text/plain.
+    const beacons = collector.received.filter(
+      ({ method, headers }) => method === 'POST' && /sec-fetch-mode\nno-cors/i.test(headers),
+    );
+    expect(beacons.length).toBeGreaterThan(0);
+    for (const { headers } of beacons) expect(headers).toMatch(/content-type\ntext\/plain/i);
   });
 
   it('let no typed word through, in any byte the collector received', () => {
