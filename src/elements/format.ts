@@ -17,3 +17,7 @@ export function bytesText(bytes: number): string {
 }
 
 export const instantText = (epochMilliseconds: number): string => new Date(epochMilliseconds).toISOString();
+
+/** Time of day of the visitor's clock, to the second; empty where there is none. */
+export const clockText = (epochMilliseconds: number | undefined): string =>
+  epochMilliseconds === undefined ? '' : new Date(epochMilliseconds).toTimeString().slice(0, 8);

@@ -14,7 +14,7 @@ export class SondePayload extends LitElement {
       .sides {
         display: grid;
         gap: 1rem;
-        grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr));
       }
       h4 {
         margin: 0 0 0.25rem;
@@ -27,7 +27,7 @@ export class SondePayload extends LitElement {
         font-family: var(--mono);
         font-size: 0.6875rem;
         line-height: 1.5;
-        max-block-size: 18rem;
+        max-block-size: 13.5rem;
         overflow: auto;
         border: 1px solid var(--line);
         background: var(--surface);

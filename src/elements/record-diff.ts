@@ -2,7 +2,7 @@ import { css, html, LitElement, type TemplateResult } from 'lit';
 import { theme } from './theme.ts';
 
 /** What the mask did comes first. */
-const fates = ['kept back', 'coarsened', 'added by the mask', 'unchanged'] as const;
+const fates = ['kept back', 'coarsened', 'added', 'unchanged'] as const;
 type Fate = (typeof fates)[number];
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -76,7 +76,7 @@ export class SondeRecordDiff extends LitElement {
             <th scope="col">field</th>
             <th scope="col">raw, stays here</th>
             <th scope="col">masked, may be sent</th>
-            <th scope="col">so it is</th>
+            <th scope="col">the mask</th>
           </tr>
         </thead>
         <tbody>
@@ -89,7 +89,7 @@ export class SondeRecordDiff extends LitElement {
 
 function fateOf(raw: unknown, masked: unknown): Fate {
   if (masked === undefined) return 'kept back';
-  if (raw === undefined) return 'added by the mask';
+  if (raw === undefined) return 'added';
   return JSON.stringify(raw) === JSON.stringify(masked) ? 'unchanged' : 'coarsened';
 }
 

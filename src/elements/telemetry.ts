@@ -1,11 +1,9 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Consent, Ledger, TelemetryEvent } from '../protocol/telemetry.ts';
 import { emit } from './events.ts';
-import { bytesText, countText, durationText } from './format.ts';
-import { plainReason, troubleText } from './telemetry-words.ts';
+import { clockText } from './format.ts';
+import { answerText, type EventOf, eventText, eventTime, sentText } from './telemetry-words.ts';
 import { theme } from './theme.ts';
-
-type EventOf<Kind extends TelemetryEvent['kind']> = Extract<TelemetryEvent, { kind: Kind }>;
 
 const consentText: Readonly<Record<Consent, string>> = {
   pending: 'You have not answered. Nothing is stored, keyed or sent.',
@@ -57,7 +55,7 @@ export class SondeTelemetry extends LitElement {
       }
       li {
         display: grid;
-        grid-template-columns: 6.5rem minmax(0, 1fr);
+        grid-template-columns: 4.5rem 4.5rem minmax(0, 1fr);
         gap: 0.75rem;
         padding-block: 0.1875rem;
         border-block-end: 1px solid var(--line);
@@ -119,12 +117,19 @@ export class SondeTelemetry extends LitElement {
   }
 
   #timeline(): TemplateResult {
-    const lines = this.events.flatMap((event) => line(event) ?? []).reverse();
-    if (lines.length === 0) return html`${nothing}`;
+    const events = this.events.filter((event) => eventText(event) !== undefined).toReversed();
+    if (events.length === 0) return html`${nothing}`;
     return html`<section>
       <h3>What happened, newest first</h3>
       <ol tabindex="0" aria-label="Telemetry events">
-        ${lines}
+        ${events.map(
+          (event) =>
+            html`<li>
+              <span class=${event.kind === 'trouble' ? 'fault' : 'soft'}>${event.kind}</span>
+              <span class="number soft">${clockText(eventTime(event))}</span>
+              <span>${eventText(event)}</span>
+            </li>`,
+        )}
       </ol>
     </section>`;
   }
@@ -138,46 +143,3 @@ export class SondeTelemetry extends LitElement {
     emit(this, 'sonde-consent', granted ? 'granted' : 'denied');
   };
 }
-
-const sentText = ({ transport, url, records, size, seq }: EventOf<'sent'>): string =>
-  `${transport} to ${url}, ${countText(records)} record${records === 1 ? '' : 's'}, ${bytesText(size)}, number ${seq}`;
-
-function answerText({ status, control }: EventOf<'answer'>): string {
-  switch (control.kind) {
-    case 'ack': {
-      const ranges = control.stored.flatMap(({ ranges }) =>
-        ranges.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)),
-      );
-      const refused = Object.entries(control.rejected).map(
-        ([reason, count]) => `${countText(count)} ${plainReason(reason)}`,
-      );
-      return `HTTP ${status}: stored on disk, numbers ${ranges.join(', ') || 'none'}${refused.length > 0 ? `; refused ${refused.join(', ')}` : ''}.`;
-    }
-    case 'backoff':
-      return `HTTP ${status}: asks to wait ${durationText(control.retryAfter)} (${plainReason(control.reason)}). The records are kept.`;
-    case 'policy':
-      return `HTTP ${status}: ${control.off ? 'asks to stop sending' : `asks to keep ${control.sampling ?? 'the same share'} of the records`}.`;
-    case 'label':
-      return `HTTP ${status}: an outcome for request ${control.requestId}.`;
-  }
-}
-
-function line(event: TelemetryEvent): TemplateResult | undefined {
-  switch (event.kind) {
-    case 'record':
-      return item('record', `${event.raw.operation}, ${event.raw.outcome}, masked and queued`);
-    case 'sent':
-      return item('sent', sentText(event));
-    case 'answer':
-      return item('answer', answerText(event));
-    case 'trouble':
-      return item('trouble', troubleText(event.reason, event.blocked), true);
-    case 'consent':
-      return item('consent', event.consent);
-    case 'ledger':
-      return undefined;
-  }
-}
-
-const item = (kind: string, text: string, fault = false): TemplateResult =>
-  html`<li><span class=${fault ? 'fault' : 'soft'}>${kind}</span><span>${text}</span></li>`;
