@@ -1,5 +1,7 @@
 import type { Ledger } from '../protocol/telemetry.ts';
 import { type Book, type Entry, emptyBook, enter, ledgerOf } from './book.ts';
+import { lifeKey } from './life.ts';
+import type { Life } from './messages.ts';
 
 /** The book, and word of it to whoever asked, once for all entries of a task. */
 export class Accounts {
@@ -13,6 +15,11 @@ export class Accounts {
 
   get ledger(): Ledger {
     return ledgerOf(this.#book);
+  }
+
+  /** Whether anything of this life is pending. */
+  owes(life: Life): boolean {
+    return this.#book.pending.has(lifeKey(life));
   }
 
   enter(entry: Entry): void {

@@ -229,7 +229,8 @@ class Pipe implements Batch {
     // Else what leaves before it was written would be written after it left.
     this.#write();
     await this.#attempt((journal) => journal.remove(life, ranges));
-    if (lifeKey(life) !== lifeKey(this.#life)) await this.#attempt((journal) => journal.forget(life));
+    if (lifeKey(life) === lifeKey(this.#life) || this.#accounts.owes(life)) return;
+    await this.#attempt((journal) => journal.forget(life));
   }
 
   async #cut(chunk: ChunkId): Promise<void> {

@@ -37,14 +37,15 @@ export class Mirror {
   #life: Life | undefined;
   #frames = new Map<number, Frame>();
   #tail: Log[] = [];
-  #lastBeaconed = -1;
+  /** Numbers that left in a beacon before any chunk held them. */
+  #beaconed = new Set<number>();
 
   addFrame(life: Life, id: number, frame: Frame): void {
     if (this.#life === undefined || !sameLife(this.#life, life)) {
       this.keepTail();
       this.#life = life;
       this.#frames = new Map();
-      this.#lastBeaconed = -1;
+      this.#beaconed = new Set();
     }
     this.#frames.set(id, frame);
   }
@@ -55,10 +56,13 @@ export class Mirror {
   }
 
   addChunk(chunk: Chunk): void {
-    this.#held.set(keyOf(chunk), { chunk, state: 'ready' });
+    const held: Held = { chunk, state: 'ready' };
+    this.#held.set(keyOf(chunk), held);
     if (this.#life === undefined || !sameLife(this.#life, chunk.life)) return;
-    const last = chunk.first + chunk.count - 1;
-    this.#tail = this.#tail.filter(({ seq }) => seq < chunk.first || seq > last);
+    const numbers = Array.from({ length: chunk.count }, (_, index) => chunk.first + index);
+    if (numbers.every((seq) => this.#beaconed.has(seq))) held.state = 'beaconed';
+    for (const seq of numbers) this.#beaconed.delete(seq);
+    this.#tail = this.#tail.filter(({ seq }) => seq < chunk.first || seq >= chunk.first + chunk.count);
   }
 
   /** The worker that would have sealed the tail is gone: it becomes chunks as it is. */
@@ -88,7 +92,7 @@ export class Mirror {
     const life = this.#life;
     const runs: Log[][] = [];
     for (const log of this.#tail) {
-      if (log.seq <= this.#lastBeaconed) continue;
+      if (this.#beaconed.has(log.seq)) continue;
       const run = runs.at(-1);
       if (run?.at(-1)?.seq === log.seq - 1) run.push(log);
       else runs.push([log]);
@@ -118,7 +122,7 @@ export class Mirror {
   }
 
   markTailBeaconed({ logs }: TailRun): void {
-    this.#lastBeaconed = Math.max(this.#lastBeaconed, ...logs.map(({ seq }) => seq));
+    for (const { seq } of logs) this.#beaconed.add(seq);
   }
 
   remove(chunk: ChunkId): void {
@@ -134,6 +138,7 @@ export class Mirror {
 
   clear(): void {
     this.#held.clear();
+    this.#beaconed.clear();
     this.#tail = [];
   }
 }

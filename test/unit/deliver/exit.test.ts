@@ -96,6 +96,25 @@ describe('beacon false / quota', () => {
 });
 
 describe('after a beacon', () => {
+  it('the tail, sealed meanwhile, is not beaconed again, but what it gained is', () => {
+    const out = exits();
+    const mirror = mirrorWith([], [0, 1, 2]);
+    leave(mirror, out);
+    mirror.addChunk(sealed(0, 3, 500));
+    leave(mirror, out);
+    expect(out.beaconed).toEqual([[0, 3]]);
+    expect(mirror.next()?.first).toBe(0);
+    mirror.addLog({ seq: 3, text: '{}', frame: 0, anomalous: false });
+    leave(mirror, out);
+    mirror.addChunk(sealed(3, 2, 500));
+    leave(mirror, out);
+    expect(out.beaconed).toEqual([
+      [0, 3],
+      [3, 1],
+      [3, 2],
+    ]);
+  });
+
   it('a chunk is sent again only when nothing unsent is left, and an answer to another may cover it', () => {
     const mirror = mirrorWith([sealed(0, 50, 7000)], []);
     leave(mirror, exits());
