@@ -21,8 +21,8 @@ export function isCausal({ index, shapes }: View, scores: string, qk?: Node): bo
     if (isTable && (type === 'bool' || type === 'uint8')) return true;
     if (node === undefined || node.op === 'Shape') continue;
     if (comparisons.has(node.op)) return true;
-    const isLookup = node.op === 'Gather' && index.isConstant(node.inputs[0] ?? '') && type !== 'bool';
-    if (!isLookup) queue.push(...node.inputs);
+    // Which row is looked up says nothing about what is masked.
+    queue.push(...(node.op.startsWith('Gather') ? node.inputs.slice(0, 1) : node.inputs));
   }
   return false;
 }

@@ -3,7 +3,7 @@ import type { Drafts } from './drafts.ts';
 import type { Norm } from './norm.ts';
 
 /** Mean over the last axis, kept as an axis of one. */
-function meanLast(append: Append, tensor: string): string {
+export function meanLast(append: Append, tensor: string): string {
   return append.opset >= 18
     ? append.node('ReduceMean', [tensor, append.ints(-1)], { keepdims: 1 })
     : append.node('ReduceMean', [tensor], { axes: [-1], keepdims: 1 });
