@@ -1,7 +1,8 @@
 import { open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Head, readHead } from './head.ts';
 
-/** The data folder: `segment-00000001.ndjson` and on, and `head.json`. */
+/** The data folder: `segment-00000001.ndjson` and on, `head.json`, and the key pair of its signature. */
 export const segmentName = (number: number): string => `segment-${String(number).padStart(8, '0')}.ndjson`;
 
 export interface SegmentFile {
@@ -19,24 +20,17 @@ export async function listSegments(folder: string): Promise<readonly SegmentFile
 }
 
 /** Where the log ended when this was written, at most a second ago: without it a cut-off end goes unseen. */
-export interface Head {
-  readonly format: 1;
-  readonly segment: number;
-  readonly chain: string;
-}
-
 const headPath = (folder: string): string => join(folder, 'head.json');
 
-export async function readHead(folder: string): Promise<Head | undefined> {
+export async function loadHead(folder: string): Promise<Head | undefined> {
   try {
-    const head = JSON.parse(await readFile(headPath(folder), 'utf8')) as Partial<Head> | null;
-    return typeof head?.chain === 'string' && head.format === 1 ? (head as Head) : undefined;
+    return readHead(JSON.parse(await readFile(headPath(folder), 'utf8')));
   } catch {
     return undefined;
   }
 }
 
-export async function writeHead(folder: string, head: Head): Promise<void> {
+export async function saveHead(folder: string, head: Head): Promise<void> {
   const draft = `${headPath(folder)}.new`;
   await writeFile(draft, `${JSON.stringify(head)}\n`);
   await rename(draft, headPath(folder));

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { ChunkIdentity } from '../schema/fields.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import type { Head } from './head.ts';
 
 /** One record as it is kept, under its own `seq`. A `ChunkEntry` behind its last record closes what came with it. */
 export interface RecordEntry extends ChunkIdentity {
@@ -32,6 +33,8 @@ export interface Header {
   readonly segment: number;
   /** Chain value of the last line before this segment. */
   readonly previous: string;
+  /** The signed end of the segment before; the first segment has none. */
+  readonly head?: Head;
 }
 
 /** Chain value before the first line of the first segment. */

@@ -1,18 +1,27 @@
+import type { KeyObject } from 'node:crypto';
 import { type FileHandle, mkdir, open, truncate } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { listSegments, segmentName, syncFolder, writeHead } from './folder.ts';
+import { listSegments, saveHead, segmentName, syncFolder } from './folder.ts';
+import { type Head, signHead } from './head.ts';
+import { openSigningKey } from './keys.ts';
 import { type Entry, genesis, type Header, hashEntry, nextChain, writeLine } from './line.ts';
 import { lockFolder } from './lock.ts';
 import { type Walk, walkLog } from './walk.ts';
 
-/** A segment that has grown over this is closed; it is read whole when the log is walked. */
-const segmentBytes = 64 * 1024 * 1024;
+/** A segment is read whole when the log is walked. */
+const defaultSegmentBytes = 64 * 1024 * 1024;
 const headInterval = 1000;
 
 interface Waiting {
   readonly entries: readonly Entry[];
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
+}
+
+interface LogParts {
+  readonly key: KeyObject;
+  readonly unlock: () => Promise<void>;
+  readonly segmentBytes: number;
 }
 
 /**
@@ -23,8 +32,12 @@ export class SegmentLog {
   readonly folder: string;
   readonly #unlock: () => Promise<void>;
   readonly #headTimer: NodeJS.Timeout;
+  readonly #key: KeyObject;
+  readonly #segmentBytes: number;
   #segment: number;
   #chain: string;
+  /** Records from the log's beginning on. */
+  #records: number;
   #file: FileHandle | undefined;
   #size = 0;
   /** Bytes behind `#size` belong to a write that failed. */
@@ -34,11 +47,14 @@ export class SegmentLog {
   #headChain: string;
   #heading: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, walk: Walk, unlock: () => Promise<void>) {
+  private constructor(folder: string, walk: Walk, { key, unlock, segmentBytes }: LogParts) {
     this.folder = folder;
+    this.#key = key;
     this.#unlock = unlock;
+    this.#segmentBytes = segmentBytes;
     this.#segment = walk.segment;
     this.#chain = walk.chain;
+    this.#records = walk.due;
     this.#headChain = walk.head?.chain ?? genesis;
     this.#headTimer = setInterval(() => void this.#writeHead().catch(() => undefined), headInterval).unref();
   }
@@ -46,18 +62,21 @@ export class SegmentLog {
   /**
    * Reads what is there, cuts off what a crash left unfinished, and goes on behind it. After a fault the
    * damaged segment stays as it is, for `sonde audit verify` to show, and writing goes on in a new one.
+   * @param segmentBytes a segment that has grown over this is closed
    */
   static async open(
     path: string,
     onStored: (entries: readonly Entry[]) => void,
+    segmentBytes = defaultSegmentBytes,
   ): Promise<{ log: SegmentLog; walk: Walk }> {
     const folder = resolve(path);
     await mkdir(folder, { recursive: true });
     const unlock = await lockFolder(folder);
     try {
+      const key = await openSigningKey(folder);
       const walk = await walkLog(folder, onStored);
       if (walk.tail !== undefined) await truncate(walk.tail.path, walk.tail.keep);
-      const log = new SegmentLog(folder, walk, unlock);
+      const log = new SegmentLog(folder, walk, { key, unlock, segmentBytes });
       const last = (await listSegments(folder)).at(-1);
       // A tail without even a header is cut to nothing; its segment begins anew.
       if (walk.tail?.keep === 0) log.#segment -= 1;
@@ -115,12 +134,18 @@ export class SegmentLog {
     this.#torn = false;
     this.#size += bytes.length;
     this.#chain = chain;
+    for (const { kind } of entries) if (kind === 'record') this.#records += 1;
   }
 
   async #currentFile(): Promise<FileHandle> {
-    if (this.#file !== undefined && this.#size < segmentBytes) return this.#file;
+    if (this.#file !== undefined && this.#size < this.#segmentBytes) return this.#file;
     const number = this.#segment + 1;
-    const header: Header = { format: 1, segment: number, previous: this.#chain };
+    const header: Header = {
+      format: 1,
+      segment: number,
+      previous: this.#chain,
+      ...(number === 1 ? {} : { head: this.#head() }),
+    };
     const bytes = Buffer.from(`${JSON.stringify(header)}\n`);
     const file = await open(join(this.folder, segmentName(number)), 'w');
     try {
@@ -140,15 +165,19 @@ export class SegmentLog {
     return file;
   }
 
+  #head(): Head {
+    return signHead({ segment: this.#segment, records: this.#records, chain: this.#chain }, this.#key);
+  }
+
   /** One at a time: two would rename the same draft. */
   #writeHead(): Promise<void> {
     this.#heading = this.#heading
       .catch(() => undefined)
       .then(async () => {
-        const chain = this.#chain;
-        if (chain === this.#headChain) return;
-        await writeHead(this.folder, { format: 1, segment: this.#segment, chain });
-        this.#headChain = chain;
+        if (this.#chain === this.#headChain) return;
+        const head = this.#head();
+        await saveHead(this.folder, head);
+        this.#headChain = head.chain;
       });
     return this.#heading;
   }

@@ -1,15 +1,20 @@
+import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type Head, listSegments, readHead, type SegmentFile } from './folder.ts';
-import { type Entry, genesis, hashEntry, nextChain, readEntry, readHeader, readLine } from './line.ts';
-
-/** Something in the log that is not as it was written, and where. */
-export interface Fault {
-  readonly segment: string;
-  /** Counted from 1, as an editor does; the header is line 1. Absent where a whole file is meant. */
-  readonly line?: number;
-  readonly what: string;
-}
+import { listSegments, loadHead, type SegmentFile } from './folder.ts';
+import { type Head, isSigned, readHead } from './head.ts';
+import { type Fault, HeadCheck, type Place } from './head-check.ts';
+import { readPublicKey } from './keys.ts';
+import {
+  type Entry,
+  genesis,
+  type Header,
+  hashEntry,
+  nextChain,
+  readEntry,
+  readHeader,
+  readLine,
+} from './line.ts';
 
 /** The part of the last segment behind its last stored chunk: what a crash leaves, never acknowledged. */
 export interface Tail {
@@ -27,6 +32,8 @@ export interface Walk {
   readonly chain: string;
   readonly chunks: number;
   readonly records: number;
+  /** Records the log should hold: more than `records` where its end was lost. */
+  readonly due: number;
   readonly tail?: Tail;
   readonly head?: Head;
 }
@@ -43,30 +50,36 @@ function* linesOf(bytes: Buffer): Generator<{ text: string; end: number }> {
 }
 
 /**
- * Reads the whole log in order, checks every hash and every link of the chain, and hands over each chunk's
- * records once the chunk is known to be stored. Behind a fault it goes on from what it finds, so that one
- * changed line is one fault, not a fault for each line after it.
+ * Reads the whole log in order, checks every hash, every link of the chain and every signed head, and hands
+ * over each chunk's records once the chunk is known to be stored. Behind a fault it goes on from what it finds,
+ * so that one changed line is one fault, not a fault for each line after it.
+ * @param saved a head kept elsewhere, to be held against the log too
  */
 export async function walkLog(
   folder: string,
   onStored: (entries: readonly Entry[]) => void | Promise<void>,
+  saved?: Head,
 ): Promise<Walk> {
   const faults: Fault[] = [];
-  const head = await readHead(folder);
+  const key = await readPublicKey(folder);
+  const head = await loadHead(folder);
+  const headCheck = head === undefined ? undefined : new HeadCheck(head, 'head.json', key);
+  const savedCheck = saved === undefined ? undefined : new HeadCheck(saved, 'the saved head', key);
   const segments = await listSegments(folder);
   const total = { chunks: 0, records: 0 };
   let chain = genesis;
-  let headSeen = head === undefined || head.chain === genesis;
   let tail: Tail | undefined;
   for (const [index, file] of segments.entries()) {
     const before = segments[index - 1]?.number ?? 0;
     if (file.number !== before + 1)
       faults.push({ segment: basename(file.path), what: `segment ${before + 1} before it is missing` });
-    const found = await walkSegment(file, chain, faults, async (entries, chainAfter) => {
+    const found = await walkSegment(file, chain, key, faults, async (entries, end) => {
       await onStored(entries);
       total.chunks += 1;
       total.records += entries.length - 1;
-      headSeen ||= chainAfter === head?.chain;
+      const place: Place = { segment: basename(file.path), ...end, records: total.records };
+      headCheck?.see(place);
+      savedCheck?.see(place);
     });
     chain = found.chain;
     if (found.torn === 0) continue;
@@ -77,27 +90,39 @@ export async function walkLog(
         what: `${found.torn} bytes at its end belong to no stored chunk`,
       });
   }
-  const last = segments.at(-1);
-  if (!headSeen)
-    faults.push({
-      segment: last === undefined ? folder : basename(last.path),
-      what: 'the log does not reach the head in head.json: records at its end were removed or rewritten',
-    });
+  for (const check of [headCheck, savedCheck]) if (check?.fault !== undefined) faults.push(check.fault);
   return {
     faults,
-    segment: last?.number ?? 0,
-    chain: headSeen ? chain : (head?.chain ?? chain),
+    segment: segments.at(-1)?.number ?? 0,
+    chain: headCheck?.isMissed === true ? (head?.chain ?? chain) : chain,
     ...total,
+    due: headCheck?.due ?? total.records,
     ...(tail === undefined ? {} : { tail }),
     ...(head === undefined ? {} : { head }),
   };
 }
 
+/** What is wrong with a segment's first line. */
+function headerFault(
+  header: Header | undefined,
+  chain: string,
+  key: KeyObject | undefined,
+): string | undefined {
+  if (header === undefined) return 'the header is not one of format 1';
+  if (header.previous !== chain) return 'it does not continue where the segment before it ends';
+  if (header.segment === 1) return undefined;
+  const head = readHead(header.head);
+  return head !== undefined && head.chain === chain && key !== undefined && isSigned(head, key)
+    ? undefined
+    : 'the end of the segment before it is not signed by the key of this log';
+}
+
 async function walkSegment(
   file: SegmentFile,
   chainBefore: string,
+  key: KeyObject | undefined,
   faults: Fault[],
-  onChunk: (entries: readonly Entry[], chain: string) => Promise<void>,
+  onChunk: (entries: readonly Entry[], end: Pick<Place, 'line' | 'chain'>) => Promise<void>,
 ): Promise<{ chain: string; keep: number; torn: number }> {
   const bytes = await readFile(file.path);
   const fault = (line: number, what: string) => faults.push({ segment: basename(file.path), line, what });
@@ -110,8 +135,8 @@ async function walkSegment(
     number += 1;
     if (number === 1) {
       const header = readHeader(text);
-      if (header === undefined) fault(1, 'the header is not one of format 1');
-      else if (header.previous !== chain) fault(1, 'it does not continue where the segment before it ends');
+      const what = headerFault(header, chain, key);
+      if (what !== undefined) fault(1, what);
       chain = header?.previous ?? chain;
       stored = chain;
       keep = end;
@@ -129,7 +154,7 @@ async function walkSegment(
     chain = line.chain;
     open.push(entry);
     if (entry.kind === 'record') continue;
-    await onChunk(open, chain);
+    await onChunk(open, { line: number, chain });
     open = [];
     stored = chain;
     keep = end;

@@ -56,6 +56,28 @@ describe('sonde audit', () => {
     expect(lines.map((line) => (JSON.parse(line) as { record: unknown }).record)).toEqual(records);
   });
 
+  it('prints the head and the key, and holds a log against a head that was kept', async () => {
+    const { data } = await collected();
+    const head = await run('head', '--data', data);
+    expect(JSON.parse(head.stdout())).toMatchObject({ records: 5, segment: 1 });
+    const kept = join(data, 'kept.json');
+    await writeFile(kept, head.stdout());
+    const { stdout: key } = await run('key', '--data', data);
+    expect(key()).toBe(await readFile(join(data, 'signing.pub'), 'utf8'));
+    expect((await run('verify', '--head', kept, '--data', data)).status).toBe(0);
+    const path = join(data, 'segment-00000001.ndjson');
+    await writeFile(path, (await readFile(path, 'utf8')).split('\n').slice(0, 5).join('\n').concat('\n'));
+    const { status, stdout } = await run('verify', '--head', kept, '--data', data);
+    expect(status).toBe(1);
+    expect(stdout()).toContain(
+      'segment-00000001.ndjson:5: the saved head: the log ends here, at record 3 of 5: its end was removed\n',
+    );
+    await writeFile(kept, '{"format":1}');
+    await expect(run('verify', '--head', kept, '--data', data)).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
+  });
+
   it.each([[], ['verify', 'export'], ['repair']])('refuses to guess what %j means', async (...argv) => {
     await expect(run(...argv)).rejects.toMatchObject({ code: 'invalid_argument' });
   });

@@ -53,14 +53,27 @@ describe('the chain', () => {
 
   const segment = 'segment-00000001.ndjson';
   const link = expect.stringContaining('removed, added or moved');
+  const counted = (line: number, found: number) => ({
+    segment,
+    line,
+    what: `head.json: the log holds ${found} records up to here, not 8`,
+  });
   it.each<[string, (lines: string[]) => readonly string[], object[]]>([
     [
       'a changed record',
       (lines) => lines.with(4, (lines[4] ?? '').replace('"outcome":"ok"', '"outcome":"error"')),
       [{ segment, line: 5, what: 'its entry was changed' }],
     ],
-    ['a removed record', (lines) => lines.toSpliced(4, 1), [{ segment, line: 5, what: link }]],
-    ['an added record', (lines) => lines.toSpliced(5, 0, lines[4] ?? ''), [{ segment, line: 6, what: link }]],
+    [
+      'a removed record',
+      (lines) => lines.toSpliced(4, 1),
+      [{ segment, line: 5, what: link }, counted(12, 7)],
+    ],
+    [
+      'an added record',
+      (lines) => lines.toSpliced(5, 0, lines[4] ?? ''),
+      [{ segment, line: 6, what: link }, counted(14, 9)],
+    ],
     [
       'two records in the wrong order',
       (lines) => lines.with(4, lines[5] ?? '').with(5, lines[4] ?? ''),
@@ -76,12 +89,13 @@ describe('the chain', () => {
       [
         { segment, line: 5, what: 'it is not a line of this log' },
         { segment, line: 6, what: link },
+        counted(13, 7),
       ],
     ],
     [
       'a cut-off end',
       (lines) => lines.slice(0, 7),
-      [{ segment, what: expect.stringContaining('head.json') }],
+      [{ segment, line: 7, what: 'head.json: the log ends here, at record 4 of 8: its end was removed' }],
     ],
     [
       'another header',
@@ -98,7 +112,9 @@ describe('the chain', () => {
     const { folder, segment: path } = await writtenLog(3);
     const other = await writtenLog(3);
     await writeFile(path, await readFile(other.segment));
-    expect((await walk(folder)).faults).toEqual([{ segment, what: expect.stringContaining('head.json') }]);
+    expect((await walk(folder)).faults).toEqual([
+      { segment, line: 10, what: expect.stringContaining('head.json: the log was rewritten') },
+    ]);
   });
 
   it('keeps showing a loss after a restart and new records', async () => {
@@ -110,6 +126,11 @@ describe('the chain', () => {
     await log.close();
     expect((await walk(folder)).faults).toEqual([
       { segment: 'segment-00000002.ndjson', line: 1, what: expect.stringContaining('does not continue') },
+      {
+        segment: 'segment-00000002.ndjson',
+        line: 4,
+        what: 'head.json: the log holds 6 records up to here, not 10',
+      },
     ]);
   });
 
