@@ -27,7 +27,7 @@ const lifetime = 30 * 24 * 3600 * 1000;
 /**
  * HMAC-SHA-256 of an input text under this install's key of the month. A bare hash would let anyone confirm a
  * guessed text; this one says only "the same text, on the same install, in the same month".
- * Call it only after consent: it stores the key.
+ * Call it only after consent: it stores the key. Whole here; the mask lets out its first 128 bits.
  * @returns undefined where storage is blocked
  */
 export async function keyedDigest(text: string, now: EpochMilliseconds): Promise<KeyedDigest | undefined> {

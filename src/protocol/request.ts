@@ -67,8 +67,8 @@ export interface Provenance extends ModelIdentity {
   readonly operation: Operation;
   readonly outcome: Outcome;
   readonly planDigest: Sha256Hex;
-  /** Absent before consent, or where storage is blocked. */
-  readonly inputDigest?: Sha256Hex;
+  /** 64 hex digits; absent before consent, or where storage is blocked. */
+  readonly inputDigest?: string;
   readonly inputKeyId?: string;
   readonly inputTokens: number;
   readonly outputTokens: number;

@@ -380,12 +380,12 @@ export const recordFields = {
   inputDigest: {
     wire: 'sonde.input.digest',
     carrier: 'attribute',
-    spec: sha256,
+    spec: text(/^[0-9a-f]{32}$/),
     required: false,
     privacy: 'pseudonymous',
     stability: 'stable',
     description:
-      'HMAC-SHA-256 of the input under a key that never leaves the install; absent where storage is blocked.',
+      'First 128 bits of HMAC-SHA-256 (RFC 2104, 5) of the input under a key that never leaves the install; absent where storage is blocked.',
   },
   inputKeyId: {
     wire: 'sonde.input.key_id',

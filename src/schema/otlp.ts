@@ -111,7 +111,7 @@ const toLogRecord = (record: Masked<RequestRecord>): LogRecord => ({
 
 /**
  * Records with consecutive numbers, the first of which is `header.chunk.seq`, as a complete export request.
- * What is constant stands once, on the resource: about 160 B gzip a record in chunks of 50. Where model,
+ * What is constant stands once, on the resource: at most 150 B gzip a record in chunks of 50. Where model,
  * device or plan change, a new `ResourceLogs` with its own first number begins.
  */
 export function encodeLogs(

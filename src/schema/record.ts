@@ -62,8 +62,11 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
   readonly introspectionDuration?: Milliseconds;
   readonly planDigest: Sha256Hex;
   readonly hooksCaptured: number;
-  /** HMAC-SHA-256 of the input under a key that never leaves this install; absent where storage is blocked. */
-  readonly inputDigest?: Sha256Hex;
+  /**
+   * HMAC-SHA-256 of the input under a key that never leaves this install, as hex; behind the mask its first
+   * 128 bits. Absent where storage is blocked.
+   */
+  readonly inputDigest?: string;
   readonly inputKeyId?: string;
   readonly inputTokens: number;
   readonly outputTokens: number;

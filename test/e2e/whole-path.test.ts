@@ -104,7 +104,7 @@ describe.each([
       outputTokens: 4,
       modelDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
       planDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
-      inputDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
+      inputDigest: expect.stringMatching(/^[0-9a-f]{32}$/),
     });
     await expect
       .poll(() => books(page))

@@ -55,6 +55,14 @@ describe('the mask', () => {
     }
   });
 
+  it('lets out the first 128 bits of the keyed digest of the input, and the other digests whole', () => {
+    const record = sampleRecord();
+    const { masked } = maskRecord(record);
+    expect(masked?.inputDigest).toBe(record.inputDigest?.slice(0, 32));
+    expect(masked).toMatchObject({ modelDigest: record.modelDigest, planDigest: record.planDigest });
+    expect(maskRecord(bent({ inputDigest: 'ab'.repeat(40) })).dropped).toEqual({ inputDigest: 1 });
+  });
+
   it('keeps the inclusion probability exact', () => {
     expect(maskRecord(bent({ inclusionProbability: 1 / 30 })).masked?.inclusionProbability).toBe(1 / 30);
   });
