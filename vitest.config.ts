@@ -30,7 +30,14 @@ export default defineConfig(async () => ({
         // The others are named, or finding one in the middle of a test would reload the page.
         optimizeDeps: {
           exclude: ['onnxruntime-web'],
-          include: ['@huggingface/tokenizers', 'comlink', 'idb'],
+          include: [
+            '@huggingface/tokenizers',
+            '@observablehq/plot',
+            'comlink',
+            'idb',
+            'lit',
+            'lit/directive.js',
+          ],
         },
         worker: { format: 'es' as const },
         test: {

@@ -54,7 +54,7 @@ export class SondeLedger extends LitElement {
         ${term('pending', ledger.pending)}<span class="sign">+</span> ${term('dropped', dropped)}
       </div>
       <p class="verdict small ${rest === 0 ? 'soft' : 'off'}">
-        ${rest === 0 ? 'The books balance.' : `The books are off by ${countText(rest)} records: this is a defect of Sonde.`}
+        ${rest === 0 ? 'The books balance.' : `The books are off by ${countText(rest)} ${Math.abs(rest) === 1 ? 'record' : 'records'}: this is a defect of Sonde.`}
         ${reasons.length > 0 ? `Dropped: ${reasons.map(([reason, count]) => `${countText(count)} ${plainReason(reason)}`).join(', ')}.` : ''}
       </p>`;
   }
