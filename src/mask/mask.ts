@@ -1,8 +1,8 @@
 import { accepts, type FieldTable, type Spec, toGrid } from '../schema/field.ts';
 import { recordFields, serviceFields } from '../schema/fields.ts';
 import type { Masked } from '../schema/masked.ts';
+import { isPersonal } from '../schema/personal-data.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
-import { findPersonalData } from './detectors.ts';
 
 export interface MaskResult<T> {
   /** Absent where a required field was refused: such a record must not leave, and is counted as a whole. */
@@ -21,9 +21,7 @@ function coarsen(spec: Spec, value: unknown): unknown {
 /** The value as it may leave, or `undefined`. */
 function maskValue(spec: Spec, value: unknown): unknown {
   const coarse = coarsen(spec, value);
-  if (!accepts(spec, coarse)) return undefined;
-  const chosen = spec.kind === 'text' && spec.chosenByApplication && typeof coarse === 'string';
-  return chosen && findPersonalData(coarse) !== undefined ? undefined : coarse;
+  return accepts(spec, coarse) && !isPersonal(spec, coarse) ? coarse : undefined;
 }
 
 interface Care<T> {

@@ -62,7 +62,8 @@ that is not: no text of an input or output, no value of a single token.
 - Signals are rounded to a grid of at most 256 values, times to whole milliseconds. A value that its field does not
   accept is dropped and counted; without a required field the record is dropped and counted.
 - Identifiers an application chooses (request id, cohort, service, model id) are also searched for card numbers
-  (Luhn), IBANs (mod 97), keys by their prefix, e-mail addresses, phone numbers and IP addresses.
+  (Luhn), IBANs (mod 97), keys by their prefix, e-mail addresses, phone numbers and IP addresses: by the mask, and
+  again by the collector, which refuses such a record.
 - Privacy: \`public\` is the same for everyone, \`operational\` is about the machine or the run, \`pseudonymous\` links
   records of one page life or one install.
 

@@ -2,7 +2,7 @@
 export interface TextSpec {
   readonly kind: 'text';
   readonly pattern: RegExp;
-  /** True where an application chooses the value, so the mask searches it for personal data too. */
+  /** True where an application chooses the value, so it is searched for personal data too, at both ends. */
   readonly chosenByApplication: boolean;
 }
 

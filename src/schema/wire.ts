@@ -1,4 +1,5 @@
 import { accepts, type Field, type Spec } from './field.ts';
+import { isPersonal } from './personal-data.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 /** Wire name to value, as sent. */
@@ -99,6 +100,7 @@ export function readInto(
     }
     const value = field.decode(sent);
     if (!accepts(field.spec, value)) return `invalid.${field.key}`;
+    if (isPersonal(field.spec, value)) return `personal_data.${field.key}`;
     values[field.key] = value;
   }
   return undefined;

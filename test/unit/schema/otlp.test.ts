@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { maskRecord, maskService } from '../../../src/mask/mask.ts';
 import { recordFields, schemaUrl, schemaVersion } from '../../../src/schema/fields.ts';
@@ -191,6 +192,49 @@ describe('the reader', () => {
     const old = wire([sampleRecord()]);
     old.resourceLogs[0].scopeLogs[0].schemaUrl = schemaUrl(schemaVersion - 1);
     expect(validateLogs(old)).toMatchObject({ kind: 'malformed', code: 'schema_version' });
+  });
+
+  // The issuers' test card number, and an address that RFC 2606 reserves: each fits its field's pattern.
+  it.each([
+    ['sonde.request.id', 'order-4111111111111111', 'personal_data.requestId'],
+    ['sonde.cohort', 'host-192.168.0.1', 'personal_data.cohort'],
+  ])(
+    'refuses a record whose %s holds personal data, whoever sent it past the mask',
+    (name, value, reject) => {
+      const body = wire([sampleRecord(), sampleRecord()]);
+      const [log] = body.resourceLogs[0].scopeLogs[0].logRecords;
+      for (const attribute of log.attributes)
+        if (attribute.key === name) attribute.value = { stringValue: value };
+      expect(verdictsOf(body)).toEqual([{ reject }, { record: expect.anything() }]);
+    },
+  );
+
+  it('refuses every record of a model id, and a body of a service, that holds personal data', () => {
+    const put = (name: string, stringValue: string) => {
+      const body = wire([sampleRecord()]);
+      for (const attribute of body.resourceLogs[0].resource.attributes)
+        if (attribute.key === name) attribute.value = { stringValue };
+      return body;
+    };
+    expect(verdictsOf(put('gen_ai.request.model', 'x/4111-1111-1111-1111'))).toEqual([
+      { reject: 'personal_data.modelId' },
+    ]);
+    expect(validateLogs(put('service.name', '0151-23456789'))).toMatchObject({
+      kind: 'malformed',
+      code: 'bad_resource',
+    });
+  });
+
+  it('takes whatever the mask lets out, and the other way round, of what an application may choose', () => {
+    const ids = fc.stringMatching(/^[A-Za-z0-9_.:-]{1,40}$/);
+    fc.assert(
+      fc.property(fc.oneof(ids, fc.stringMatching(/^[0-9 .:+-]{8,24}$/)), (cohort) => {
+        const record = { ...mask(sampleRecord()), cohort } as Masked<RequestRecord>;
+        const [verdict] = verdictsOf(encodeLogs(header(), [record]));
+        const isLetOut = maskRecord(record).masked?.cohort === cohort;
+        expect(verdict !== undefined && 'record' in verdict, cohort).toBe(isLetOut);
+      }),
+    );
   });
 
   it('finds a body of thousands of empty records malformed, in the words that make a client halve it', () => {

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { findPersonalData } from '../../../src/mask/detectors.ts';
-import { uuid7 } from '../schema/sample.ts';
+import { findPersonalData } from '../../../src/schema/personal-data.ts';
+import { uuid7 } from './sample.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -57,6 +57,7 @@ describe('personal data in an identifier', () => {
     'GB29NWBK60161331926818',
     'V1StGXR8_Z5jdHi6B-myT',
     'sk-3',
+    '01900000-1234-7111-8111-411111111111',
   ])('finds none in %s', (value) => {
     expect(findPersonalData(value)).toBeUndefined();
   });

@@ -1,3 +1,5 @@
+import type { Spec } from './field.ts';
+
 /** What a value that should be an identifier turned out to hold. */
 export type PersonalData = 'card' | 'iban' | 'key' | 'email' | 'phone' | 'ip';
 
@@ -77,9 +79,8 @@ function hasIpv6(value: string): boolean {
 
 /** Random hex is no number anybody wrote: without this one UUID in some hundred would be taken for a card. */
 const isRandomHex = (value: string): boolean =>
-  /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|[0-9a-f]{32}|[0-9a-f]{64})$/i.test(
-    value,
-  ) && /[a-f]/i.test(value);
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.test(value) ||
+  (/^(?:[0-9a-f]{32}|[0-9a-f]{64})$/i.test(value) && /[a-f]/i.test(value));
 
 /** The readable text that a value is the base64 of, if it is. */
 function decoded(value: string): string | undefined {
@@ -108,3 +109,10 @@ export function findPersonalData(value: string): PersonalData | undefined {
   const inside = decoded(plain);
   return inside === undefined ? undefined : findPersonalData(inside);
 }
+
+/** Whether a value that its field accepts must still not leave the page, nor enter the log. */
+export const isPersonal = (spec: Spec, value: unknown): boolean =>
+  spec.kind === 'text' &&
+  spec.chosenByApplication &&
+  typeof value === 'string' &&
+  findPersonalData(value) !== undefined;
