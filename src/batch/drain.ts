@@ -71,8 +71,10 @@ export class Drain {
 
   async #look(): Promise<void> {
     const { journal, own, signal, adopt } = this.#options;
+    const left = await journal.lives();
+    // Asked after the reading: a life takes its lock before its first record is written.
     const live = await isLive();
-    const found = (await journal.lives()).filter(({ life }) => {
+    const found = left.filter(({ life }) => {
       const key = lifeKey(life);
       return key !== lifeKey(own) && !live(life) && !this.#adopted.has(key);
     });

@@ -33,11 +33,29 @@ export const ledgerOf = (page: Page): Promise<Ledger> => page.evaluate(() => win
 export const eventsOf = (page: Page): Promise<readonly Record<string, unknown>[]> =>
   page.evaluate(() => window.harness.events);
 
-export const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
+/** Entries of one store of the journal, whoever's. */
+export const journalled = (page: Page, store: 'logs' | 'holds' = 'logs'): Promise<number> =>
+  page.evaluate(
+    (name) =>
+      new Promise<number>((resolve, reject) => {
+        const opening = indexedDB.open('sonde-journal');
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const counting = opening.result.transaction(name).objectStore(name).count();
+          counting.onsuccess = () => {
+            opening.result.close();
+            resolve(counting.result);
+          };
+        };
+      }),
+    store,
+  );
+
+const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
 
 /** Tries `check` again until it no longer throws: the machine may be slow, the outcome is what counts. */
 export const eventually = (check: () => Promise<void> | void): Promise<void> =>
-  vi.waitFor(check, { timeout: 30_000, interval: 100 });
+  vi.waitFor(check, { timeout: 60_000, interval: 100 });
 
 /** Waits until the collector's log holds exactly `ids`, each once. */
 export const expectStored = (collector: FaultyCollector, ids: readonly string[]): Promise<void> =>
