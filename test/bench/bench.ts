@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright';
@@ -121,9 +121,11 @@ export async function bench(argv: readonly string[]): Promise<void> {
     '/bench/': page,
     '/models/': join(root, 'public/models'),
   });
+  const busy: number[] = [];
   const opened: string[][] = [];
   const rates: string[][] = [];
   for (const device of devices) {
+    busy.push(loadavg()[0] ?? 0);
     const { firstMap, longTasks } = await openPlayground(device, server.origin);
     const longest =
       longTasks.length === 0 ? 'none of 50 ms or more' : `${Math.max(...longTasks).toFixed(0)} ms`;
@@ -131,13 +133,14 @@ export async function bench(argv: readonly string[]): Promise<void> {
     const { off, summary, full } = await tokensPerSecond(device, server.origin);
     rates.push([device, ...[off, summary, full].map((rate) => rate.toFixed(1))]);
   }
+  busy.push(loadavg()[0] ?? 0);
   await server.close();
   await rm(page, { recursive: true });
   const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
   const report = [
     '# Benchmarks',
     '',
-    `${new Date().toISOString().slice(0, 10)}, ${await machine()}. Made by \`npm run bench -- --write\`; other work may have run beside it.`,
+    `${new Date().toISOString().slice(0, 10)}, ${await machine()}. Made by \`npm run bench -- --write\`. Load average while it ran: ${busy.map((load) => load.toFixed(1)).join(', ')}; what is above the number of cores was other work, and slowed this.`,
     '',
     'Cold open of the playground to the first attention map computed in this browser (empty cache, served from this machine), and the longest main-thread task while the next run generated and drew:',
     '',
