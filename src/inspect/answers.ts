@@ -1,10 +1,11 @@
 import { observeClasses } from '../observe/classes.ts';
-import { observeLogits } from '../observe/token.ts';
+import { observeStatistics } from '../observe/token.ts';
 import type { Captured, Generated, TextRequest } from '../protocol/inspector.ts';
 import type { Classification, GenerateOptions, RequestContext, Step, Token } from '../protocol/request.ts';
 import { type CaptureStore, createCaptureStore } from '../run/capture.ts';
-import { decode, lastRow } from '../run/decode.ts';
+import { decode } from '../run/decode.ts';
 import { idTensor } from '../run/feeds.ts';
+import { readFloatTensor } from '../run/float.ts';
 import { forward } from '../run/model.ts';
 import { createSampler } from '../run/sample.ts';
 import type { Fetches } from '../run/sessions.ts';
@@ -72,15 +73,15 @@ export async function generate(
       plan,
       maxNewTokens,
       stop,
-      sample: createSampler(options),
+      sampler: createSampler(options),
       ...(store === undefined ? {} : { capture: store }),
     });
     let stopped = false;
-    for await (const { id, logits } of decoding) {
+    for await (const { id, logit, statistics } of decoding) {
       if (signal.aborted) break;
       timeToFirstToken ??= request.elapsed();
       const before = performance.now();
-      const signals = observeLogits(logits, id, shown);
+      const signals = observeStatistics(statistics, logit, shown);
       introspection += performance.now() - before;
       seen.push(signals);
       stopped = stop.has(id);
@@ -155,7 +156,7 @@ export async function classify(
   requireTask(entry, 'text-classification');
   return tracked(entry, around, 'classify', text, planFor(entry, []), context, async (ids) => {
     const { outputs } = await forward(entry.model, { input_ids: idTensor([ids]) }, []);
-    const logits = lastRow(outputs, entry.model.instrumented.anatomy.logits);
+    const logits = await classLogits(entry, outputs);
     releaseOutputs(entry, outputs);
     const signals = observeClasses(logits, entry.info.temperature ?? 1);
     const label = (index: number): string => entry.info.labels?.[index] ?? `LABEL_${index}`;
@@ -226,6 +227,17 @@ const planFor = (entry: ModelEntry, patterns: readonly string[]): Plan => ({
 
 const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly Token[] =>
   ids.map((id) => entry.tokenizer.token(id));
+
+/** Logits [1, classes] of a classifier. */
+async function classLogits({ info, model }: ModelEntry, outputs: Fetches): Promise<Float32Array> {
+  const tensor = outputs[model.instrumented.anatomy.logits ?? ''];
+  if (tensor !== undefined) return (await readFloatTensor(model.runtime, tensor)).data;
+  throw new SondeError(
+    'wrong_task',
+    `${info.id} has no class logits.`,
+    'Load a model with a classification head.',
+  );
+}
 
 /** The model's own outputs (logits, caches) of a forward that was made for its taps. */
 function releaseOutputs(entry: ModelEntry, outputs: Fetches, store?: CaptureStore): void {

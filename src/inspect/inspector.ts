@@ -3,6 +3,7 @@ import type { DeviceChoice } from '../protocol/device.ts';
 import type { Answer, CallId, InspectorApi } from '../protocol/inspector.ts';
 import { sondeVersion } from '../protocol/version.ts';
 import type { CaptureStore } from '../run/capture.ts';
+import { closeModel } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { startRuntime } from '../run/runtime.worker.ts';
 import { SondeError, toWireError } from '../shared/errors.ts';
@@ -112,7 +113,8 @@ export function createInspector(): InspectorApi {
       }),
     disposeModel: (handle) =>
       answer(async () => {
-        await models.get(handle)?.model.sessions.dispose();
+        const entry = models.get(handle);
+        if (entry !== undefined) await closeModel(entry.model);
         models.delete(handle);
       }),
     abort: (call) => calls.get(call)?.abort(),

@@ -4,7 +4,7 @@ import type { DeviceChoice, DeviceReport, Dtype, Fallback } from '../protocol/de
 import type { LoadStage } from '../protocol/model.ts';
 import { openGpu } from '../run/device.ts';
 import type { Gpu } from '../run/gpu.ts';
-import { type LoadedModel, openModel, probe } from '../run/model.ts';
+import { closeModel, type LoadedModel, openModel, probe } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { SondeError } from '../shared/errors.ts';
 
@@ -114,7 +114,7 @@ async function openAndProbe(
     await probe(model);
     return model;
   } catch (error) {
-    await model.sessions.dispose();
+    await closeModel(model);
     throw error;
   }
 }

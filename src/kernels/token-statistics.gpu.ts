@@ -7,6 +7,9 @@ const workgroupStorage = 16_384;
 const candidateBytes = 8;
 const momentBytes = 16;
 
+/** With more, too few threads would be left to share the row. */
+export const mostCandidates = 64;
+
 /** Words before the candidates: flags, max, sum, first, second. */
 const head = 5;
 
@@ -142,7 +145,7 @@ export interface LogitsOnGpu {
 
 /**
  * `tokenStatistics` of a row that lies on the GPU; reads back 20 + 8 k bytes.
- * @param k at most 32
+ * @param k at most `mostCandidates`
  * @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit
  */
 export async function tokenStatisticsOnGpu(

@@ -1,3 +1,4 @@
+import type { TokenStatistics } from '../kernels/token-statistics.ts';
 import { SondeError } from '../shared/errors.ts';
 import { type Nats, nats, type Probability, probability } from '../shared/units.ts';
 import { largestLogit } from './softmax.ts';
@@ -52,6 +53,23 @@ export function observeLogits(logits: Float32Array, chosen: number, k: number): 
     logProbability: nats(chosenLogit - largest - logSum),
     confidence: probabilityOf(chosenLogit),
     entropy: nats(Math.max(0, logSum - weighted / sum)),
+    margin: probability((best[0]?.probability ?? 0) - (best[1]?.probability ?? 0)),
+    topK: best.slice(0, k),
+  };
+}
+
+/**
+ * The same signals from statistics that were reduced elsewhere, such as on the GPU beside the logits.
+ * @param statistics over the full vocabulary, with at least `k` likeliest tokens where there are as many
+ * @param chosenLogit logit of the token that was taken
+ */
+export function observeStatistics(statistics: TokenStatistics, chosenLogit: number, k: number): TokenSignals {
+  const probabilityOf = (logit: number) => probability(Math.exp(logit - statistics.logSumExp));
+  const best = statistics.top.map(({ id, logit }) => ({ id, probability: probabilityOf(logit) }));
+  return {
+    logProbability: nats(chosenLogit - statistics.logSumExp),
+    confidence: probabilityOf(chosenLogit),
+    entropy: statistics.entropy,
     margin: probability((best[0]?.probability ?? 0) - (best[1]?.probability ?? 0)),
     topK: best.slice(0, k),
   };

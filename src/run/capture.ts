@@ -3,7 +3,7 @@ import type { CapturedHook } from '../protocol/request.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import { toFloatTensor } from './float.ts';
+import { readFloatTensor } from './float.ts';
 import type { OrtTensor, Runtime } from './runtime.ts';
 import type { Fetches } from './sessions.ts';
 import { stitch, stitchedDims } from './stitch.ts';
@@ -62,11 +62,9 @@ export function createCaptureStore(runtime: Runtime, hooks: readonly Hook[]): Ca
           `Captured were: ${captured} …`,
         );
       }
-      for (const tensor of part.tensors) {
-        // Reading moves a tensor to the CPU and frees its GPU buffer; a second read finds it there.
-        if (tensor.location === 'gpu-buffer') await runtime.exclusive(() => tensor.getData(true));
-      }
-      return stitch(part.hook, part.tensors.map(toFloatTensor));
+      const tensors: FloatTensor[] = [];
+      for (const tensor of part.tensors) tensors.push(await readFloatTensor(runtime, tensor));
+      return stitch(part.hook, tensors);
     },
     dispose() {
       clear();

@@ -1,25 +1,20 @@
-import { SondeError } from '../shared/errors.ts';
 import type { Plan } from '../shared/plan.ts';
 import type { CaptureStore } from './capture.ts';
+import { type Choice, chooseToken } from './choose.ts';
+import { nameFault } from './fault.ts';
 import { completeFeeds, idTensor } from './feeds.ts';
-import { toFloatTensor } from './float.ts';
 import type { LoadedModel } from './model.ts';
+import type { OrtTensor } from './runtime.ts';
 import type { Sampler } from './sample.ts';
 import type { Feeds, Fetches } from './sessions.ts';
 
 export interface DecodeOptions {
   readonly plan: Plan;
-  readonly sample: Sampler;
+  readonly sampler: Sampler;
   readonly maxNewTokens: number;
   readonly stop: ReadonlySet<number>;
   /** Takes over what each step's taps gave. */
   readonly capture?: CaptureStore;
-}
-
-/** One new token with the row of logits it was chosen from, [vocabulary]. */
-export interface Decoded {
-  readonly id: number;
-  readonly logits: Float32Array;
 }
 
 /**
@@ -30,7 +25,7 @@ export async function* decode(
   model: LoadedModel,
   prompt: readonly number[],
   options: DecodeOptions,
-): AsyncGenerator<Decoded> {
+): AsyncGenerator<Choice> {
   const session = await model.sessions.open(options.plan);
   const { anatomy } = model.instrumented;
   let past: Feeds | undefined;
@@ -45,18 +40,23 @@ export async function* decode(
         past,
       );
       const fetches = await session.run(feeds);
-      const logits = lastRow(fetches, anatomy.logits);
       const next = anatomy.cache.length === 0 ? undefined : pastOf(model, fetches);
       if (next === undefined) options.capture?.clear();
       options.capture?.add(session.graph.taps, fetches);
       release(past, options.capture);
       past = next;
-      const id = options.sample(logits);
-      sequence = [...sequence, id];
-      yield { id, logits };
-      if (options.stop.has(id)) return;
+      const logits = fetches[anatomy.logits ?? ''];
+      const choice = await chooseToken(model.runtime, model.executor, logits, options.sampler).catch(
+        async (cause: unknown) => {
+          throw await nameFault(cause, 'The next token could not be chosen.', model.gpu);
+        },
+      );
+      release({ logits }, options.capture);
+      sequence = [...sequence, choice.id];
+      yield choice;
+      if (options.stop.has(choice.id)) return;
       // Without a cache the whole sequence runs again.
-      fresh = past === undefined ? sequence : [id];
+      fresh = past === undefined ? sequence : [choice.id];
     }
   } finally {
     release(past, options.capture);
@@ -73,28 +73,16 @@ function pastOf(model: LoadedModel, fetches: Fetches): Feeds {
 }
 
 /** A hook may be tapped at the cache itself (`hook_k` at present.0.key): such a tensor lives on in the capture. */
-function release(past: Feeds | undefined, capture: CaptureStore | undefined): void {
-  for (const tensor of Object.values(past ?? {})) {
-    if (capture?.holds(tensor)) continue;
+function release(
+  tensors: Readonly<Record<string, OrtTensor | undefined>> | undefined,
+  capture: CaptureStore | undefined,
+): void {
+  for (const tensor of Object.values(tensors ?? {})) {
+    if (tensor === undefined || capture?.holds(tensor)) continue;
     try {
       tensor.dispose();
     } catch {
       // A runtime that broke can free nothing; the fault that broke it is the one to be told.
     }
   }
-}
-
-/** The last position of logits [1, p, vocabulary]. */
-export function lastRow(fetches: Fetches, output: string | undefined): Float32Array {
-  const tensor = output === undefined ? undefined : fetches[output];
-  if (tensor === undefined) {
-    throw new SondeError(
-      'wrong_task',
-      'This model has no logits to choose a token from.',
-      'Load a text-generation model.',
-    );
-  }
-  const { data, dims } = toFloatTensor(tensor);
-  const vocabulary = dims.at(-1) ?? 0;
-  return data.slice(data.length - vocabulary);
 }

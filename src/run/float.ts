@@ -1,6 +1,6 @@
 import { halfToFloat } from '../shared/half.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import type { OrtTensor } from './runtime.ts';
+import type { OrtTensor, Runtime } from './runtime.ts';
 
 /**
  * A CPU tensor of any numeric type as float32. Half-precision bits are widened; where the engine has
@@ -14,4 +14,10 @@ export function toFloatTensor(tensor: OrtTensor): FloatTensor {
     return { type: 'float32', dims, data: Float32Array.from(data, halfToFloat) };
   }
   return { type: 'float32', dims, data: Float32Array.from(data as ArrayLike<number | bigint>, Number) };
+}
+
+/** The same wherever the tensor lies: one on the GPU is read back first, and its buffer freed. */
+export async function readFloatTensor(runtime: Runtime, tensor: OrtTensor): Promise<FloatTensor> {
+  if (tensor.location === 'gpu-buffer') await runtime.exclusive(() => tensor.getData(true));
+  return toFloatTensor(tensor);
 }

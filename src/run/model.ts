@@ -1,11 +1,12 @@
 import { instrument } from '../instrument/instrument.ts';
 import type { Instrumented } from '../instrument/instrumented.ts';
+import { createExecutor, type Executor } from '../kernels/kernel.ts';
 import type { ModelFolder, ModelWeights } from '../load/load.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import { type CaptureStore, createCaptureStore } from './capture.ts';
 import { completeFeeds, idTensor, type ModelInputs } from './feeds.ts';
-import { toFloatTensor } from './float.ts';
+import { readFloatTensor } from './float.ts';
 import type { Gpu } from './gpu.ts';
 import type { Runtime } from './runtime.ts';
 import { type Fetches, openSessions, type Sessions } from './sessions.ts';
@@ -15,6 +16,9 @@ export interface LoadedModel {
   readonly runtime: Runtime;
   readonly instrumented: Instrumented;
   readonly sessions: Sessions;
+  /** Absent on WASM, like the executor that runs kernels beside the sessions. */
+  readonly gpu?: Gpu;
+  readonly executor?: Executor;
 }
 
 /** One forward with what it gave. */
@@ -35,7 +39,12 @@ export async function openModel(
     external: weights.external,
     ...(heads === undefined ? {} : { heads }),
   });
-  return { runtime, instrumented, sessions: openSessions(runtime, instrumented, weights, gpu) };
+  return {
+    runtime,
+    instrumented,
+    sessions: openSessions(runtime, instrumented, weights, gpu),
+    ...(gpu === undefined ? {} : { gpu, executor: createExecutor(gpu.device) }),
+  };
 }
 
 /**
@@ -63,7 +72,7 @@ export async function probe(model: LoadedModel): Promise<void> {
   const { outputs } = await forward(model, { input_ids: idTensor([[1, 2, 3]]) }, []);
   const { logits } = model.instrumented.anatomy;
   for (const [name, tensor] of Object.entries(outputs)) {
-    if (name === logits && !toFloatTensor(tensor).data.every(Number.isFinite)) {
+    if (name === logits && !(await readFloatTensor(model.runtime, tensor)).data.every(Number.isFinite)) {
       throw new SondeError(
         'run_failed',
         'A probe forward gave values that are no numbers.',
@@ -72,4 +81,10 @@ export async function probe(model: LoadedModel): Promise<void> {
     }
     tensor.dispose();
   }
+}
+
+/** Frees sessions, weights and the buffers of kernels. */
+export async function closeModel({ sessions, executor }: LoadedModel): Promise<void> {
+  await sessions.dispose();
+  executor?.dispose();
 }

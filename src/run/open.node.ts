@@ -4,7 +4,7 @@ import { loadFolder, loadWeights, type ModelFolder, type ModelWeights } from '..
 import { openTokenizer, type Tokenizer } from '../load/tokenizer.ts';
 import type { Dtype } from '../protocol/device.ts';
 import { SondeError } from '../shared/errors.ts';
-import { type LoadedModel, openModel } from './model.ts';
+import { closeModel, type LoadedModel, openModel } from './model.ts';
 import { startRuntime } from './runtime.node.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -73,7 +73,7 @@ export async function openNodeModel(path: string, dtype: Dtype = 'fp32'): Promis
     folder,
     weights,
     tokenizer: () => openTokenizer(folder),
-    dispose: () => model.sessions.dispose(),
+    dispose: () => closeModel(model),
   };
 }
 
@@ -99,7 +99,7 @@ export async function openNodeParts(path: string, dtype: Dtype = 'fp32'): Promis
       config,
       parts,
       dispose: async () => {
-        for (const { model } of parts) await model.sessions.dispose();
+        for (const { model } of parts) await closeModel(model);
       },
     };
   }

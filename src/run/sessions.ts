@@ -99,7 +99,10 @@ async function create(
   const own = instrumented.outputs.map(({ name }) => name);
   // A tap may be an output of the model's own, such as the logits: those are read in every run anyway.
   const taps = graph.taps.map(({ output }) => output).filter((output) => !own.includes(output));
-  const stays = new Set([...taps, ...instrumented.anatomy.cache.map(({ present }) => present)]);
+  const { cache, kind, logits } = instrumented.anatomy;
+  // A decoder's logits are reduced where they lie, and of a cache nothing is ever read.
+  const kept = kind === 'decoder' && logits !== undefined ? [logits] : [];
+  const stays = new Set([...taps, ...kept, ...cache.map(({ present }) => present)]);
   const outputs = [...own, ...taps];
   const session = await runtime
     .exclusive(() =>

@@ -70,6 +70,30 @@ describe('a device choice', () => {
     await sonde.dispose();
   });
 
+  it('draws the same seeded tokens, with the same signals, from logits on the GPU and on the CPU', async () => {
+    const seen: { id: number; entropy: number; confidence: number; likeliest: number[] }[][] = [];
+    for (const device of ['wasm', 'webgpu'] as const) {
+      const sonde = createSonde({ device });
+      const model = await sonde.load(folder);
+      const steps: (typeof seen)[number] = [];
+      for (const sampling of [{ topK: 20 }, {}]) {
+        const options = { maxNewTokens: 4, temperature: 0.8, seed: 5, ...sampling };
+        for await (const { token, entropy, confidence, topK } of model.generate('ROMEO:', options)) {
+          steps.push({ id: token.id, entropy, confidence, likeliest: topK.map(({ id }) => id) });
+        }
+      }
+      seen.push(steps);
+      await sonde.dispose();
+    }
+    const [onCpu = [], onGpu = []] = seen;
+    expect(onGpu.map(({ id }) => id)).toEqual(onCpu.map(({ id }) => id));
+    for (const [index, step] of onCpu.entries()) {
+      expect(onGpu[index]?.entropy).toBeCloseTo(step.entropy, 3);
+      expect(onGpu[index]?.confidence).toBeCloseTo(step.confidence, 3);
+      expect(onGpu[index]?.likeliest).toEqual(step.likeliest);
+    }
+  });
+
   it('answers in q8 on WebGPU, or says what it fell back to', async () => {
     const sonde = createSonde();
     const model = await sonde.load(folder, { dtype: 'q8' });
