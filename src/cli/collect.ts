@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Collector, createCollector } from '../collect/server.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments } from './arguments.ts';
+import { followPolicy } from './policy.ts';
 
 const help = `sonde collect: takes masked telemetry and keeps it; serves the playground
 
@@ -17,6 +19,10 @@ const help = `sonde collect: takes masked telemetry and keeps it; serves the pla
   --allow-hub         let the page fetch models from huggingface.co
   --origin ORIGIN     a page on this origin may send; may be repeated
   --key KEY           a public write key; with any, a request needs one as ?key=; may be repeated
+  --trust-proxy ADDRESS  a proxy (address or CIDR block) whose X-Forwarded-For names the sender that is rate
+                      limited; may be repeated. Without it that header is ignored
+  --policy FILE       JSON {"off": true} and/or {"sampling": 0.1} that every answer carries to the pages; with
+                      \`off\` they stop sending. Read again on SIGHUP
   --admin-port N      read API on 127.0.0.1; its token is SONDE_ADMIN_TOKEN, or made and printed
   --open-playground   fail if there is no playground to serve
 
@@ -37,6 +43,19 @@ function portOf(option: string, text: string): number {
     'invalid_argument',
     `--${option} ${text} is no port.`,
     'Name a number from 0 to 65535.',
+  );
+}
+
+/** @throws SondeError `invalid_argument` unless it is an IP address or a CIDR block */
+function proxyOf(text: string): string {
+  const [address = '', prefix = '0', ...more] = text.split('/');
+  const version = isIP(address);
+  const isPrefix = /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
+  if (version !== 0 && isPrefix && more.length === 0) return text;
+  throw new SondeError(
+    'invalid_argument',
+    `--trust-proxy ${text} is no address.`,
+    'Name an IP address such as 10.0.0.1, or a block such as 10.0.0.0/8.',
   );
 }
 
@@ -81,6 +100,8 @@ export async function collect(argv: readonly string[]): Promise<number> {
     'allow-hub': { type: 'boolean', default: false },
     origin: { type: 'string', multiple: true, default: [] },
     key: { type: 'string', multiple: true, default: [] },
+    'trust-proxy': { type: 'string', multiple: true, default: [] },
+    policy: { type: 'string' },
     'admin-port': { type: 'string' },
     'open-playground': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -99,10 +120,14 @@ export async function collect(argv: readonly string[]): Promise<number> {
     );
   const adminPort = values['admin-port'];
   const token = process.env.SONDE_ADMIN_TOKEN ?? randomBytes(24).toString('base64url');
+  const trustedProxies = values['trust-proxy'].map(proxyOf);
+  const policy = await followPolicy(values.policy);
   const collector = await createCollector({
     data: values.data,
     origins: values.origin,
     keys: values.key,
+    trustedProxies,
+    policy: policy.current,
     models: await modelsOf(site),
     logTo: process.stderr,
     ...(site === undefined
@@ -118,5 +143,6 @@ export async function collect(argv: readonly string[]): Promise<number> {
     );
   await untilSignal();
   await collector.close();
+  policy.stop();
   return 0;
 }

@@ -11,6 +11,7 @@ import { createIngest } from './ingest.ts';
 import { SegmentLog } from './log.ts';
 import { type CollectorMetrics, createMetrics } from './metrics.ts';
 import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
+import type { OperatorPolicy } from './policy.ts';
 import { type RateLimit, RateLimiter, senderOf } from './rate.ts';
 import { type SiteOptions, serveSite } from './site.ts';
 import { StoredRecords } from './stored.ts';
@@ -26,6 +27,10 @@ export interface CollectorOptions {
   /** Model ids that may be a label of `/metrics`. */
   readonly models?: readonly string[];
   readonly admin?: { readonly port: number; readonly token: string };
+  /** Addresses or CIDR blocks of proxies whose X-Forwarded-For is believed. None = it is ignored. */
+  readonly trustedProxies?: readonly string[];
+  /** Asked for every answer. */
+  readonly policy?: () => OperatorPolicy;
   readonly rateLimits?: { readonly address?: RateLimit; readonly key?: RateLimit };
   /** A body must have arrived within this time. Default 10 s. */
   readonly requestTimeout?: number;
@@ -123,7 +128,13 @@ function addLogs(
         rejectedLogRecords: String(refused),
         errorMessage: `outside the schema: ${Object.keys(rejected).join(', ')}`,
       };
-      return { ...(refused > 0 ? { partialSuccess } : {}), stored, rejected };
+      const policy = options.policy?.() ?? {};
+      return {
+        ...(refused > 0 ? { partialSuccess } : {}),
+        stored,
+        rejected,
+        ...(Object.keys(policy).length > 0 ? { policy } : {}),
+      };
     },
     onResponse: async (_request, reply) => metrics.answered(reply.statusCode, reply.elapsedTime / 1000),
   });
@@ -143,6 +154,8 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     // Node takes the greater of the two for the body, so both are set.
     http: { headersTimeout: requestTimeout, connectionsCheckingInterval: Math.min(1000, requestTimeout) },
     forceCloseConnections: 'idle',
+    // Read from the right: what stands left of the first address that is no such proxy anyone could have written.
+    trustProxy: options.trustedProxies === undefined ? false : [...options.trustedProxies],
   });
   const stored = new StoredRecords();
   const metrics = createMetrics(new Set(options.models), () => stored.missing);

@@ -228,6 +228,33 @@ describe('who may send', () => {
     expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
   });
 
+  const statusesFrom = async (forwarded: readonly string[], trustedProxies?: readonly string[]) => {
+    const { post } = await startCollector({
+      rateLimits: { address: { rate: 0.1, burst: 1 } },
+      ...(trustedProxies === undefined ? {} : { trustedProxies }),
+    });
+    const statuses: number[] = [];
+    for (const chain of forwarded)
+      statuses.push((await post(makeChunk(newSession(), 0, 1).body, { 'x-forwarded-for': chain })).status);
+    return statuses;
+  };
+
+  it.each([undefined, [], ['192.0.2.200']])(
+    'with X-Forwarded-For ignored where the sender is no trusted proxy: %j',
+    async (trusted) => {
+      expect(await statusesFrom(['192.0.2.1', '192.0.2.2'], trusted)).toEqual([200, 429]);
+    },
+  );
+
+  it('each behind a trusted proxy by its own address, which it cannot make up', async () => {
+    const trusted = ['127.0.0.0/8', '10.0.0.1'];
+    expect(await statusesFrom(['192.0.2.1', '192.0.2.2', '192.0.2.1'], trusted)).toEqual([200, 200, 429]);
+    // What a sender writes itself stands left of the address that its proxy saw.
+    expect(
+      await statusesFrom(['198.51.100.1, 192.0.2.1', '198.51.100.2, 192.0.2.1, 10.0.0.1'], trusted),
+    ).toEqual([200, 429]);
+  });
+
   it('one key at its limit does not stop another', async () => {
     const { post } = await startCollector({
       keys: ['a', 'b'],
