@@ -2,21 +2,32 @@ import type { Anatomy, CacheSlot } from './anatomy.ts';
 import type { Attention } from './attention.ts';
 import type { Graph } from './onnx.ts';
 import type { Block, Structure, Structures } from './structure.ts';
+import type { View } from './view.ts';
 
 /** The public description of what was found. */
-export function anatomyOf({ stacks, loose }: Structures, logits: string | undefined, graph: Graph): Anatomy {
+export function anatomyOf(
+  { shapes, index }: View,
+  { stacks, loose }: Structures,
+  logits: string | undefined,
+): Anatomy {
   const [main] = stacks;
   const attention =
     main?.blocks.find((block) => block.attention !== undefined)?.attention?.attention ?? loose[0];
   const heads = attention?.heads ?? 0;
   const dHead = attention?.dHead ?? 0;
-  const isNamed = (pattern: RegExp): boolean => graph.inputs.some((input) => pattern.test(input.name));
+  const { graph } = index;
+  const width = shapes.dims(main?.start ?? '')?.at(-1);
   return {
-    kind: kindOf(stacks, attention, isNamed(/^past/)),
+    kind: kindOf(
+      stacks,
+      attention,
+      graph.inputs.some(({ name }) => name.startsWith('past')),
+      logits !== undefined,
+    ),
     layers: main?.blocks.length ?? 0,
     heads,
     kvHeads: attention?.kvHeads ?? 0,
-    dModel: heads * dHead,
+    dModel: typeof width === 'number' ? width : heads * dHead,
     dHead,
     norm: main === undefined ? 'none' : normOf(main),
     parallelBlocks: main?.blocks.some((block) => block.parallel) ?? false,
@@ -29,11 +40,13 @@ function kindOf(
   stacks: readonly Structure[],
   attention: Attention | undefined,
   hasCache: boolean,
+  hasHead: boolean,
 ): Anatomy['kind'] {
   if (attention === undefined) return 'unknown';
   const hasCross = stacks.some((stack) => stack.blocks.some((block) => block.cross !== undefined));
   if (hasCross) return 'encoder-decoder';
-  return hasCache || attention.causal ? 'decoder' : 'encoder';
+  // A causal stack without a head (CLIP's text tower) generates nothing: it encodes.
+  return hasCache || (attention.causal && hasHead) ? 'decoder' : 'encoder';
 }
 
 function normOf(stack: Structure): Anatomy['norm'] {

@@ -1,5 +1,5 @@
 import { halfToFloat } from '../shared/half.ts';
-import type { Attribute, Constant, Graph, Model, Node } from './onnx.ts';
+import { type Attribute, byteLength, type Constant, type Graph, type Model, type Node } from './onnx.ts';
 import { invalidModel } from './wire.ts';
 
 /** Largest constant that is worth decoding: shapes, axes, epsilons, small tables. */
@@ -161,11 +161,11 @@ export class GraphIndex {
       if (single !== undefined) return [single];
     }
     const stored = this.constant(tensor);
-    return stored === undefined ? undefined : decode(this.model.bytes, stored);
+    return stored === undefined ? undefined : decode(this.model, stored);
   }
 
   decode(tensor: Constant): readonly number[] | undefined {
-    return decode(this.model.bytes, tensor);
+    return decode(this.model, tensor);
   }
 
   /** A norm operator gives the sum it normalises as another output; the norm depends on the sum all the same. */
@@ -202,15 +202,24 @@ export const intsOf = (node: Node, name: string): readonly number[] | undefined 
   return attribute === undefined ? undefined : attribute.ints;
 };
 
-function decode(bytes: Uint8Array, tensor: Constant): readonly number[] | undefined {
+/** The little-endian elements of a tensor, in whichever file they lie. */
+export function dataOf(model: Model, { data, external, dims, type }: Constant): Uint8Array | undefined {
+  if (data !== undefined) return model.bytes.subarray(data.start, data.end);
+  const file = external === undefined ? undefined : model.external.get(external.location);
+  if (file === undefined || external === undefined) return undefined;
+  const length = external.length ?? byteLength(dims, type);
+  return file.subarray(external.offset, external.offset + length);
+}
+
+function decode(model: Model, tensor: Constant): readonly number[] | undefined {
   const count = tensor.dims.reduce((product, size) => product * size, 1);
-  if (count > largestDecoded || tensor.external !== undefined) return undefined;
+  if (count > largestDecoded) return undefined;
   if (tensor.values !== undefined) {
     return tensor.type === 'float16' ? tensor.values.map(halfToFloat) : tensor.values;
   }
-  if (tensor.data === undefined) return undefined;
-  const { start, end } = tensor.data;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
+  const bytes = dataOf(model, tensor);
+  if (bytes === undefined) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const read = readers[tensor.type];
   if (read === undefined || count * read.size > view.byteLength) return undefined;
   return Array.from({ length: count }, (_, index) => read.at(view, index * read.size));

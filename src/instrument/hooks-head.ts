@@ -37,7 +37,7 @@ export function headHooks(drafts: Drafts, view: View, structure: Structure): voi
     const head = headBehind(view, structure, logits);
     if (head !== undefined) drafts.plain('unembed.hook_in', head, 'd_model');
     drafts.plain('unembed.hook_out', logits, 'vocabulary');
-    if (!/embed|hidden|state|feature/i.test(logits)) drafts.output('logits', logits, 'vocabulary');
+    drafts.output('logits', logits, 'vocabulary');
   }
   for (const { name } of view.index.graph.outputs) {
     const isCache = /^(present|past)/.test(name);
@@ -49,9 +49,14 @@ function dependsOnStream({ index }: View, structure: Structure, output: string):
   return index.dependsOn(output, structure.end);
 }
 
+/** A projected embedding is made like logits; that it is none is said by its name only. */
+const isRepresentation = /embed|hidden|state|feature|pooler/i;
+
 /** The output that a head makes; the first where there are several (start and end of an answer). */
 export function logitsOf(view: View, structure: Structure): string | undefined {
   const { outputs } = view.index.graph;
-  const made = outputs.filter(({ name }) => headBehind(view, structure, name) !== undefined);
+  const made = outputs.filter(
+    ({ name }) => !isRepresentation.test(name) && headBehind(view, structure, name) !== undefined,
+  );
   return (made.find(({ name }) => name === 'logits') ?? made[0])?.name;
 }

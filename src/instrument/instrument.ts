@@ -12,7 +12,7 @@ import { resolveHooks, unavailableHook, unknownHook } from './resolve.ts';
 export interface InstrumentOptions {
   /** Path of the file, as `externalData` will name it: `model.onnx`. */
   readonly file: string;
-  /** Bytes of external data files by path; weights in them are referred to, never read. */
+  /** Bytes of external data files by path: small constants are read from them, weights only referred to. */
   readonly external?: ReadonlyMap<string, Uint8Array>;
   /** From config.json: used only where the graph leaves the number of heads open (a Reshape by run-time sizes). */
   readonly heads?: number;
@@ -46,7 +46,7 @@ function rawDraft({ view }: Reading, tensor: string): Draft | undefined {
  * @throws SondeError `model_invalid`
  */
 export function instrument(model: Uint8Array, options: InstrumentOptions): Instrumented {
-  const read = readModel(model);
+  const read = readModel(model, options.external);
   const { graph } = read;
   const reading = readGraphs(read, options.file, options.heads);
   const hooks: Hook[] = reading.drafts.map(({ name, dims, source }) => ({ name, dims, source }));

@@ -33,6 +33,32 @@ const elementTypes = [
 export const elementType = (code: number): string => elementTypes[code] ?? `type ${code}`;
 export const elementCode = (type: string): number => (elementTypes as readonly string[]).indexOf(type);
 
+const bitsPerElement: Readonly<Record<string, number>> = {
+  float: 32,
+  int32: 32,
+  uint32: 32,
+  float16: 16,
+  bfloat16: 16,
+  int16: 16,
+  uint16: 16,
+  double: 64,
+  int64: 64,
+  uint64: 64,
+  uint8: 8,
+  int8: 8,
+  bool: 8,
+  int4: 4,
+  uint4: 4,
+  float8e4m3fn: 8,
+  float8e5m2: 8,
+};
+
+/** How many bytes the elements of a tensor take. */
+export function byteLength(dims: readonly number[], type: string): number {
+  const count = dims.reduce((product, size) => product * size, 1);
+  return Math.ceil((count * (bitsPerElement[type] ?? 8)) / 8);
+}
+
 /** A size: a number, or a name for one that is known only at run time. */
 export type Dim = number | string;
 
@@ -104,6 +130,8 @@ export interface LocalFunction {
 
 export interface Model {
   readonly bytes: Uint8Array;
+  /** Bytes of other files by path, for small constants that lie there; weights are never read from it. */
+  readonly external: ReadonlyMap<string, Uint8Array>;
   readonly producer: string;
   /** Version by domain; '' is ai.onnx. */
   readonly opsets: ReadonlyMap<string, number>;

@@ -206,7 +206,7 @@ function readFunction(bytes: Uint8Array, span: Span): LocalFunction {
  * The graph of an ONNX file. Weights stay where they are: only spans of them are kept.
  * @throws SondeError `model_invalid`
  */
-export function readModel(bytes: Uint8Array): Model {
+export function readModel(bytes: Uint8Array, external: ReadonlyMap<string, Uint8Array> = new Map()): Model {
   if (bytes.length === 0) throw invalidModel('it is empty');
   if (bytes.length >= 2 ** 31) {
     throw new SondeError(
@@ -235,5 +235,5 @@ export function readModel(bytes: Uint8Array): Model {
   }
   if (graph === undefined) throw invalidModel('it holds no graph');
   if (graph.nodes.length === 0 && graph.outputs.length === 0) throw invalidModel('its graph is empty');
-  return { bytes, producer, opsets, graph, functions };
+  return { bytes, external, producer, opsets, graph, functions };
 }

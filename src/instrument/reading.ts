@@ -60,7 +60,7 @@ function readView(view: View, file: string): Reading | undefined {
   const logits = main === undefined ? undefined : logitsOf(view, main);
   return {
     view,
-    anatomy: anatomyOf(structures, logits, view.index.graph),
+    anatomy: anatomyOf(view, structures, logits),
     drafts: drafts.length > 0 ? drafts : looseHooks(view, loose),
   };
 }
@@ -102,5 +102,5 @@ export function readGraphs(model: Model, file: string, heads: number | undefined
     const merged = found.length === graphs.length ? mergeBranches(view, node, found) : undefined;
     if (merged !== undefined) return merged;
   }
-  return { view, anatomy: anatomyOf({ stacks: [], loose: [] }, undefined, model.graph), drafts: [] };
+  return { view, anatomy: anatomyOf(view, { stacks: [], loose: [] }, undefined), drafts: [] };
 }

@@ -1,6 +1,6 @@
 import { subgraphs } from './graph.ts';
 import type { Weight } from './instrumented.ts';
-import type { Constant, Graph } from './onnx.ts';
+import { byteLength, type Constant, type Graph } from './onnx.ts';
 
 /** Smaller constants stay in the graph: shapes and axes must be there for constant folding. */
 const smallest = 4096;
@@ -8,35 +8,11 @@ const smallest = 4096;
 /** Element types that a session takes as a fed tensor on every provider. */
 const feedable = new Set(['float', 'float16', 'uint8']);
 
-const bitsPerElement: Readonly<Record<string, number>> = {
-  float: 32,
-  int32: 32,
-  uint32: 32,
-  float16: 16,
-  bfloat16: 16,
-  int16: 16,
-  uint16: 16,
-  double: 64,
-  int64: 64,
-  uint64: 64,
-  uint8: 8,
-  int8: 8,
-  bool: 8,
-  int4: 4,
-  uint4: 4,
-  float8e4m3fn: 8,
-  float8e5m2: 8,
-};
-
-function bytesOf({ type, dims }: Constant): number {
-  return Math.ceil((dims.reduce((product, size) => product * size, 1) * (bitsPerElement[type] ?? 8)) / 8);
-}
-
 /** Where the bytes of a large constant lie; undefined for a small one, or one stored element by element. */
 export function weightOf(constant: Constant, file: string): Weight | undefined {
   const { name, type, dims, data, external } = constant;
   if (external !== undefined) {
-    const length = external.length ?? bytesOf(constant);
+    const length = external.length ?? byteLength(dims, type);
     return length < smallest
       ? undefined
       : { name, type, dims, file: external.location, offset: external.offset, length };

@@ -1,5 +1,6 @@
+import { dataOf } from './graph.ts';
 import type { Weight } from './instrumented.ts';
-import { elementCode, type Graph, type Model, type Node } from './onnx.ts';
+import { type Constant, elementCode, type Graph, type Model, type Node } from './onnx.ts';
 import { fields, type Span, Writer } from './wire.ts';
 
 /** What is changed in one graph; everything not named here is copied byte by byte. */
@@ -23,7 +24,8 @@ export interface GraphChange {
 
 const slice = (bytes: Uint8Array, span: Span): Uint8Array => bytes.subarray(span.start, span.end);
 
-function writeNode(bytes: Uint8Array, node: Node, change: GraphChange): Writer {
+function writeNode(model: Model, node: Node, change: GraphChange): Writer {
+  const { bytes } = model;
   const out = new Writer();
   let output = 0;
   for (const field of fields(bytes, node.span)) {
@@ -37,7 +39,7 @@ function writeNode(bytes: Uint8Array, node: Node, change: GraphChange): Writer {
       else {
         const written = new Writer();
         for (const part of fields(bytes, attribute.span)) {
-          if (part.number === 6) written.message(6, writeGraph(bytes, attribute.graph, inner));
+          if (part.number === 6) written.message(6, writeGraph(model, attribute.graph, inner));
           else written.bytes(slice(bytes, part));
         }
         out.message(5, written);
@@ -66,16 +68,29 @@ function writeExternal(weight: Weight): Writer {
     .integer(14, 1);
 }
 
-function writeGraph(bytes: Uint8Array, graph: Graph, change: GraphChange): Writer {
+/** A constant of another file that is no weight, with its bytes: a graph whose weights are fed needs no file. */
+function writeInline(model: Model, constant: Constant): Writer | undefined {
+  const data = constant.external === undefined ? undefined : dataOf(model, constant);
+  if (data === undefined) return undefined;
+  const out = new Writer();
+  for (const size of constant.dims) out.integer(1, size);
+  return out.integer(2, elementCode(constant.type)).text(8, constant.name).block(9, data);
+}
+
+function writeGraph(model: Model, graph: Graph, change: GraphChange): Writer {
+  const { bytes } = model;
   const out = new Writer();
   const nodeAt = new Map(graph.nodes.map((node) => [node.span.start, node]));
-  const nameAt = new Map([...graph.initializers.values()].map((each) => [each.span.start, each.name]));
+  const constantAt = new Map([...graph.initializers.values()].map((each) => [each.span.start, each]));
   for (const field of fields(bytes, graph.span)) {
     const node = field.number === 1 ? nodeAt.get(field.body.start) : undefined;
-    if (node !== undefined && isTouched(node, change)) out.message(1, writeNode(bytes, node, change));
+    if (node !== undefined && isTouched(node, change)) out.message(1, writeNode(model, node, change));
     else if (field.number === 5) {
-      const weight = change.weights.get(nameAt.get(field.body.start) ?? '');
-      if (weight === undefined) out.bytes(slice(bytes, field));
+      const weight = change.weights.get(constantAt.get(field.body.start)?.name ?? '');
+      const stored = constantAt.get(field.body.start);
+      const inlined = weight === undefined && stored !== undefined ? writeInline(model, stored) : undefined;
+      if (inlined !== undefined) out.message(5, inlined);
+      else if (weight === undefined) out.bytes(slice(bytes, field));
       else if (change.weightsAs === 'external') out.message(5, writeExternal(weight));
     } else out.bytes(slice(bytes, field));
     for (const added of (node && change.behind.get(node)) ?? []) out.message(1, added);
@@ -95,7 +110,7 @@ export function writeModel(
 ): Uint8Array<ArrayBuffer> {
   const out = new Writer();
   for (const field of fields(model.bytes, { start: 0, end: model.bytes.length })) {
-    if (field.number === 7) out.message(7, writeGraph(model.bytes, model.graph, change));
+    if (field.number === 7) out.message(7, writeGraph(model, model.graph, change));
     else out.bytes(slice(model.bytes, field));
   }
   for (const domain of imports) out.message(8, new Writer().text(1, domain).integer(2, 1));
