@@ -226,6 +226,7 @@ export const isScaledProduct: Check = ([scores, q, k], { rounding }) => {
     if (outcome.kind === 'holds') return outcome;
     nearest ??= outcome;
   }
+  if (batch < 2) return skipped('scores may hold a bias too, and the probe has one input only');
   return nearest ?? skipped('there is nothing to compare');
 };
 

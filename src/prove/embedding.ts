@@ -1,4 +1,6 @@
-import { type Check, fails, largest, skipped, verdict } from './identity.ts';
+import { type Check, fails, largest, sameShape, shapesDiffer, skipped, verdict } from './identity.ts';
+import { fewestRows, gainAndBias } from './norm.ts';
+import { isSum } from './sum.ts';
 
 /** [ids, embed]: equal ids have equal rows wherever they stand, unequal ids unequal ones. */
 export const followsIds: Check = ([ids, embed], { rounding }) => {
@@ -48,4 +50,36 @@ export const followsPositions: Check = ([positions], { rounding }) => {
     change = Math.max(change, Math.abs(value - (positions.data[at % width] ?? Number.NaN)));
   }
   return change <= limit ? fails('every position has the same row') : verdict(difference, limit);
+};
+
+/** Rows minus their mean, divided by their standard deviation. */
+function normalized(rows: Float32Array, width: number): Float32Array {
+  const out = new Float32Array(rows.length);
+  for (let from = 0; from < rows.length; from += width) {
+    const row = rows.subarray(from, from + width);
+    const mean = row.reduce((sum, value) => sum + value, 0) / width;
+    const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / width;
+    out.set(
+      row.map((value) => (value - mean) / Math.sqrt(variance)),
+      from,
+    );
+  }
+  return out;
+}
+
+/** [full, embed, positions]: their sum, or its LayerNorm. Some models add more, such as segments: that is no fault. */
+export const isMadeOfEmbeddings: Check = (tensors, tolerance) => {
+  const [full, embed, positions] = tensors;
+  if (full === undefined || embed === undefined || positions === undefined)
+    return skipped('there is nothing to compare');
+  if (!sameShape(full, embed, positions)) return shapesDiffer(full, embed, positions);
+  const plain = isSum(tensors, tolerance);
+  if (plain.kind !== 'fails') return plain;
+  const width = full.dims.at(-1) ?? 1;
+  if (full.data.length / width >= fewestRows) {
+    const sum = embed.data.map((value, at) => value + (positions.data[at] ?? Number.NaN));
+    const fit = gainAndBias(full.data, normalized(sum, width), width, tolerance);
+    if (fit.difference <= fit.tolerance) return verdict(fit.difference, fit.tolerance, 'their LayerNorm');
+  }
+  return skipped('the model adds more than these two, or scales them');
 };

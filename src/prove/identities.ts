@@ -1,7 +1,7 @@
 import type { Hook } from '../shared/hook.ts';
 import { isScaledProduct, isSoftmax, isWeightedSum, keepsLength, rowsSumToOne } from './attention.ts';
 import { Claims } from './claims.ts';
-import { followsIds, followsPositions } from './embedding.ts';
+import { followsIds, followsPositions, isMadeOfEmbeddings } from './embedding.ts';
 import type { Identity } from './identity.ts';
 import { isLinear } from './linear.ts';
 import { isActivated } from './mlp.ts';
@@ -32,6 +32,7 @@ function stackClaims(claims: Claims, prefix: string, layers: number): void {
   ) as [string, string, string];
   claims.add('hook_embed follows the token ids', ['input_ids', embed], followsIds);
   claims.add('hook_pos_embed follows the positions', [position], followsPositions);
+  claims.add('full_embed is made of embed + pos_embed', [full, embed, position], isMadeOfEmbeddings);
   if (claims.has(full)) claims.add('resid_pre = full_embed', [start, full], isSame);
   else if (claims.has(position)) claims.add('resid_pre = embed + pos_embed', [start, embed, position], isSum);
   else claims.add('resid_pre = embed', [start, embed], isSame);
@@ -139,9 +140,9 @@ function projectionClaims(claims: Claims, at: (hook: string) => string, isPostNo
 /** What stands after the last block, whose hooks begin with `last`. */
 function endClaims(claims: Claims, prefix: string, last: string): void {
   const normalized = `${prefix}ln_final.hook_normalized`;
-  const [state, into, out] = ['last_hidden_state', 'unembed.hook_in', 'unembed.hook_out'].map(
-    (name) => prefix + name,
-  ) as [string, string, string];
+  const [into, out] = [`${prefix}unembed.hook_in`, `${prefix}unembed.hook_out`];
+  const own = `${prefix}last_hidden_state`;
+  const state = claims.has(own) ? own : 'last_hidden_state';
   normClaims(claims, `${prefix}ln_final.`, `${last}hook_resid_post`);
   if (claims.has(normalized)) {
     claims.add('last_hidden_state = gain · normalized + bias', [state, normalized], isGained);

@@ -73,7 +73,7 @@ export const rescales: Check = ([input, normalized, scale], { rounding }) => {
  * Whether each column of `output` is one gain and one bias away from the same column of `normalized`, both
  * [row, width]. Two numbers a column are fitted, so a few rows decide.
  */
-function gainAndBias(
+export function gainAndBias(
   output: Float32Array,
   normalized: Float32Array,
   width: number,
@@ -106,7 +106,7 @@ function gainAndBias(
   return { difference, tolerance: rounding * size };
 }
 
-const fewestRows = 6;
+export const fewestRows = 6;
 
 /** [output, normalized]: the output is the normalised rows times a gain plus a bias, one of each a channel. */
 export const isGained: Check = ([output, normalized], tolerance) => {

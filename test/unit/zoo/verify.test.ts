@@ -1,0 +1,61 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { checkFolder, passes } from '../../../src/cli/verify.ts';
+import { dtypesIn, failed, proveFolder } from '../../../src/cli/verify-self.ts';
+import { SondeError } from '../../../src/shared/errors.ts';
+import { inferred, matches, onWasm } from '../../zoo/expected.ts';
+
+const folders = readdirSync('test/zoo', { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+
+it('has an expectation for every folder and variant, and for no other', () => {
+  const there = folders.map((name) => [name, [...dtypesIn(`test/zoo/${name}`)].sort()]);
+  const expected = Object.entries(onWasm).map(([name, dtypes]) => [name, Object.keys(dtypes).sort()]);
+  expect(there).toEqual(expected);
+});
+
+/** `pass`, or what the runtime said. */
+async function outcomeOf(work: () => Promise<void>): Promise<string> {
+  try {
+    await work();
+    return 'pass';
+  } catch (error) {
+    if (!(error instanceof SondeError)) throw error;
+    return `refused: ${error.message}`;
+  }
+}
+
+describe.each(folders)('%s on WASM', (name) => {
+  const folder = `test/zoo/${name}`;
+
+  it.each(dtypesIn(folder))(
+    '%s: every hook is proved, and no identity fails',
+    { timeout: 120_000 },
+    async (dtype) => {
+      const found = await outcomeOf(async () => {
+        for (const part of await proveFolder(folder, dtype)) {
+          expect(failed(part)).toEqual([]);
+          expect([...part.proved.refused]).toEqual([]);
+          const undecided = [...part.proved.hooks].filter(([, proof]) => proof !== 'proved');
+          expect(undecided.map(([hook]) => hook)).toEqual(inferred[name] ?? []);
+        }
+      });
+      expect(found).toSatisfy((outcome: string) => matches(onWasm[name]?.[dtype], outcome));
+    },
+  );
+
+  const comparable = dtypesIn(folder).filter((dtype) => dtype === 'fp32' || dtype === 'fp16');
+  it.each(comparable)(
+    '%s: every golden agrees, generated tokens too',
+    { timeout: 120_000 },
+    async (dtype) => {
+      const found = await outcomeOf(async () => {
+        const checked = await checkFolder(folder, 'wasm', dtype);
+        expect(checked.length).toBeGreaterThan(30);
+        expect(checked.filter((each) => !passes(each) || each.comparison.kind !== 'compared')).toEqual([]);
+      });
+      expect(found).toSatisfy((outcome: string) => matches(onWasm[name]?.[dtype], outcome));
+    },
+  );
+});
