@@ -23,7 +23,14 @@ export function openTelemetry(
 ): TelemetryPipe {
   const listeners = new Set<(event: TelemetryEvent) => void>();
   const announce = (event: TelemetryEvent): void => {
-    for (const listener of listeners) listener(event);
+    for (const listener of listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // A watcher's fault is the application's to see, never the pipe's to stumble over.
+        reportError(error);
+      }
+    }
   };
   const delivery = startDelivery({ ...options, onEvent: announce });
   return {
