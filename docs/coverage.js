@@ -132,7 +132,7 @@ ${reasons.length === 0 ? 'None.' : table(['model', 'dtype', 'hook', 'proof', 'wh
 
 ## How far looking moves what is seen
 
-Largest difference of the model's first output from the plain file's, absolute, over the probe's inputs; beside it the largest output.
+Largest difference of the model's first output from the plain file's, absolute, over the probe's inputs; beside it the largest output. Half-precision files move by a few of their own roundings (2^-11 each): what is tapped is rounded to half precision where the runtime would have carried float32 on.
 
 ${table(['model', 'dtype', 'empty plan', 'attention patterns tapped', 'every hook tapped', 'largest output'], shifts)}
 `,
