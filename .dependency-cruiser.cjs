@@ -5,7 +5,7 @@ const rooms = {
   protocol: ['shared', 'schema'],
   load: ['shared', 'protocol'],
   instrument: ['shared'],
-  run: ['shared', 'protocol', 'load', 'instrument'],
+  run: ['shared', 'protocol', 'load', 'instrument', 'kernels'],
   prove: ['shared', 'load', 'instrument', 'run'],
   kernels: ['shared'],
   observe: ['shared', 'kernels'],
