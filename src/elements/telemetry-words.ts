@@ -36,7 +36,7 @@ export function answerText({ status, control }: EventOf<'answer'>): string {
         ([reason, count]) => `; refused ${countText(count)} ${plainReason(reason)}`,
       );
       const stored =
-        ranges.length === 0 ? 'nothing new is on disk' : `on disk are the records ${ranges.join(', ')}`;
+        ranges.length === 0 ? 'nothing new is on disk' : `on disk by number: ${ranges.join(', ')}`;
       return `HTTP ${status}: ${stored}${refused.join('')}.`;
     }
     case 'backoff':

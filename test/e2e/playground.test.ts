@@ -148,7 +148,7 @@ describe('the live page', () => {
       .toEqual(JSON.parse(logsReceived().at(-1)?.body ?? '{}'));
     await page
       .locator('sonde-telemetry')
-      .getByText(/HTTP 200: on disk are the records \d/)
+      .getByText(/HTTP 200: on disk by number: \d/)
       .first()
       .waitFor();
     await page.locator('sonde-ledger').getByText('The books balance.').waitFor();
