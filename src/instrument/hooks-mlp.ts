@@ -1,4 +1,5 @@
 import { type Drafts, flattened } from './drafts.ts';
+import { type Router, routerOf } from './experts.ts';
 import { normHooks } from './hooks-norm.ts';
 import { projectionAt } from './linear.ts';
 import { activationBehind } from './mlp.ts';
@@ -8,6 +9,13 @@ import type { View } from './view.ts';
 /** `at` is the block: `blocks.0.` */
 export function mlpHooks(drafts: Drafts, view: View, mlp: Branch, at: string, postNorm: boolean): void {
   const { index } = view;
+  const router = mlp.projection === undefined ? routerOf(view, mlp) : undefined;
+  if (router !== undefined) {
+    const [before] = postNorm ? [] : view.norms.after(mlp.join.stream);
+    if (before !== undefined) normHooks(drafts, `${at}ln2`, before);
+    expertHooks(drafts, router, at);
+    return;
+  }
   const post = mlp.projection?.input;
   const activation = post === undefined ? undefined : activationBehind(index, post);
   const entering = activation === undefined ? undefined : projectionAt(index, activation.pre)?.input;
@@ -24,7 +32,28 @@ export function mlpHooks(drafts: Drafts, view: View, mlp: Branch, at: string, po
     );
   }
   if (activation?.linear !== undefined) drafts.row(`${at}mlp.hook_pre_linear`, activation.linear, flattened);
-  const several = 'the branch does not end in one projection (a mixture of experts)';
+  const several = 'the branch does not end in one projection';
   if (post === undefined) drafts.unavailable(`${at}mlp.hook_post`, several);
   else drafts.row(`${at}mlp.hook_post`, post, flattened);
+}
+
+/** A mixture of experts has no one hidden layer; what it has is a choice for each position. */
+function expertHooks(drafts: Drafts, { weights, indices, logits, chosen = 1 }: Router, at: string): void {
+  const names = { weights: `${at}mlp.hook_expert_weights`, indices: `${at}mlp.hook_expert_indices` };
+  if (logits === undefined) {
+    const inside = 'the router does not compute it as a tensor';
+    drafts.row(names.weights, weights, inside);
+    drafts.row(names.indices, indices, inside);
+    return;
+  }
+  const how = 'the operator routes inside';
+  const flat = ['batch·position', 'expert'];
+  drafts.derived(names.weights, flat, [logits], how, (append) =>
+    append.node('Softmax', [append.wide(logits)], { axis: -1 }),
+  );
+  drafts.derived(names.indices, ['batch·position', chosen], [logits], how, (append) => {
+    const [, places = ''] = append.nodeWithOutputs('TopK', [append.wide(logits), append.ints(chosen)], 2);
+    append.alias(places, 'int64');
+    return append.cast(places, 'float');
+  });
 }

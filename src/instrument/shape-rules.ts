@@ -433,6 +433,7 @@ export const elementTypeRules: Readonly<
   ...table(fixed('int64'), 'Shape Size NonZero ArgMax ArgMin'),
   ...table(fixed('int32'), 'MatMulInteger ConvInteger'),
   EmbedLayerNormalization: (_, output) => (output === 1 ? 'int32' : 2),
+  TopK: (_, output) => (output === 1 ? 'int64' : 0),
   Cast: (node) => elementType(intOf(node, 'to') ?? 0),
   DynamicQuantizeLinear: (_, output) => (output === 1 ? 'float' : 'uint8'),
   ConstantOfShape: (node) => node.attributes.get('value')?.tensor?.type ?? 'float',
