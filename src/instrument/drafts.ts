@@ -1,7 +1,7 @@
 import { type Atom, type Axes, whole } from './axes.ts';
 import type { Draft, Recipe } from './draft.ts';
 import type { Found } from './found.ts';
-import { arrange, type Placed } from './layout.ts';
+import { arrange, isPlaceable, type Placed } from './layout.ts';
 import { isPassing } from './linear.ts';
 import type { Dim } from './onnx.ts';
 import type { View } from './view.ts';
@@ -45,6 +45,13 @@ export class Drafts {
 
   /** A tensor of the graph as it is, or laid out as `order`. */
   tap(name: string, at: Placed, order: readonly Atom['label'][]): void {
+    const isOrdered = at.axes
+      .flat()
+      .every(({ label }) => order.includes(label) || label === 'group' || label === 'one');
+    if (!isOrdered || (at.leading === undefined && !isPlaceable(at))) {
+      this.unavailable(name, 'the axes of its tensor could not be told apart');
+      return;
+    }
     const sizes = new Map(at.axes.flat().map((atom) => [atom.label, atom.size]));
     const dims = order.map((label) => {
       const size = sizes.get(label);
