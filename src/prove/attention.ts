@@ -9,6 +9,7 @@ import {
   skipped,
   verdict,
 } from './identity.ts';
+import { leftOver, orthonormal, rowsFor } from './linear.ts';
 
 /** Scores at or below this are masked: masks write -1e4 (BERT's exports), the lowest half or the lowest float. */
 const masked = -5_000;
@@ -181,8 +182,41 @@ function uncapped(pairs: Pairs): { factor: number; difference: number; size: num
   return at(Math.exp((low + high) / 2));
 }
 
+/**
+ * Disentangled attention adds to q·k what the query says about a distance and what the distance says about the key:
+ * at one distance, a linear map of q and one of k. What a fit of both and of q·k leaves over; undefined where the
+ * probe has too few pairs.
+ */
+function besideDistance(scores: FloatTensor, q: FloatTensor, k: FloatTensor): number | undefined {
+  const [batch = 0, queries = 0, heads = 1, size = 0] = q.dims;
+  const [, keys = 0, groups = 1] = k.dims;
+  const width = 2 * size + 1;
+  let worst: number | undefined;
+  for (let head = 0; head < heads; head++)
+    for (const distance of [0, 1]) {
+      const rows: number[] = [];
+      const seen: number[] = [];
+      for (let b = 0; b < batch; b++)
+        for (let i = distance; i < queries && i - distance < keys; i++) {
+          const j = i - distance;
+          const query = ((b * queries + i) * heads + head) * size;
+          const key = ((b * keys + j) * groups + Math.floor(head / (heads / groups))) * size;
+          const [left, right] = [q.data.subarray(query, query + size), k.data.subarray(key, key + size)];
+          rows.push(
+            left.reduce((sum, value, at) => sum + value * (right[at] ?? Number.NaN), 0),
+            ...left,
+            ...right,
+          );
+          seen.push(scores.data[((b * heads + head) * queries + i) * keys + j] ?? Number.NaN);
+        }
+      if (seen.length < (rowsFor(width) ?? Number.POSITIVE_INFINITY)) continue;
+      worst = Math.max(worst ?? 0, leftOver(Float64Array.from(seen), orthonormal(rows, seen.length, width)));
+    }
+  return worst;
+}
+
 /** [scores, q, k]: each head's scores are q·k times one factor, up to a bias that no input changes or a soft cap. */
-export const isScaledProduct: Check = ([scores, q, k], { rounding }) => {
+export const isScaledProduct: Check = ([scores, q, k], { rounding, unexplained }) => {
   if (scores === undefined || q === undefined || k === undefined)
     return skipped('there is nothing to compare');
   const [batch = 0, queries = 0, heads = 0, width = 0] = q.dims;
@@ -226,6 +260,9 @@ export const isScaledProduct: Check = ([scores, q, k], { rounding }) => {
     if (outcome.kind === 'holds') return outcome;
     nearest ??= outcome;
   }
+  const left = besideDistance(scores, q, k);
+  if (left !== undefined && left <= unexplained)
+    return verdict(left, unexplained, 'beside terms of content and distance');
   if (batch < 2) return skipped('scores may hold a bias too, and the probe has one input only');
   return nearest ?? skipped('there is nothing to compare');
 };

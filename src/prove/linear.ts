@@ -12,10 +12,18 @@ const widest = 512;
 export const rowsFor = (width: number): number | undefined =>
   width <= widest ? Math.ceil((width + 1) * spare) : undefined;
 
-/** Columns of x and a column of ones, made orthonormal (modified Gram-Schmidt, twice). */
-function orthonormal(x: Float32Array, rows: number, width: number): Float64Array[] {
+/**
+ * Columns of x [row, width], and a column of ones unless it is `without`, made orthonormal (modified Gram-Schmidt,
+ * twice).
+ */
+export function orthonormal(
+  x: ArrayLike<number>,
+  rows: number,
+  width: number,
+  ones: 'with ones' | 'without' = 'with ones',
+): Float64Array[] {
   const basis: Float64Array[] = [];
-  for (let column = -1; column < width; column++) {
+  for (let column = ones === 'without' ? 0 : -1; column < width; column++) {
     const vector = Float64Array.from({ length: rows }, (_, row) =>
       column < 0 ? 1 : (x[row * width + column] ?? Number.NaN),
     );
@@ -58,18 +66,63 @@ export const isLinear: Check = ([output, input], tolerance) => {
   if (from.rows < needed) return skipped(`the probe has ${from.rows} rows of the ${needed} that a fit needs`);
   const basis = orthonormal(input.data, from.rows, from.width);
   const stride = Math.max(1, Math.floor(to.width / columnsSeen));
-  let worst = 0;
-  for (let column = 0; column < to.width; column += stride) {
-    const values = Float64Array.from(
-      { length: to.rows },
-      (_, row) => output.data[row * to.width + column] ?? Number.NaN,
+  const columns: Float64Array[] = [];
+  for (let column = 0; column < to.width; column += stride)
+    columns.push(
+      Float64Array.from({ length: to.rows }, (_, row) => output.data[row * to.width + column] ?? Number.NaN),
     );
-    const mean = values.reduce((sum, value) => sum + value, 0) / to.rows;
-    const spread = Math.hypot(...values.map((value) => value - mean));
-    for (const direction of basis) remove(values, direction);
-    // A constant column is explained by its mean.
-    const left = spread === 0 ? 0 : Math.hypot(...values) / spread;
-    worst = Math.max(worst, left);
-  }
-  return verdict(worst, tolerance.unexplained);
+  const plain = verdict(worstLeftOver(columns, basis), tolerance.unexplained);
+  if (plain.kind === 'holds' || columns.some((column) => column.some(Number.isNaN))) return plain;
+  const capped = verdict(underCap(columns, basis), tolerance.unexplained, 'under a soft cap');
+  if (capped.kind === 'holds') return capped;
+  return isNormOfRows(output.data, to.rows, to.width, tolerance.unexplained)
+    ? skipped('a norm stands between: every row of it has one size')
+    : plain;
 };
+
+/** What the directions leave of each column, relative to its spread; the largest. */
+function worstLeftOver(columns: readonly Float64Array[], basis: readonly Float64Array[]): number {
+  return columns.reduce((worst, column) => Math.max(worst, leftOver(column, basis)), 0);
+}
+
+export function leftOver(column: Float64Array, basis: readonly Float64Array[]): number {
+  const mean = column.reduce((sum, value) => sum + value, 0) / column.length;
+  const spread = Math.hypot(...column.map((value) => value - mean));
+  // A constant column is explained by its mean.
+  if (spread === 0) return 0;
+  const rest = column.slice();
+  for (const direction of basis) remove(rest, direction);
+  return Math.hypot(...rest) / spread;
+}
+
+/** output = cap · tanh(linear / cap), as some heads have it: turned back with the cap that leaves least over. */
+function underCap(columns: readonly Float64Array[], basis: readonly Float64Array[]): number {
+  const top = columns
+    .flatMap((column) => [...column])
+    .reduce((found, value) => Math.max(found, Math.abs(value)), 0);
+  const turned = (cap: number, some: readonly Float64Array[]): number =>
+    worstLeftOver(
+      some.map((column) => column.map((value) => cap * Math.atanh(value / cap))),
+      basis,
+    );
+  let [low, high] = [Math.log(top * 1.0001), Math.log(top * 100)];
+  for (let step = 0; step < 40; step++) {
+    const [a, b] = [low + (high - low) * 0.382, low + (high - low) * 0.618];
+    if (turned(Math.exp(a), columns.slice(0, 4)) < turned(Math.exp(b), columns.slice(0, 4))) high = b;
+    else low = a;
+  }
+  return turned(Math.exp((low + high) / 2), columns);
+}
+
+/**
+ * RMSNorm with a gain: the squares of a row, each divided by its channel's squared gain, add up to the width. So one
+ * combination of the squared columns is the same in every row, whatever the gain.
+ */
+function isNormOfRows(data: Float32Array, rows: number, width: number, limit: number): boolean {
+  if (rows < (width + 1) * spare) return false;
+  const squares = Array.from(data, (value) => value * value);
+  const basis = orthonormal(squares, rows, width, 'without');
+  const ones = new Float64Array(rows).fill(1);
+  for (const direction of basis) remove(ones, direction);
+  return Math.hypot(...ones) / Math.sqrt(rows) <= limit;
+}

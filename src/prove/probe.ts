@@ -8,6 +8,8 @@ import { rowsFor } from './linear.ts';
 export type Config = { readonly [key: string]: unknown };
 
 const length = 20;
+/** So many inputs tell a bias from a product, and one head's channels from each other. */
+const fewest = 8;
 const sampleRate = 16_000;
 /** Padding, start, end and other special tokens have the lowest ids; some models treat them apart. */
 const firstId = 5;
@@ -31,7 +33,7 @@ function batchOf({ anatomy, hooks, inputs }: Instrumented): number {
   const hidden = hooks.find(({ name }) => name.endsWith('mlp.hook_post'))?.dims.at(-1);
   const wide = typeof hidden === 'number' ? rowsFor(hidden) : undefined;
   const rows = wide ?? rowsFor(anatomy.dModel);
-  return rows === undefined ? 2 : Math.min(24, Math.max(8, Math.ceil(rows / length)));
+  return rows === undefined ? fewest : Math.min(24, Math.max(fewest, Math.ceil(rows / length)));
 }
 
 /**
