@@ -1,4 +1,4 @@
-import { openNodeModel } from '../run/open.node.ts';
+import { openNodeParts } from '../run/open.node.ts';
 import type { Hook } from '../shared/hook.ts';
 import { dtypeOf, onlyFolder, readArguments } from './arguments.ts';
 import { table } from './table.ts';
@@ -14,30 +14,33 @@ function sourceOf({ source }: Hook): string {
   }
 }
 
-/** `sonde inspect <folder>`: anatomy and hooks of a model, from its graph alone. */
+/** `sonde inspect <folder>`: anatomy and hooks of every graph of a model, from the graphs alone. */
 export async function inspect(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, { dtype: { type: 'string', default: 'fp32' } });
-  const opened = await openNodeModel(onlyFolder(positionals), dtypeOf(values.dtype));
-  const { anatomy, hooks, inputs, outputs } = opened.model.instrumented;
-  const { cache, logits, ...shape } = anatomy;
-  const facts: readonly (readonly [string, unknown])[] = [
-    ['architecture', opened.folder.config.architecture],
-    ...Object.entries(shape),
-    ['logits', logits ?? 'none'],
-    ['cache', cache.length === 0 ? 'none' : `${cache.length} tensors`],
-    ['inputs', inputs.map(({ name }) => name).join(', ')],
-    ['outputs', outputs.map(({ name }) => name).join(', ')],
-  ];
-  const rows = hooks.map((hook) => [
-    hook.name,
-    `[${hook.dims.join(', ')}]`,
-    hook.source.kind,
-    sourceOf(hook),
-  ]);
-  process.stdout.write(
-    `${facts.map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n` +
-      `${table(['hook', 'dims', 'kind', 'source'], rows)}\n`,
-  );
+  const opened = await openNodeParts(onlyFolder(positionals), dtypeOf(values.dtype));
+  for (const { weights, model } of opened.parts) {
+    const { anatomy, hooks, inputs, outputs } = model.instrumented;
+    const { cache, logits, ...shape } = anatomy;
+    const facts: readonly (readonly [string, unknown])[] = [
+      ['file', weights.file],
+      ['architecture', opened.folder.config.architecture],
+      ...Object.entries(shape),
+      ['logits', logits ?? 'none'],
+      ['cache', cache.length === 0 ? 'none' : `${cache.length} tensors`],
+      ['inputs', inputs.map(({ name }) => name).join(', ')],
+      ['outputs', outputs.map(({ name }) => name).join(', ')],
+    ];
+    const rows = hooks.map((hook) => [
+      hook.name,
+      `[${hook.dims.join(', ')}]`,
+      hook.source.kind,
+      sourceOf(hook),
+    ]);
+    process.stdout.write(
+      `${facts.map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n` +
+        `${table(['hook', 'dims', 'kind', 'source'], rows)}\n\n`,
+    );
+  }
   await opened.dispose();
   return 0;
 }
