@@ -11,6 +11,8 @@ let base: string;
 
 beforeAll(async () => {
   server = createServer((request, response) => {
+    // A kept connection could be closed by its timeout in the moment it is used again.
+    response.setHeader('connection', 'close');
     switch (request.url) {
       case '/model/whole.bin':
         response.setHeader('content-length', file.length).end(file);
