@@ -76,7 +76,10 @@ export interface Telemetry {
 
 /** One worker, one device, one mutex, one telemetry pipe, many models. */
 export interface Sonde {
-  /** @param model folder URL (`/models/shakespeare-gpt`), hub id (`org/name`) or files */
+  /**
+   * @param model URL of a folder (`/models/shakespeare-gpt`, `./models/name`), hub id (`org/name`: a relative
+   * folder of two parts must begin with `./`), or the files of a folder
+   */
   load(model: string | readonly File[], options?: LoadOptions): Promise<Model>;
   /** Absent when no `telemetry` option was given. */
   readonly telemetry?: Telemetry;
