@@ -80,6 +80,12 @@ export class Drafts {
       );
   }
 
+  /** The [batch, position, width] form of a tensor where the graph has one, else the tensor itself. */
+  unflattened(tensor: string): string {
+    const at = rows(this.#view, tensor);
+    return at?.tensor ?? tensor;
+  }
+
   /** [batch, position, width]. */
   row(name: string, tensor: string | undefined, missing: string): void {
     const at = tensor === undefined ? undefined : rows(this.#view, tensor, this.#leading);

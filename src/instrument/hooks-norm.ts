@@ -31,7 +31,9 @@ function scale(append: Append, norm: Norm): string {
 }
 
 /** `at` is where the norm is: `blocks.0.ln1`, `ln_final`. Neither value is a tensor of any exporter's graph. */
-export function normHooks(drafts: Drafts, at: string, norm: Norm): void {
+export function normHooks(drafts: Drafts, at: string, graphNorm: Norm): void {
+  // Where the graph flattens batch and positions before the norm, the same rows stand unflattened before that.
+  const norm = { ...graphNorm, input: drafts.unflattened(graphNorm.input) };
   const from = norm.input === '' && norm.skip !== undefined ? norm.skip.operands : [norm.input];
   drafts.derived(`${at}.hook_scale`, ['batch', 'position', 1], from, 'root of the mean square', (append) =>
     scale(append, norm),
