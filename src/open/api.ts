@@ -54,9 +54,9 @@ export interface Abortable {
 }
 
 export interface Model extends ModelInfo {
-  /** @throws SondeError `wrong_task` | `empty_input` | `context_overflow` | `device_lost` | `aborted` */
+  /** @throws SondeError `wrong_task` | `empty_input` | `hook_unknown` | `device_lost` | `aborted` */
   generate(text: string, options?: GenerateOptions & Abortable): Generation;
-  /** @throws SondeError `hook_unknown` | `hook_unavailable` | `empty_input` | `capture_over_budget` */
+  /** @throws SondeError `hook_unknown` | `hook_unavailable` | `empty_input` | `aborted` */
   capture(text: string, patterns: readonly string[], options?: RequestContext & Abortable): Promise<Capture>;
   /** @throws SondeError `wrong_task` | `empty_input` */
   classify(text: string, options?: RequestContext & Abortable): Promise<Classification>;

@@ -47,9 +47,6 @@ const counter = whole(0, 10_000_000);
 
 const errorCodes: Readonly<Record<ErrorCode, ErrorCode>> = {
   aborted: 'aborted',
-  capture_over_budget: 'capture_over_budget',
-  collector_refused: 'collector_refused',
-  context_overflow: 'context_overflow',
   device_lost: 'device_lost',
   disposed: 'disposed',
   empty_input: 'empty_input',

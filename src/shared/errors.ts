@@ -1,9 +1,6 @@
 /** Every code a `SondeError` can carry; applications switch on these, so none is ever renamed. */
 export type ErrorCode =
   | 'aborted'
-  | 'capture_over_budget'
-  | 'collector_refused'
-  | 'context_overflow'
   | 'device_lost'
   | 'disposed'
   | 'empty_input'

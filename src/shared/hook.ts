@@ -8,7 +8,7 @@ export type HookSource =
   | { readonly kind: 'derived'; readonly from: readonly string[]; readonly how: string }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
-/** What the probe forward said: its identity held, none applies, or it was not run yet. */
+/** What a probe forward says of a hook: its identities held, none decides, or the model does not give it. */
 export type HookProof = 'proved' | 'inferred' | 'unavailable';
 
 /** One point inside the model under its TransformerLens name (`blocks.0.attn.hook_pattern`). */
@@ -17,6 +17,4 @@ export interface Hook {
   /** Axis names, e.g. ['batch', 'head', 'query', 'key']; numbers where the graph fixes them. */
   readonly dims: readonly (string | number)[];
   readonly source: HookSource;
-  /** Absent until the model was probed. */
-  readonly proof?: HookProof;
 }
