@@ -100,8 +100,12 @@ export async function startCollector(siteOrigin: string): Promise<FaultyCollecto
     response.writeHead(answer.status).end(await answer.text());
   }
 
+  const handling = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    handle(request, response).catch((error: unknown) => response.writeHead(502).end(String(error)));
+    const handled = handle(request, response)
+      .catch((error: unknown) => void response.writeHead(502).end(String(error)))
+      .finally(() => handling.delete(handled));
+    handling.add(handled);
   });
   const faulty: FaultyCollector = {
     endpoint: await listen(server),
@@ -112,6 +116,8 @@ export async function startCollector(siteOrigin: string): Promise<FaultyCollecto
       await walkLog(data, (entries) => {
         for (const entry of entries) if (entry.kind === 'record') ids.push(entry.record.requestId);
       });
+      // What the log shows may not be answered yet; after this it is among the arrivals.
+      await Promise.all(handling);
       return ids;
     },
     async close() {
