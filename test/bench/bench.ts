@@ -8,6 +8,7 @@ import { chromiumFlags, chromiumPath } from '../../src/cli/chromium.ts';
 import { serveFolders } from '../../src/cli/serve.ts';
 import buildIfStale from '../setup/built.ts';
 import { instrumenting } from './instrument.ts';
+import { plans } from './plans.ts';
 import { sizes } from './sizes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -134,6 +135,11 @@ export async function bench(argv: readonly string[]): Promise<void> {
     const { off, summary, full } = await tokensPerSecond(device, server.origin);
     rates.push([device, ...[off, summary, full].map((rate) => rate.toFixed(1))]);
   }
+  const planCosts = await plans(async () => {
+    const page = await (await launch('webgpu')).newPage();
+    await page.goto(`${server.origin}/bench/`);
+    return page;
+  });
   busy.push(loadavg()[0] ?? 0);
   await server.close();
   await rm(page, { recursive: true });
@@ -165,6 +171,8 @@ export async function bench(argv: readonly string[]): Promise<void> {
         kib(each.allocated),
       ]),
     ),
+    '',
+    planCosts,
     '',
     'Bundles, gzip:',
     '',

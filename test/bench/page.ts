@@ -1,4 +1,5 @@
 import { createSonde, type DeviceChoice } from '../../src/index.ts';
+import { peakMemory, runTimes, switchTimes } from './page-plans.ts';
 
 /** Opens the model once, so that the rounds of a comparison share one session and one warm cache. */
 export async function open(device: DeviceChoice): Promise<(capture: readonly string[]) => Promise<number>> {
@@ -19,6 +20,9 @@ declare global {
   interface Window {
     openBench: typeof open;
     round: Awaited<ReturnType<typeof open>>;
+    runTimes: typeof runTimes;
+    switchTimes: typeof switchTimes;
+    peakMemory: typeof peakMemory;
   }
 }
-window.openBench = open;
+Object.assign(window, { openBench: open, peakMemory, runTimes, switchTimes });
