@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { dtypes, graphFile } from '../load/load.ts';
+import { graphParts } from '../load/parts.ts';
 import type { Dtype } from '../protocol/device.ts';
 import { probeInputs } from '../prove/probe.ts';
-import type { Verdict } from '../prove/proof.ts';
 import { type Precision, type Proved, prove } from '../prove/prove.ts';
 import type { ModelInputs } from '../run/feeds.ts';
-import { graphParts, openNodeParts } from '../run/open.node.ts';
+import { openNodeParts } from '../run/open.node.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Hook } from '../shared/hook.ts';
+import type { Verdict } from '../shared/proof.ts';
 import { table } from './table.ts';
 
 const precisions: Readonly<Record<Dtype, Precision>> = {

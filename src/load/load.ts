@@ -18,6 +18,8 @@ export interface BytesLoaded {
 export interface ModelFolder {
   readonly source: ModelSource;
   readonly config: ModelConfig;
+  /** `config.json` as it is. */
+  readonly json: JsonObject;
   /** Absent for models of images and sound. */
   readonly tokenizer?: {
     readonly model: JsonObject;
@@ -72,9 +74,11 @@ export async function loadFolder(source: ModelSource, options: ReadOptions): Pro
   const objectOf = (file: typeof config | undefined): JsonObject =>
     file?.body === undefined ? {} : parseObject(file.body, file.path);
   const files = await Promise.all(present.map(({ path, body }) => fileDigest(path, body)));
+  const json = objectOf(config);
   return {
     source,
-    config: parseConfig(objectOf(config), objectOf(generation)),
+    json,
+    config: parseConfig(json, objectOf(generation)),
     ...(tokenizer?.body === undefined
       ? {}
       : {

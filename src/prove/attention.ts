@@ -1,14 +1,6 @@
+import type { Outcome } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import {
-  type Check,
-  fails,
-  largest,
-  type Outcome,
-  sameShape,
-  shapesDiffer,
-  skipped,
-  verdict,
-} from './identity.ts';
+import { type Check, fails, largest, sameShape, shapesDiffer, skipped, verdict } from './identity.ts';
 import { leftOver, orthonormal, rowsFor } from './linear.ts';
 
 /** Scores at or below this are masked: masks write -1e4 (BERT's exports), the lowest half or the lowest float. */

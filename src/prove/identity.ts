@@ -1,3 +1,4 @@
+import type { Outcome } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 
 /** How far apart the two sides of an identity may lie. */
@@ -7,22 +8,6 @@ export interface Tolerance {
   /** What a linear map leaves unexplained: root mean square over the standard deviation. */
   readonly unexplained: number;
 }
-
-/** What became of one identity over one probe forward. */
-export type Outcome =
-  | {
-      readonly kind: 'holds';
-      readonly difference: number;
-      readonly tolerance: number;
-      readonly note?: string;
-    }
-  | {
-      readonly kind: 'fails';
-      readonly difference?: number;
-      readonly tolerance?: number;
-      readonly why: string;
-    }
-  | { readonly kind: 'skipped'; readonly why: string };
 
 /** Compares captured tensors, given in the order of the identity's hooks. Pure. */
 export type Check = (tensors: readonly FloatTensor[], tolerance: Tolerance) => Outcome;

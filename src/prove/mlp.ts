@@ -1,4 +1,5 @@
-import { type Check, largest, type Outcome, sameShape, shapesDiffer, skipped, verdict } from './identity.ts';
+import type { Outcome } from '../shared/proof.ts';
+import { type Check, largest, sameShape, shapesDiffer, skipped, verdict } from './identity.ts';
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 

@@ -1,9 +1,9 @@
+import type { Outcome } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import {
   type Check,
   farthest,
   largest,
-  type Outcome,
   sameShape,
   shapesDiffer,
   skipped,

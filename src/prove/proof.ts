@@ -1,14 +1,7 @@
 import type { Hook, HookProof } from '../shared/hook.ts';
+import type { Verdict } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import { type Identity, type Outcome, skipped, type Tolerance } from './identity.ts';
-
-/** One identity with what the probe forward said about it. */
-export interface Verdict {
-  readonly claim: string;
-  readonly hooks: readonly string[];
-  readonly byConstruction: boolean;
-  readonly outcome: Outcome;
-}
+import { type Identity, skipped, type Tolerance } from './identity.ts';
 
 export interface Proof {
   readonly hooks: ReadonlyMap<string, HookProof>;

@@ -2,10 +2,12 @@ import { completeFeeds, type ModelInputs } from '../run/feeds.ts';
 import { toFloatTensor } from '../run/float.ts';
 import { forward, type LoadedModel } from '../run/model.ts';
 import { SondeError } from '../shared/errors.ts';
-import type { FloatTensor, Tensor, TensorData } from '../shared/tensor.ts';
+import type { Hook } from '../shared/hook.ts';
+import type { Outcome, ProofProgress, Verdict } from '../shared/proof.ts';
+import { elementCount, type FloatTensor, type Tensor, type TensorData } from '../shared/tensor.ts';
 import { identitiesOf } from './identities.ts';
-import { farthest, largest, type Outcome, skipped, type Tolerance, verdict } from './identity.ts';
-import { judge, type Proof, proofsOf, type Verdict } from './proof.ts';
+import { farthest, type Identity, largest, skipped, type Tolerance, verdict } from './identity.ts';
+import { judge, type Proof, proofsOf } from './proof.ts';
 
 /** How precise a graph's own arithmetic is; weights of 8 or 4 bits leave sums, norms and attention in float32. */
 export type Precision = 'float32' | 'float16' | 'quantised products';
@@ -27,26 +29,106 @@ export interface Proved extends Proof {
   readonly outputs: ReadonlyMap<string, FloatTensor>;
 }
 
+/** A proof takes its time: what may stop it, and who hears how far it is. */
+export interface Watch {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ProofProgress) => void;
+}
+
 /**
- * One forward over seeded inputs with every hook tapped, held against the identities: no reference is needed.
- * A hook that the runtime refuses costs further forwards, until it is found.
- * @throws SondeError `run_failed` when the model does not even run untapped
+ * Forwards over seeded inputs with every hook tapped, held against the identities: no reference is needed. So many
+ * hooks are tapped at once as memory allows; in between, others get their turn. A hook that the runtime refuses
+ * costs further forwards, until it is found.
+ * @throws SondeError `run_failed` when the model does not even run untapped, `aborted`
  */
-export async function prove(model: LoadedModel, inputs: ModelInputs, precision: Precision): Promise<Proved> {
+export async function prove(
+  model: LoadedModel,
+  inputs: ModelInputs,
+  precision: Precision,
+  watch: Watch = {},
+): Promise<Proved> {
   const { hooks } = model.instrumented;
-  const wanted = hooks.filter(({ source }) => source.kind !== 'unavailable').map(({ name }) => name);
+  const wanted = hooks.filter(({ source }) => source.kind !== 'unavailable');
   const outputs = await runUntapped(model, inputs);
-  const captured = new Map<string, FloatTensor>();
+  const identities = identitiesOf(hooks);
   const refused = new Map<string, string>();
-  await captureAll(model, inputs, wanted, captured, refused);
+  const values = new Map<string, FloatTensor>();
   const given = inputs.input_ids;
-  const values = new Map(captured);
   if (given !== undefined) values.set('input_ids', asFloat(given));
-  const verdicts = [
-    ...judge(identitiesOf(hooks), values, tolerances[precision]),
-    ...(await lensVerdicts(model, inputs, captured, tolerances[precision])),
+  const captured = new Set<string>();
+  const verdicts = new Map<Identity, Verdict>();
+  const unseen = new Set(wanted.map(({ name }) => name));
+  const forLens = lensHooks(wanted.map(({ name }) => name));
+  const breathe = breather(watch.signal);
+  const report = (): void =>
+    watch.onProgress?.({
+      captured: wanted.length - unseen.size,
+      hooks: wanted.length,
+      judged: verdicts.size,
+      identities: identities.length,
+    });
+
+  for (const chunk of chunksOf(wanted, inputs)) {
+    await captureAll(model, inputs, chunk, values, refused, breathe);
+    for (const name of chunk) {
+      unseen.delete(name);
+      if (values.has(name)) captured.add(name);
+    }
+    report();
+    for (const identity of identities) {
+      if (verdicts.has(identity) || identity.hooks.some((name) => unseen.has(name))) continue;
+      for (const judged of judge([identity], values, tolerances[precision])) verdicts.set(identity, judged);
+      if (await breathe()) report();
+    }
+    const needed = new Set(identities.flatMap((each) => (verdicts.has(each) ? [] : each.hooks)));
+    for (const name of captured) if (!needed.has(name) && !forLens.has(name)) values.delete(name);
+  }
+  const all = [
+    ...identities.flatMap((identity) => verdicts.get(identity) ?? []),
+    ...(await lensVerdicts(model, inputs, values, tolerances[precision])),
   ];
-  return { hooks: proofsOf(hooks, new Set(captured.keys()), verdicts), verdicts, refused, outputs };
+  report();
+  return { hooks: proofsOf(hooks, captured, all), verdicts: all, refused, outputs };
+}
+
+/** Bytes of tapped values that are held at once. */
+const mostBytes = 64 * 2 ** 20;
+
+/** Hooks in graph order, in runs whose values fit into memory together. Free sizes are guessed from the inputs. */
+function chunksOf(hooks: readonly Hook[], inputs: ModelInputs): readonly (readonly string[])[] {
+  const [batch = 1, positions = 1] = Object.values(inputs)[0]?.dims ?? [];
+  const bytesOf = ({ dims }: Hook): number =>
+    4 *
+    elementCount(
+      dims.map((size, axis) => (typeof size === 'number' ? size : axis === 0 ? batch : positions)),
+    );
+  const chunks: string[][] = [];
+  let room = 0;
+  for (const hook of hooks) {
+    room -= bytesOf(hook);
+    if (room < 0 || chunks.length === 0) {
+      chunks.push([]);
+      room = mostBytes - bytesOf(hook);
+    }
+    chunks.at(-1)?.push(hook.name);
+  }
+  return chunks;
+}
+
+/** Work of this many milliseconds without a break keeps other requests waiting. */
+const longestTurn = 30;
+
+/** Gives the thread back when it was held long enough. Resolves to whether it did; throws when told to stop. */
+function breather(signal: AbortSignal | undefined): () => Promise<boolean> {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < longestTurn) return false;
+    await new Promise((resolve) => setTimeout(resolve));
+    if (signal?.aborted)
+      throw new SondeError('aborted', 'The proof was stopped.', 'Start it again when it is wanted.');
+    since = performance.now();
+    return true;
+  };
 }
 
 /** The lens: what the head reads, and the end of the stream, decide the logits. Fed back over other inputs, they restore them. */
@@ -59,7 +141,7 @@ async function lensVerdicts(
   const verdicts: Verdict[] = [];
   for (const [out, clean] of captured) {
     if (!out.endsWith('unembed.hook_out')) continue;
-    for (const hook of decidersOf(out.slice(0, -'unembed.hook_out'.length), [...captured.keys()])) {
+    for (const hook of decidersOf(out, [...captured.keys()])) {
       const value = captured.get(hook);
       const outcome =
         value === undefined ? skipped(`${hook} is not available`) : await restores(hook, value, out, clean);
@@ -107,7 +189,9 @@ async function lensVerdicts(
   }
 }
 
-function decidersOf(prefix: string, names: readonly string[]): readonly string[] {
+/** What decides the logits `out`, of these hooks. */
+function decidersOf(out: string, names: readonly string[]): readonly string[] {
+  const prefix = out.slice(0, -'unembed.hook_out'.length);
   const ends = names.filter(
     (name) => name.startsWith(`${prefix}blocks.`) && /hook_(normalized_)?resid_post$/.test(name),
   );
@@ -115,6 +199,14 @@ function decidersOf(prefix: string, names: readonly string[]): readonly string[]
   const into = `${prefix}unembed.hook_in`;
   return [...(names.includes(into) ? [into] : []), ...(last === undefined ? [] : [last])];
 }
+
+/** Every hook whose value the lens needs. */
+const lensHooks = (names: readonly string[]): ReadonlySet<string> =>
+  new Set(
+    names
+      .filter((name) => name.endsWith('unembed.hook_out'))
+      .flatMap((out) => [out, ...decidersOf(out, names)]),
+  );
 
 /** Other inputs of the same shape: the rows of the batch in reverse, the ids alone where there are any. */
 function reversed(inputs: ModelInputs): ModelInputs | undefined {
@@ -147,29 +239,35 @@ async function runUntapped(model: LoadedModel, inputs: ModelInputs): Promise<Map
   return read;
 }
 
-/** One session for all; where it fails, one for each half. */
+/** One session for all of them, which is closed again; where it fails, one for each half. */
 async function captureAll(
   model: LoadedModel,
   inputs: ModelInputs,
   wanted: readonly string[],
-  captured: Map<string, FloatTensor>,
+  values: Map<string, FloatTensor>,
   refused: Map<string, string>,
+  breathe: () => Promise<boolean>,
 ): Promise<void> {
   if (wanted.length === 0) return;
   try {
-    const { capture } = await forward(model, inputs, wanted);
-    for (const hook of wanted) captured.set(hook, await capture.read(hook));
+    const { capture, outputs } = await forward(model, inputs, wanted);
+    for (const hook of wanted) {
+      values.set(hook, await capture.read(hook));
+      await breathe();
+    }
+    for (const tensor of Object.values(outputs)) if (!capture.holds(tensor)) tensor.dispose();
     capture.dispose();
+    await model.sessions.close({ taps: wanted, edits: [] });
   } catch (error) {
-    if (!(error instanceof SondeError)) throw error;
+    if (!(error instanceof SondeError) || error.code === 'aborted') throw error;
     const [only, ...others] = wanted;
     if (only !== undefined && others.length === 0) {
       refused.set(only, error.message);
       return;
     }
     const half = Math.ceil(wanted.length / 2);
-    await captureAll(model, inputs, wanted.slice(0, half), captured, refused);
-    await captureAll(model, inputs, wanted.slice(half), captured, refused);
+    await captureAll(model, inputs, wanted.slice(0, half), values, refused, breathe);
+    await captureAll(model, inputs, wanted.slice(half), values, refused, breathe);
   }
 }
 

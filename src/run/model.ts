@@ -21,6 +21,14 @@ export interface LoadedModel {
   readonly executor?: Executor;
 }
 
+/** One of the graphs that make up a model, open. */
+export interface ModelPart {
+  /** `model`, `encoder_model`, `decoder_model_merged` … */
+  readonly part: string;
+  readonly model: LoadedModel;
+  readonly weights: ModelWeights;
+}
+
 /** One forward with what it gave. */
 export interface Forward {
   readonly outputs: Fetches;
@@ -50,15 +58,16 @@ export async function openModel(
 /**
  * Runs the model once over inputs given by name; the taps stay where they are until read.
  * @param hooks exact names, as `Instrumented.resolve` returns them
+ * @param capture takes over what the taps gave, beside what it holds already
  */
 export async function forward(
   model: LoadedModel,
   inputs: ModelInputs,
   hooks: readonly string[],
+  capture: CaptureStore = createCaptureStore(model.runtime, model.instrumented.hooks),
 ): Promise<Forward> {
   const session = await model.sessions.open({ ...emptyPlan, taps: hooks });
   const outputs = await session.run(completeFeeds(model.runtime.ort, model.instrumented, inputs, undefined));
-  const capture = createCaptureStore(model.runtime, model.instrumented.hooks);
   capture.add(session.graph.taps, outputs);
   return { outputs, capture };
 }

@@ -1,10 +1,11 @@
-import { type JsonObject, parseObject } from '../load/config.ts';
+import type { JsonObject } from '../load/config.ts';
 import { folderSource } from '../load/folder.node.ts';
 import { loadFolder, loadWeights, type ModelFolder, type ModelWeights } from '../load/load.ts';
+import { loadParts } from '../load/parts.ts';
 import { openTokenizer, type Tokenizer } from '../load/tokenizer.ts';
 import type { Dtype } from '../protocol/device.ts';
 import { SondeError } from '../shared/errors.ts';
-import { closeModel, type LoadedModel, openModel } from './model.ts';
+import { closeModel, type LoadedModel, type ModelPart, openModel } from './model.ts';
 import { startRuntime } from './runtime.node.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -18,38 +19,14 @@ export interface NodeModel {
   dispose(): Promise<void>;
 }
 
-/** One of the graphs that make up a model. */
-export interface NodePart {
-  /** `model`, `encoder_model`, `decoder_model_merged` … */
-  readonly part: string;
-  readonly model: LoadedModel;
-  readonly weights: ModelWeights;
-}
-
 /** Every graph of a folder in one dtype, in the order in which they feed each other. */
 export interface NodeParts {
   readonly folder: ModelFolder;
   /** `config.json` as it is. */
   readonly config: JsonObject;
-  readonly parts: readonly NodePart[];
+  readonly parts: readonly ModelPart[];
   dispose(): Promise<void>;
 }
-
-/** Graphs that exporters split models into; where a whole one lies beside its parts, the whole is taken. */
-const partsInOrder: readonly (readonly string[])[] = [
-  ['model'],
-  ['encoder_model', 'decoder_model_merged'],
-  ['encoder_model', 'decoder_model'],
-  ['text_model', 'vision_model'],
-  ['encoder_model'],
-  ['decoder_model_merged'],
-  ['decoder_model'],
-  ['text_model'],
-  ['vision_model'],
-];
-
-/** Every name under which a graph is looked for. */
-export const graphParts: readonly string[] = [...new Set(partsInOrder.flat())];
 
 let runtime: Runtime | undefined;
 
@@ -81,27 +58,18 @@ export async function openNodeModel(path: string, dtype: Dtype = 'fp32'): Promis
 export async function openNodeParts(path: string, dtype: Dtype = 'fp32'): Promise<NodeParts> {
   const source = folderSource(path);
   const folder = await loadFolder(source, {});
-  const config = parseObject((await source.read('config.json')) ?? new Uint8Array(), 'config.json');
-  for (const names of partsInOrder) {
-    const found = await Promise.all(names.map((name) => loadWeights(source, dtype, {}, name)));
-    if (found.includes(undefined)) continue;
-    runtime ??= startRuntime({ threads: 1 });
-    const parts: NodePart[] = [];
-    for (const [at, weights] of found.entries())
-      if (weights !== undefined)
-        parts.push({
-          part: names[at] ?? '',
-          weights,
-          model: await openModel(runtime, folder, weights, undefined),
-        });
-    return {
-      folder,
-      config,
-      parts,
-      dispose: async () => {
-        for (const { model } of parts) await closeModel(model);
-      },
-    };
-  }
-  throw nothing(source.id, dtype);
+  const found = await loadParts(source, dtype, {});
+  if (found === undefined) throw nothing(source.id, dtype);
+  runtime ??= startRuntime({ threads: 1 });
+  const parts: ModelPart[] = [];
+  for (const { part, weights } of found)
+    parts.push({ part, weights, model: await openModel(runtime, folder, weights, undefined) });
+  return {
+    folder,
+    config: folder.json,
+    parts,
+    dispose: async () => {
+      for (const { model } of parts) await closeModel(model);
+    },
+  };
 }

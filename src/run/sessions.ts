@@ -21,8 +21,12 @@ export interface PlanSession {
 export interface Sessions {
   readonly device: 'webgpu' | 'wasm';
   open(plan: Plan): Promise<PlanSession>;
+  /** Frees the session of a plan that will not be wanted again. */
+  close(plan: Plan): Promise<void>;
   dispose(): Promise<void>;
 }
+
+const keyOf = (plan: Plan): string => canonicalJson(plan as unknown as Json);
 
 /** Plans kept open at once; the empty one stays, of the others the least recently used leaves first. */
 const openPlans = 4;
@@ -46,8 +50,9 @@ export function openSessions(
 
   return {
     device: gpu === undefined ? 'wasm' : 'webgpu',
+    close: (plan) => forget(keyOf(plan)),
     async open(plan) {
-      const key = canonicalJson(plan as unknown as Json);
+      const key = keyOf(plan);
       const known = sessions.get(key);
       if (known !== undefined) {
         sessions.delete(key);
