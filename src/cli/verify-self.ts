@@ -3,22 +3,13 @@ import { join } from 'node:path';
 import { dtypes, graphFile } from '../load/load.ts';
 import { graphParts } from '../load/parts.ts';
 import type { Dtype } from '../protocol/device.ts';
-import { probeInputs } from '../prove/probe.ts';
-import { type Precision, type Proved, prove } from '../prove/prove.ts';
-import type { ModelInputs } from '../run/feeds.ts';
+import { proveParts } from '../prove/model.ts';
+import type { Proved } from '../prove/prove.ts';
 import { openNodeParts } from '../run/open.node.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { Verdict } from '../shared/proof.ts';
 import { table } from './table.ts';
-
-const precisions: Readonly<Record<Dtype, Precision>> = {
-  fp32: 'float32',
-  fp16: 'float16',
-  q8: 'quantised products',
-  q4: 'quantised products',
-  q4f16: 'float16',
-};
 
 /** One graph of a model with what its probe forward showed. */
 export interface ProvedPart {
@@ -41,16 +32,12 @@ export const dtypesIn = (folder: string): readonly Dtype[] =>
 export async function proveFolder(folder: string, dtype: Dtype): Promise<readonly ProvedPart[]> {
   const opened = await openNodeParts(folder, dtype);
   try {
-    const done: ProvedPart[] = [];
-    let given: ModelInputs = {};
-    for (const { model, weights } of opened.parts) {
-      const { instrumented } = model;
-      const proved = await prove(model, probeInputs(instrumented, opened.config, given), precisions[dtype]);
-      done.push({ file: weights.file, hooks: instrumented.hooks, proved });
-      const states = proved.outputs.get('last_hidden_state');
-      given = states === undefined ? {} : { encoder_hidden_states: states };
-    }
-    return done;
+    const proved = await proveParts(opened.parts, opened.config);
+    return proved.map(({ part: { model, weights }, proved: each }) => ({
+      file: weights.file,
+      hooks: model.instrumented.hooks,
+      proved: each,
+    }));
   } finally {
     await opened.dispose();
   }

@@ -5,6 +5,7 @@ import { editGraph } from './edit.ts';
 import { subgraphs } from './graph.ts';
 import type { Instrumented, Port } from './instrumented.ts';
 import type { Graph, ValueInfo } from './onnx.ts';
+import { rawGraph } from './raw.ts';
 import { readModel } from './read.ts';
 import { type Reading, readGraphs } from './reading.ts';
 import { resolveHooks, unavailableHook, unknownHook } from './resolve.ts';
@@ -68,6 +69,7 @@ export function instrument(model: Uint8Array, options: InstrumentOptions): Instr
     inputs: graph.inputs.filter((input) => !graph.initializers.has(input.name)).map(port),
     outputs: graph.outputs.map(port),
     hooks,
+    raw: () => rawGraph(options.file, reading.view.index),
     resolve: (patterns) => resolveHooks(patterns, hooks, tensors),
     edit: (plan, weights) => editGraph({ file: options.file, view: reading.view, draft }, plan, weights),
   };

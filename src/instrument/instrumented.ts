@@ -1,3 +1,4 @@
+import type { RawGraph } from '../shared/graph.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { Plan } from '../shared/plan.ts';
 import type { Anatomy } from './anatomy.ts';
@@ -48,6 +49,8 @@ export interface Instrumented {
   readonly outputs: readonly Port[];
   /** Every canonical hook of this architecture, unavailable ones with their reason. */
   readonly hooks: readonly Hook[];
+  /** The graph itself as plain data, made when asked for. */
+  raw(): RawGraph;
   /**
    * Globs (`blocks.*.attn.hook_pattern`), exact names and `raw:<tensor>` to exact names, in graph order.
    * @throws SondeError `hook_unknown` for a pattern that matches nothing (names the nearest hooks),

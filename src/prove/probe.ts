@@ -41,10 +41,16 @@ function batchOf({ anatomy, hooks, inputs }: Instrumented): number {
  * one shuffled, so that an embedding can be seen to follow its token), noise for images, sound and states.
  * What else a graph wants (masks, positions, an empty cache) follows from these.
  * @param given what is known already, such as the encoder's states
+ * @param rows inputs of the batch; by default as many as a proof needs
  */
-export function probeInputs(model: Instrumented, config: Config, given: ModelInputs): ModelInputs {
+export function probeInputs(
+  model: Instrumented,
+  config: Config,
+  given: ModelInputs,
+  rows = batchOf(model),
+): ModelInputs {
   const random = mulberry32(1);
-  const batch = Object.values(given)[0]?.dims[0] ?? batchOf(model);
+  const batch = Object.values(given)[0]?.dims[0] ?? rows;
   const context = numberIn(config, ['max_position_embeddings', 'n_positions', 'n_ctx']) ?? length;
   const vocabulary = numberIn(config, ['vocab_size']) ?? 100;
   const tokens = Math.min(length, Math.max(2, context - 4), Math.max(2, vocabulary - firstId));
