@@ -1,3 +1,4 @@
+import type { Dtype } from '../protocol/device.ts';
 import type { Tensor } from '../shared/tensor.ts';
 
 /** How far a captured value may lie from its golden, relative to max(1, max|golden|), in fp32. */
@@ -5,6 +6,12 @@ export const tolerances = { wasm: 1e-4, webgpu: 1e-3 } as const;
 
 /** The same for half-precision files against float32 goldens, relative to max|golden|. */
 export const halfTolerance = 2e-2;
+
+/**
+ * The same for quantised files against another onnxruntime. Where two kernels sum in another order, a value at the edge
+ * may be rounded to another of the 255 steps of an activation, and a product moves by a step.
+ */
+export const quantisedTolerance = 1e-2;
 
 /** How one hook compares with its golden. */
 export type Comparison =
@@ -17,6 +24,15 @@ export type Comparison =
   | { readonly kind: 'failed'; readonly reason: string }
   /** The model computes it nowhere that can be reached: said, not failed. */
   | { readonly kind: 'unavailable'; readonly reason: string };
+
+/** How a golden and what was captured compare, in the precision of the files. */
+export type Against = (golden: Tensor, captured: Tensor) => Comparison;
+
+export function againstFor(dtype: Dtype, device: 'wasm' | 'webgpu'): Against {
+  if (dtype === 'fp32') return (golden, captured) => compare(golden, captured, tolerances[device]);
+  const relative = dtype === 'q8' || dtype === 'q4' ? quantisedTolerance : halfTolerance;
+  return (golden, captured) => compare(golden, captured, relative, 0);
+}
 
 /** Exporters fill masked scores with the lowest float32, providers with other huge numbers or -inf. */
 const masked = (value: number): boolean => value < -1e30;

@@ -18,7 +18,7 @@ export interface GoldenCase {
 /** Reference activations of one model folder. */
 export interface Goldens {
   readonly cases: readonly GoldenCase[];
-  /** Greedy tokens after the `single` input, and the logits [steps, vocabulary] they were taken from. */
+  /** Greedy tokens after the `single` input, and the logits [steps, vocabulary] of the first or all of them. */
   readonly generated?: { readonly tokens: readonly number[]; readonly logits: Tensor };
   /** Named in golden.json, but in no tensor of golden.safetensors. */
   readonly missing: readonly string[];
@@ -72,14 +72,26 @@ export function goldensOf(
   json: Uint8Array<ArrayBuffer>,
   safetensors: Uint8Array<ArrayBuffer>,
 ): Goldens {
-  const { tensors } = readSafetensors(safetensors);
-  const described = parseObject(json, `${folder}/golden.json`);
+  return goldensFrom(
+    readSafetensors(safetensors).tensors,
+    parseObject(json, `${folder}/golden.json`),
+    folder,
+  );
+}
+
+/**
+ * Goldens of a quantised file as test/zoo/quantised.py writes them: one file, described in its metadata.
+ * @param file named in errors
+ * @throws SondeError `model_invalid` when it cannot be read
+ */
+export function quantisedGoldensOf(file: string, safetensors: Uint8Array<ArrayBuffer>): Goldens {
+  const { tensors, metadata } = readSafetensors(safetensors);
+  return goldensFrom(tensors, parseObject(new TextEncoder().encode(metadata.golden ?? ''), file), file);
+}
+
+function goldensFrom(tensors: ReadonlyMap<string, Tensor>, described: JsonObject, from: string): Goldens {
   if (!isObject(described.inputs))
-    throw new SondeError(
-      'model_invalid',
-      `${folder}/golden.json describes no inputs.`,
-      'Make the goldens again.',
-    );
+    throw new SondeError('model_invalid', `${from} describes no inputs.`, 'Make the goldens again.');
   const cases = Object.entries(described.inputs).flatMap(([name, value]) =>
     isObject(value) ? [caseOf(name, value, tensors)] : [],
   );

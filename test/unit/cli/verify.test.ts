@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { checkFolder, passes } from '../../../src/cli/verify.ts';
+import { checkFolder, passes } from '../../../src/cli/check.ts';
 
 const zoo = fileURLToPath(new URL('../../zoo/', import.meta.url));
 

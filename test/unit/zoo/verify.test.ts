@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { checkFolder, passes } from '../../../src/cli/verify.ts';
+import { type Checked, checkFolder, passes } from '../../../src/cli/check.ts';
 import { dtypesIn, failed, proveFolder } from '../../../src/cli/verify-self.ts';
+import type { Dtype } from '../../../src/protocol/device.ts';
 import { SondeError } from '../../../src/shared/errors.ts';
 import { inferred, matches, onWasm } from '../../zoo/expected.ts';
 
@@ -14,6 +15,17 @@ it('has an expectation for every folder and variant, and for no other', () => {
   const expected = Object.entries(onWasm).map(([name, dtypes]) => [name, Object.keys(dtypes).sort()]);
   expect(there).toEqual(expected);
 });
+
+/**
+ * Fractions of the tolerance. It allows for activations that two kernels round to different steps; in the zoo none is,
+ * so files with 8- and 4-bit weights are held to 1e-4 of the largest golden, and to 1e-3 where all else is half.
+ */
+const closer: Partial<Record<Dtype, number>> = { q8: 1e-2, q4: 1e-2, q4f16: 5e-2 };
+
+const distance = ({ comparison }: Checked): number =>
+  comparison.kind === 'compared' && comparison.tolerance > 0
+    ? comparison.difference / comparison.tolerance
+    : 0;
 
 /** `pass`, or what the runtime said. */
 async function outcomeOf(work: () => Promise<void>): Promise<string> {
@@ -45,8 +57,7 @@ describe.each(folders)('%s on WASM', (name) => {
     },
   );
 
-  const comparable = dtypesIn(folder).filter((dtype) => dtype === 'fp32' || dtype === 'fp16');
-  it.each(comparable)(
+  it.each(dtypesIn(folder))(
     '%s: every golden agrees, generated tokens too',
     { timeout: 120_000 },
     async (dtype) => {
@@ -54,6 +65,7 @@ describe.each(folders)('%s on WASM', (name) => {
         const checked = await checkFolder(folder, 'wasm', dtype);
         expect(checked.length).toBeGreaterThan(30);
         expect(checked.filter((each) => !passes(each) || each.comparison.kind !== 'compared')).toEqual([]);
+        expect(checked.filter((each) => distance(each) > (closer[dtype] ?? 1))).toEqual([]);
       });
       expect(found).toSatisfy((outcome: string) => matches(onWasm[name]?.[dtype], outcome));
     },

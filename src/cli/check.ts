@@ -1,0 +1,164 @@
+import { tokenStatistics } from '../kernels/token-statistics.ts';
+import type { Dtype } from '../protocol/device.ts';
+import { decode } from '../run/decode.ts';
+import { decoderInputs } from '../run/feeds.ts';
+import { toFloatTensor } from '../run/float.ts';
+import { forward } from '../run/model.ts';
+import { type NodeParts, openNodeParts } from '../run/open.node.ts';
+import type { Sampler } from '../run/sample.ts';
+import { SondeError } from '../shared/errors.ts';
+import { emptyPlan } from '../shared/plan.ts';
+import type { Tensor } from '../shared/tensor.ts';
+import { type Against, againstFor, type Comparison } from './compare.ts';
+import type { GoldenCase, Goldens } from './golden.ts';
+import { readGoldens } from './golden-files.ts';
+import { look } from './look.ts';
+
+/** One line of the table. */
+export interface Checked {
+  readonly name: string;
+  readonly comparison: Comparison;
+}
+
+/** Gives the hooks named for the inputs of one golden case. */
+type Capture = (golden: GoldenCase, hooks: readonly string[]) => Promise<ReadonlyMap<string, Tensor>>;
+
+const onWasm =
+  ({ parts }: NodeParts): Capture =>
+  async ({ inputs }, hooks) => {
+    const tensors = new Map<string, Tensor>();
+    let fed = inputs;
+    for (const { model } of parts) {
+      const own = new Set(model.instrumented.hooks.map(({ name }) => name));
+      const wanted = hooks.filter((hook) => own.has(hook));
+      const { outputs, capture } = await forward(model, fed, wanted);
+      for (const hook of wanted) tensors.set(hook, await capture.read(hook));
+      const states = outputs.last_hidden_state;
+      if (states !== undefined) fed = decoderInputs(inputs, toFloatTensor(states));
+      capture.dispose();
+    }
+    return tensors;
+  };
+
+const onWebgpu =
+  (folder: string, dtype: Dtype): Capture =>
+  async ({ text, inputs }, hooks) => {
+    if (text === undefined || inputs.input_ids?.dims[0] !== 1)
+      throw new SondeError('wrong_task', 'A page captures one text at a time.', 'Verify this case on WASM.');
+    const { tokens, tensors } = await look('webgpu', { folder, text, patterns: hooks, dtype });
+    if (tokens.join() !== inputs.input_ids.data.join())
+      throw new SondeError('tokenizer_mismatch', 'The text gives other tokens than the goldens have.', '');
+    return tensors;
+  };
+
+/** Why a hook cannot be captured, or nothing. */
+function refusal({ parts }: NodeParts, hook: string): Comparison | undefined {
+  let reason: Comparison | undefined;
+  for (const { model } of parts)
+    try {
+      model.instrumented.resolve([hook]);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SondeError)) throw error;
+      const kind = error.code === 'hook_unavailable' ? 'unavailable' : 'failed';
+      if (reason?.kind !== 'unavailable') reason = { kind, reason: error.message };
+    }
+  return reason;
+}
+
+async function checkCase(
+  opened: NodeParts,
+  golden: GoldenCase,
+  capture: Capture,
+  against: Against,
+): Promise<Checked[]> {
+  const refused = new Map([...golden.activations.keys()].map((hook) => [hook, refusal(opened, hook)]));
+  const wanted = [...refused].flatMap(([hook, reason]) => (reason === undefined ? [hook] : []));
+  let captured: ReadonlyMap<string, Tensor> = new Map();
+  let failure: Comparison = { kind: 'failed', reason: 'it was not captured' };
+  try {
+    captured = await capture(golden, wanted);
+  } catch (error) {
+    if (!(error instanceof SondeError)) throw error;
+    failure = { kind: error.code === 'wrong_task' ? 'unavailable' : 'failed', reason: error.message };
+  }
+  return [...golden.activations].map(([hook, value]) => {
+    const tensor = captured.get(hook);
+    const found = tensor === undefined ? failure : against(value, tensor);
+    const name = golden.name === 'single' ? hook : `${golden.name}.${hook}`;
+    return { name, comparison: refused.get(hook) ?? found };
+  });
+}
+
+/** Greedy decoding with the cache, against the tokens and logits that the reference gave without one. */
+async function checkGeneration(
+  { parts }: NodeParts,
+  { cases, generated }: Goldens,
+  against: Against,
+): Promise<Checked[]> {
+  const [only, ...others] = parts;
+  if (only === undefined || others.length > 0) return [];
+  const { model } = only;
+  const prompt = cases.find(({ name }) => name === 'single')?.inputs.input_ids;
+  if (generated === undefined || prompt === undefined || model.instrumented.anatomy.kind !== 'decoder')
+    return [];
+  const rows: Float32Array[] = [];
+  // The goldens hold whole rows of logits, so the likeliest token is chosen from the row, and the row kept.
+  const sampler: Sampler = {
+    needs: 'row',
+    choose(row) {
+      rows.push(row.slice());
+      return tokenStatistics(row, 1).top[0]?.id ?? 0;
+    },
+  };
+  const options = {
+    plan: emptyPlan,
+    sampler,
+    maxNewTokens: generated.tokens.length,
+    stop: new Set<number>(),
+  };
+  const tokens: number[] = [];
+  for await (const { id } of decode(model, Array.from(prompt.data, Number), options)) tokens.push(id);
+  const data = Float32Array.from(rows.slice(0, generated.logits.dims[0]).flatMap((row) => [...row]));
+  const logits: Tensor = { type: 'float32', dims: generated.logits.dims, data };
+  const same = tokens.join() === generated.tokens.join();
+  return [
+    {
+      name: `generate.tokens (${tokens.length})`,
+      comparison: same
+        ? { kind: 'compared', difference: 0, tolerance: 0, pass: true }
+        : { kind: 'failed', reason: `decoded ${tokens.join(' ')}, golden is ${generated.tokens.join(' ')}` },
+    },
+    { name: 'generate.logits', comparison: against(generated.logits, logits) },
+  ];
+}
+
+/**
+ * Every golden of a folder beside what Sonde captures.
+ * @throws SondeError `file_not_found` without goldens, `model_not_found` | `model_invalid` without a model,
+ * `invalid_argument` for a dtype that goldens say nothing about
+ */
+export async function checkFolder(
+  folder: string,
+  device: 'wasm' | 'webgpu',
+  dtype: Dtype = 'fp32',
+): Promise<readonly Checked[]> {
+  const against = againstFor(dtype, device);
+  const goldens = await readGoldens(folder, dtype);
+  const opened = await openNodeParts(folder, dtype);
+  const capture = device === 'wasm' ? onWasm(opened) : onWebgpu(folder, dtype);
+  try {
+    const checked: Checked[] = goldens.missing.map((name) => ({
+      name,
+      comparison: { kind: 'failed', reason: 'golden.json names it, golden.safetensors lacks it' },
+    }));
+    for (const golden of goldens.cases) checked.push(...(await checkCase(opened, golden, capture, against)));
+    if (device === 'wasm') checked.push(...(await checkGeneration(opened, goldens, against)));
+    return checked;
+  } finally {
+    await opened.dispose();
+  }
+}
+
+export const passes = ({ comparison }: Checked): boolean =>
+  comparison.kind === 'unavailable' || (comparison.kind === 'compared' && comparison.pass);
