@@ -33,6 +33,8 @@ export class GraphIndex {
   readonly outer: GraphIndex | undefined;
   /** The nodes, each after everything it reads. */
   readonly nodes: readonly Node[];
+  /** What the graphs inside a node take from this one, for the nodes that hold any. */
+  readonly #captured = new Map<Node, readonly string[]>();
   readonly #producer = new Map<string, Node>();
   readonly #consumers = new Map<string, Node[]>();
   readonly #position = new Map<Node, number>();
@@ -45,6 +47,9 @@ export class GraphIndex {
     this.outer = outer;
     this.#outputs = new Set(graph.outputs.map((output) => output.name));
     for (const node of graph.nodes) {
+      const inner = subgraphs(node);
+      if (inner.length > 0)
+        this.#captured.set(node, [...new Set(inner.flatMap((each) => [...freeNames(each)]))]);
       for (const output of node.outputs) {
         if (output === '') continue;
         if (this.#producer.has(output)) throw invalidModel(`two nodes make the tensor ${output}`);
@@ -54,7 +59,7 @@ export class GraphIndex {
     this.nodes = this.#sort();
     for (const [position, node] of this.nodes.entries()) {
       this.#position.set(node, position);
-      for (const input of new Set(node.inputs)) if (input !== '') this.#read(input, node);
+      for (const input of new Set(this.inputsOf(node))) if (input !== '') this.#read(input, node);
       this.#noteConstant(node);
     }
   }
@@ -79,8 +84,7 @@ export class GraphIndex {
     const unlocks = new Map<string, Node[]>();
     const ready: Node[] = [];
     for (const node of this.graph.nodes) {
-      const needs = new Set(node.inputs);
-      for (const inner of subgraphs(node)) for (const name of freeNames(inner)) needs.add(name);
+      const needs = new Set(this.inputsOf(node));
       let count = 0;
       for (const name of needs) {
         if (!this.#producer.has(name)) continue;
@@ -107,6 +111,12 @@ export class GraphIndex {
     }
     if (sorted.length !== this.graph.nodes.length) throw invalidModel('its graph has a cycle');
     return sorted;
+  }
+
+  /** What the node reads: its own inputs, and what the graphs inside it take from around them. */
+  inputsOf(node: Node): readonly string[] {
+    const captured = this.#captured.get(node);
+    return captured === undefined ? node.inputs : [...node.inputs, ...captured];
   }
 
   producer(tensor: string): Node | undefined {
@@ -189,7 +199,7 @@ export class GraphIndex {
       seen.add(name);
       const node = this.#producer.get(name);
       if (node === undefined || node.op === 'Shape' || node.op === 'Size') continue;
-      queue.push(...node.inputs);
+      queue.push(...this.inputsOf(node));
     }
     return false;
   }

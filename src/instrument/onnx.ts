@@ -62,13 +62,16 @@ export function byteLength(dims: readonly number[], type: string): number {
 /** A size: a number, or a name for one that is known only at run time. */
 export type Dim = number | string;
 
-/** A tensor stored in the file. */
+/** Smaller constants stay in the graph: shapes and axes must be there for constant folding. */
+export const smallestWeight = 4096;
+
+/** A tensor stored in the file: an initializer, or the value of a large Constant node. */
 export interface Constant {
   readonly name: string;
   /** Element type in lower case. */
   readonly type: string;
   readonly dims: readonly number[];
-  /** The whole TensorProto. */
+  /** The whole TensorProto or, of a Constant node, the whole NodeProto. */
   readonly span: Span;
   /** Little-endian elements, where they lie in one piece of the model's own file. */
   readonly data?: Span;
@@ -85,6 +88,8 @@ export interface Attribute {
   readonly string?: string;
   readonly tensor?: Constant;
   readonly graph?: Graph;
+  /** In a function's body: the attribute of the call that it stands for. */
+  readonly reference?: string;
   readonly floats: readonly number[];
   readonly ints: readonly number[];
 }
@@ -93,6 +98,8 @@ export interface Node {
   readonly op: string;
   /** '' is ai.onnx. */
   readonly domain: string;
+  /** Tells functions of one name apart. */
+  readonly overload: string;
   readonly name: string;
   /** '' is an optional input left out. */
   readonly inputs: readonly string[];
@@ -123,8 +130,13 @@ export interface Graph {
 export interface LocalFunction {
   readonly name: string;
   readonly domain: string;
+  readonly overload: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Attributes with the value they have where a call gives none. */
+  readonly defaults: ReadonlyMap<string, Attribute>;
+  /** Domains its nodes are of, with versions. */
+  readonly opsets: ReadonlyMap<string, number>;
   readonly nodes: readonly Node[];
 }
 

@@ -8,6 +8,7 @@ import {
   type LocalFunction,
   type Model,
   type Node,
+  smallestWeight,
   type ValueInfo,
 } from './onnx.ts';
 import { type Field, fields, floats, integers, invalidModel, type Span, text } from './wire.ts';
@@ -104,6 +105,7 @@ function readAttribute(bytes: Uint8Array, span: Span, depth: number): Attribute 
     else if (field.number === 6) attribute.graph = readGraph(bytes, only(field, 2).body, depth + 1);
     else if (field.number === 7) floats(bytes, field, listedFloats);
     else if (field.number === 8) integers(bytes, field, listedInts);
+    else if (field.number === 21) attribute.reference = text(bytes, only(field, 2).body);
   }
   attribute.floats = listedFloats;
   attribute.ints = listedInts;
@@ -116,6 +118,7 @@ function readNode(bytes: Uint8Array, span: Span, depth: number): Node {
   const attributes = new Map<string, Attribute>();
   let op = '';
   let domain = '';
+  let overload = '';
   let name = '';
   for (const field of fields(bytes, span)) {
     if (field.number === 1) inputs.push(text(bytes, only(field, 2).body));
@@ -123,13 +126,14 @@ function readNode(bytes: Uint8Array, span: Span, depth: number): Node {
     else if (field.number === 3) name = text(bytes, only(field, 2).body);
     else if (field.number === 4) op = text(bytes, only(field, 2).body);
     else if (field.number === 7) domain = text(bytes, only(field, 2).body);
+    else if (field.number === 8) overload = text(bytes, only(field, 2).body);
     else if (field.number === 5) {
       const attribute = readAttribute(bytes, only(field, 2).body, depth);
       attributes.set(attribute.name, attribute);
     }
   }
   if (domain === 'ai.onnx') domain = '';
-  return { op, domain, name, inputs, outputs, attributes, span };
+  return { op, domain, overload, name, inputs, outputs, attributes, span };
 }
 
 function readDims(bytes: Uint8Array, shape: Span): Dim[] {
@@ -165,6 +169,16 @@ function readValue(bytes: Uint8Array, span: Span): ValueInfo {
   return dims === undefined ? { name, type, span } : { name, type, dims, span };
 }
 
+/** Some exporters store weights as Constant nodes; from here on they are initializers like any other. */
+function largeConstant({ op, domain, attributes, outputs, span }: Node): Constant | undefined {
+  const [name] = outputs;
+  const stored = op === 'Constant' && domain === '' ? attributes.get('value')?.tensor : undefined;
+  if (stored === undefined || name === undefined) return undefined;
+  const { data, external } = stored;
+  const isLarge = external !== undefined || (data !== undefined && data.end - data.start >= smallestWeight);
+  return isLarge ? { ...stored, name, span } : undefined;
+}
+
 function readGraph(bytes: Uint8Array, span: Span, depth: number): Graph {
   if (depth > deepest) throw invalidModel(`graphs are nested more than ${deepest} deep`);
   const nodes: Node[] = [];
@@ -174,8 +188,12 @@ function readGraph(bytes: Uint8Array, span: Span, depth: number): Graph {
   const initializers = new Map<string, Constant>();
   let name = '';
   for (const field of fields(bytes, span)) {
-    if (field.number === 1) nodes.push(readNode(bytes, only(field, 2).body, depth));
-    else if (field.number === 2) name = text(bytes, only(field, 2).body);
+    if (field.number === 1) {
+      const node = readNode(bytes, only(field, 2).body, depth);
+      const weight = largeConstant(node);
+      if (weight === undefined) nodes.push(node);
+      else initializers.set(weight.name, weight);
+    } else if (field.number === 2) name = text(bytes, only(field, 2).body);
     else if (field.number === 5) {
       const tensor = readTensor(bytes, only(field, 2).body);
       initializers.set(tensor.name, tensor);
@@ -186,20 +204,36 @@ function readGraph(bytes: Uint8Array, span: Span, depth: number): Graph {
   return { name, nodes, inputs, outputs, inner, initializers, span };
 }
 
+function readOpset(bytes: Uint8Array, span: Span, into: Map<string, number>): void {
+  let domain = '';
+  let version = 0;
+  for (const part of fields(bytes, span)) {
+    if (part.number === 1) domain = text(bytes, only(part, 2).body);
+    else if (part.number === 2) version = only(part, 0).value;
+  }
+  into.set(domain === 'ai.onnx' ? '' : domain, version);
+}
+
 function readFunction(bytes: Uint8Array, span: Span): LocalFunction {
   const inputs: string[] = [];
   const outputs: string[] = [];
   const nodes: Node[] = [];
-  let name = '';
-  let domain = '';
+  const defaults = new Map<string, Attribute>();
+  const opsets = new Map<string, number>();
+  let [name, domain, overload] = ['', '', ''];
   for (const field of fields(bytes, span)) {
     if (field.number === 1) name = text(bytes, only(field, 2).body);
     else if (field.number === 4) inputs.push(text(bytes, only(field, 2).body));
     else if (field.number === 5) outputs.push(text(bytes, only(field, 2).body));
     else if (field.number === 7) nodes.push(readNode(bytes, only(field, 2).body, 1));
+    else if (field.number === 9) readOpset(bytes, only(field, 2).body, opsets);
     else if (field.number === 10) domain = text(bytes, only(field, 2).body);
+    else if (field.number === 11) {
+      const attribute = readAttribute(bytes, only(field, 2).body, 1);
+      defaults.set(attribute.name, attribute);
+    } else if (field.number === 13) overload = text(bytes, only(field, 2).body);
   }
-  return { name, domain, inputs, outputs, nodes };
+  return { name, domain, overload, inputs, outputs, defaults, opsets, nodes };
 }
 
 /**
@@ -223,15 +257,7 @@ export function readModel(bytes: Uint8Array, external: ReadonlyMap<string, Uint8
     if (field.number === 2) producer = text(bytes, only(field, 2).body);
     else if (field.number === 7) graph = readGraph(bytes, only(field, 2).body, 0);
     else if (field.number === 25) functions.push(readFunction(bytes, only(field, 2).body));
-    else if (field.number === 8) {
-      let domain = '';
-      let version = 0;
-      for (const part of fields(bytes, only(field, 2).body)) {
-        if (part.number === 1) domain = text(bytes, only(part, 2).body);
-        else if (part.number === 2) version = only(part, 0).value;
-      }
-      opsets.set(domain === 'ai.onnx' ? '' : domain, version);
-    }
+    else if (field.number === 8) readOpset(bytes, only(field, 2).body, opsets);
   }
   if (graph === undefined) throw invalidModel('it holds no graph');
   if (graph.nodes.length === 0 && graph.outputs.length === 0) throw invalidModel('its graph is empty');

@@ -8,6 +8,7 @@ import { Norms } from './norm.ts';
 import type { Graph, Model, Node } from './onnx.ts';
 import { Shapes } from './shape.ts';
 import { type Structure, type Structures, understand } from './structure.ts';
+import { insideOf, onlyInOneBranch } from './tensors.ts';
 import type { View } from './view.ts';
 
 /** One graph of a model, understood. */
@@ -19,10 +20,8 @@ export interface Reading {
 
 function viewOf(model: Model, graph: Graph, heads: number | undefined, outer?: View): View {
   const index = new GraphIndex(model, graph, outer?.index);
-  const shapes = new Shapes(index, outer?.shapes);
-  const shapesOf = (each: Graph): Shapes =>
-    each === graph ? shapes : new Shapes(new GraphIndex(model, each, index), shapes);
-  return { index, shapes, shapesOf, norms: new Norms(index), heads };
+  const shapes = outer === undefined ? new Shapes(index) : outer.shapes.of(graph);
+  return { index, shapes, shapesOf: (each) => shapes.of(each), norms: new Norms(index), heads };
 }
 
 /** What a stack reads, where a model has one for each kind of input: named by the input's type and rank. */
@@ -65,42 +64,55 @@ function readView(view: View, file: string): Reading | undefined {
   };
 }
 
+const unavailable = ({ name }: Draft, reason: string): Draft => ({
+  name,
+  dims: [],
+  source: { kind: 'unavailable', reason },
+});
+
+/** A transformer in a graph that nothing gets out of: it is described, and none of its hooks can be had. */
+function withheld(view: View, { anatomy, drafts }: Reading, reason: string): Reading {
+  const { logits: _, ...rest } = anatomy;
+  return { view, anatomy: rest, drafts: drafts.map((draft) => unavailable(draft, reason)) };
+}
+
 /** Then and else of an `If` as one: a hook is there if both branches have it. */
-function mergeBranches(top: View, node: Node, readings: readonly Reading[]): Reading | undefined {
-  const [first, ...rest] = readings;
-  if (first === undefined) return undefined;
+function mergeBranches(top: View, node: Node, [first, ...rest]: readonly [Reading, ...Reading[]]): Reading {
   const drafts = first.drafts.map((draft): Draft => {
     const all = new Map([[first.view.index.graph, draft]]);
     for (const reading of rest) {
       const same = reading.drafts.find((each) => each.name === draft.name);
-      const missing = same === undefined ? 'it is in one branch of the model only' : undefined;
-      if (missing !== undefined)
-        return { name: draft.name, dims: [], source: { kind: 'unavailable', reason: missing } };
-      if (same !== undefined) all.set(reading.view.index.graph, same);
+      if (same === undefined) return unavailable(draft, onlyInOneBranch);
+      all.set(reading.view.index.graph, same);
     }
     const lacking = [...all.values()].find((each) => each.source.kind === 'unavailable');
     if (lacking !== undefined) return lacking;
     const { name, dims, source } = draft;
     return { name, dims, source, branches: { node, drafts: all } };
   });
-  const logits = first.anatomy.logits;
+  const known = new Set(drafts.map((draft) => draft.name));
+  for (const draft of rest.flatMap((reading) => reading.drafts))
+    if (!known.has(draft.name)) drafts.push(unavailable(draft, onlyInOneBranch));
+  const { logits, ...anatomy } = first.anatomy;
   const at = first.view.index.graph.outputs.findIndex((output) => output.name === logits);
-  const { logits: _, ...anatomy } = first.anatomy;
   const outer = node.outputs[at];
   return { view: top, anatomy: { ...anatomy, ...(outer === undefined ? {} : { logits: outer }) }, drafts };
 }
 
-/** Reads the model's graph, or the branches of the `If` that hold the transformer (merged decoders). */
+/** Reads the model's graph, or the graphs inside a node that hold the transformer (merged decoders). */
 export function readGraphs(model: Model, file: string, heads: number | undefined): Reading {
   const view = viewOf(model, model.graph, heads);
   const whole = readView(view, file);
   if (whole !== undefined) return whole;
+  let inside: Reading | undefined;
   for (const node of view.index.nodes) {
-    const graphs = node.op === 'If' ? subgraphs(node) : [];
+    const graphs = subgraphs(node);
     const readings = graphs.map((graph) => readView(viewOf(model, graph, heads, view), file));
-    const found = readings.filter((reading) => reading !== undefined);
-    const merged = found.length === graphs.length ? mergeBranches(view, node, found) : undefined;
-    if (merged !== undefined) return merged;
+    const [first, ...rest] = readings.filter((reading) => reading !== undefined);
+    if (first === undefined) continue;
+    const isMerged = node.op === 'If' && rest.length + 1 === graphs.length;
+    if (isMerged) return mergeBranches(view, node, [first, ...rest]);
+    inside ??= withheld(view, first, node.op === 'If' ? onlyInOneBranch : insideOf(node));
   }
-  return { view, anatomy: anatomyOf(view, { stacks: [], loose: [] }, undefined), drafts: [] };
+  return inside ?? { view, anatomy: anatomyOf(view, { stacks: [], loose: [] }, undefined), drafts: [] };
 }

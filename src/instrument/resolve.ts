@@ -54,40 +54,28 @@ export function unavailableHook(hook: Hook, hooks: readonly Hook[]): SondeError 
   );
 }
 
-/** Patterns to exact names in graph order, raw tensors last. `isTensor` tells whether a raw name exists. */
+/** Patterns to exact names in graph order, raw tensors last. `tensors` are the hooks that begin with `raw:`. */
 export function resolveHooks(
   patterns: readonly string[],
-  hooks: readonly Hook[],
-  tensors: () => readonly string[],
+  named: readonly Hook[],
+  tensors: () => readonly Hook[],
 ): readonly string[] {
   const wanted = new Set<string>();
-  const isRaw = patterns.some((pattern) => pattern.startsWith('raw:'));
-  const rawNames = isRaw ? tensors().map((tensor) => `raw:${tensor}`) : [];
-  const known = hooks.map((hook) => hook.name);
+  const raw = patterns.some((pattern) => pattern.startsWith('raw:')) ? tensors() : [];
   for (const pattern of patterns) {
-    if (pattern.startsWith('raw:')) {
-      // Tensor names hold dots and stars of their own, so an exact name is tried first.
-      const matches = rawNames.includes(pattern)
-        ? [pattern]
-        : rawNames.filter((name) => glob(pattern).test(name));
-      if (matches.length === 0) throw unknownHook(pattern, rawNames);
-      for (const name of matches) wanted.add(name);
-      continue;
-    }
-    if (!pattern.includes('*')) {
-      const hook = hooks.find((each) => each.name === pattern);
-      if (hook === undefined) throw unknownHook(pattern, known);
-      if (hook.source.kind === 'unavailable') throw unavailableHook(hook, hooks);
-      wanted.add(pattern);
-      continue;
-    }
-    const matches = hooks.filter((hook) => glob(pattern).test(hook.name));
+    const hooks = pattern.startsWith('raw:') ? raw : named;
+    // Tensor names hold stars of their own, so an exact name is tried first.
+    const exact = hooks.find((hook) => hook.name === pattern);
+    const matches = exact === undefined ? hooks.filter(({ name }) => glob(pattern).test(name)) : [exact];
     const [first] = matches;
-    if (first === undefined) throw unknownHook(pattern, known);
+    if (first === undefined) {
+      const names = hooks.map((hook) => hook.name);
+      throw unknownHook(pattern, names);
+    }
     const available = matches.filter((hook) => hook.source.kind !== 'unavailable');
     if (available.length === 0) throw unavailableHook(first, hooks);
     for (const hook of available) wanted.add(hook.name);
   }
-  const order = new Map([...known, ...rawNames].map((name, at) => [name, at]));
+  const order = new Map([...named, ...raw].map(({ name }, at) => [name, at]));
   return [...wanted].sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
 }

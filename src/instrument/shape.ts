@@ -1,6 +1,6 @@
 import { symbol } from './dim.ts';
-import type { GraphIndex } from './graph.ts';
-import type { Dim, Node } from './onnx.ts';
+import { GraphIndex, subgraphs } from './graph.ts';
+import type { Dim, Graph, Node } from './onnx.ts';
 import { elementTypeRules, shapeRules, valueRules } from './shape-rules.ts';
 
 /** Shape arithmetic is on short lists; anything longer is data. */
@@ -27,6 +27,7 @@ export class Shapes {
   readonly #dims = new Map<string, readonly Dim[]>();
   readonly #values = new Map<string, readonly Dim[]>();
   readonly #types = new Map<string, string>();
+  readonly #inner = new Map<Graph, Shapes>();
   #unknowns = 0;
 
   constructor(index: GraphIndex, outer?: Shapes) {
@@ -67,18 +68,52 @@ export class Shapes {
       value: (input) => this.value(node.inputs[input] ?? ''),
       unknown: () => this.#unknown(),
     };
-    const inferred = shapeRules[node.op]?.(about) ?? [];
+    const inferred = node.op === 'If' ? this.#branches(node) : (shapeRules[node.op]?.(about) ?? []);
     for (const [position, output] of node.outputs.entries()) {
       if (output === '') continue;
       const dims = inferred[position] ?? declared.get(output);
       if (dims) this.#dims.set(output, dims);
       const rule = elementTypeRules[node.op]?.(node, position) ?? 0;
-      const type = typeof rule === 'string' ? rule : this.type(node.inputs[rule] ?? '');
+      const type =
+        node.op === 'If'
+          ? this.#branchType(node, position)
+          : typeof rule === 'string'
+            ? rule
+            : this.type(node.inputs[rule] ?? '');
       if (type !== undefined && !this.#types.has(output)) this.#types.set(output, type);
     }
     const value = valueRules[node.op]?.(about);
     const first = node.outputs[0];
     if (value && first !== undefined && value.length <= longestValue) this.#values.set(first, value);
+  }
+
+  /** Shapes of a graph inside a node of this one. */
+  of(graph: Graph): Shapes {
+    if (graph === this.#index.graph) return this;
+    const known = this.#inner.get(graph);
+    if (known !== undefined) return known;
+    const made = new Shapes(new GraphIndex(this.#index.model, graph, this.#index), this);
+    this.#inner.set(graph, made);
+    return made;
+  }
+
+  /** Where all branches of an `If` give a tensor of one rank: the sizes in which they agree. */
+  #branches(node: Node): readonly (readonly Dim[] | undefined)[] {
+    const graphs = subgraphs(node);
+    return node.outputs.map((_, position) => {
+      const [first, ...rest] = graphs.map((graph) =>
+        this.of(graph).dims(graph.outputs[position]?.name ?? ''),
+      );
+      if (first === undefined || rest.some((each) => each?.length !== first.length)) return undefined;
+      return first.map((size, axis) =>
+        rest.every((each) => each?.[axis] === size) ? size : this.#unknown(),
+      );
+    });
+  }
+
+  #branchType(node: Node, position: number): string | undefined {
+    const [graph] = subgraphs(node);
+    return graph === undefined ? undefined : this.of(graph).type(graph.outputs[position]?.name ?? '');
   }
 
   /** Sizes of a tensor, undefined where the rank itself is unknown. */

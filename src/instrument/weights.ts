@@ -1,9 +1,6 @@
 import { subgraphs } from './graph.ts';
 import type { Weight } from './instrumented.ts';
-import { byteLength, type Constant, type Graph } from './onnx.ts';
-
-/** Smaller constants stay in the graph: shapes and axes must be there for constant folding. */
-const smallest = 4096;
+import { byteLength, type Constant, type Graph, smallestWeight } from './onnx.ts';
 
 /** Element types that a session takes as a fed tensor on every provider. */
 const feedable = new Set(['float', 'float16', 'uint8']);
@@ -13,11 +10,11 @@ export function weightOf(constant: Constant, file: string): Weight | undefined {
   const { name, type, dims, data, external } = constant;
   if (external !== undefined) {
     const length = external.length ?? byteLength(dims, type);
-    return length < smallest
+    return length < smallestWeight
       ? undefined
       : { name, type, dims, file: external.location, offset: external.offset, length };
   }
-  if (data === undefined || data.end - data.start < smallest) return undefined;
+  if (data === undefined || data.end - data.start < smallestWeight) return undefined;
   return { name, type, dims, file, offset: data.start, length: data.end - data.start };
 }
 

@@ -56,7 +56,7 @@ const isTouched = (node: Node, change: GraphChange): boolean =>
   [...node.attributes.values()].some((each) => each.graph !== undefined && change.inner.has(each.graph));
 
 /** TensorProto whose bytes are `length` bytes at `offset` of another file. */
-function writeExternal(weight: Weight): Writer {
+export function writeExternal(weight: Weight): Writer {
   const out = new Writer();
   for (const size of weight.dims) out.integer(1, size);
   out.integer(2, elementCode(weight.type)).text(8, weight.name);
@@ -84,11 +84,11 @@ function writeGraph(model: Model, graph: Graph, change: GraphChange): Writer {
   const constantAt = new Map([...graph.initializers.values()].map((each) => [each.span.start, each]));
   for (const field of fields(bytes, graph.span)) {
     const node = field.number === 1 ? nodeAt.get(field.body.start) : undefined;
+    const stored = field.number === 1 || field.number === 5 ? constantAt.get(field.body.start) : undefined;
     if (node !== undefined && isTouched(node, change)) out.message(1, writeNode(model, node, change));
-    else if (field.number === 5) {
-      const weight = change.weights.get(constantAt.get(field.body.start)?.name ?? '');
-      const stored = constantAt.get(field.body.start);
-      const inlined = weight === undefined && stored !== undefined ? writeInline(model, stored) : undefined;
+    else if (stored !== undefined) {
+      const weight = change.weights.get(stored.name);
+      const inlined = weight === undefined ? writeInline(model, stored) : undefined;
       if (inlined !== undefined) out.message(5, inlined);
       else if (weight === undefined) out.bytes(slice(bytes, field));
       else if (change.weightsAs === 'external') out.message(5, writeExternal(weight));
