@@ -1,10 +1,16 @@
 export type * from './open/api.ts';
+export type { PickedModel } from './open/picked.ts';
 export { createSonde, openSonde } from './open/sonde.ts';
 export type * from './protocol/device.ts';
+export type * from './protocol/input.ts';
+export type { PickedFile } from './protocol/inspector.ts';
 export type * from './protocol/model.ts';
+export type * from './protocol/proof.ts';
 export type * from './protocol/request.ts';
 export type * from './protocol/telemetry.ts';
 export type * from './schema/record.ts';
 export { type ErrorCode, SondeError } from './shared/errors.ts';
-export type { Hook, HookSource } from './shared/hook.ts';
-export type { FloatTensor } from './shared/tensor.ts';
+export type { GraphNode, RawGraph } from './shared/graph.ts';
+export type { Hook, HookProof, HookSource } from './shared/hook.ts';
+export type { Outcome, ProofProgress, Verdict } from './shared/proof.ts';
+export type { FloatTensor, Tensor } from './shared/tensor.ts';

@@ -1,10 +1,10 @@
 import { observeClasses } from '../observe/classes.ts';
 import { observeStatistics } from '../observe/token.ts';
-import type { Captured, Generated, TextRequest } from '../protocol/inspector.ts';
+import type { ModelInput } from '../protocol/input.ts';
+import type { Captured, CaptureRequest, Generated, TextRequest } from '../protocol/inspector.ts';
 import type { Classification, GenerateOptions, RequestContext, Step, Token } from '../protocol/request.ts';
 import { type CaptureStore, createCaptureStore } from '../run/capture.ts';
 import { decode } from '../run/decode.ts';
-import { idTensor } from '../run/feeds.ts';
 import { readFloatTensor } from '../run/float.ts';
 import { forward } from '../run/model.ts';
 import { createSampler } from '../run/sample.ts';
@@ -15,6 +15,8 @@ import type { Plan } from '../shared/plan.ts';
 import { milliseconds, probability } from '../shared/units.ts';
 import { aggregate, type Observation } from './aggregate.ts';
 import type { ModelEntry } from './entry.ts';
+import { type Prepared, prepare, requireTokenizer, type Texts, tokenOf } from './inputs.ts';
+import { look, releaseOutputs, resolveIn } from './look.ts';
 import { beginRequest, provenanceOf, type Request, type RequestEnd } from './request.ts';
 import type { StepSender } from './steps.ts';
 
@@ -39,6 +41,7 @@ export async function generate(
   requireTask(entry, 'text-generation');
   const plan = planFor(entry, options.capture ?? []);
   const request = beginRequest(entry.info.identity, 'generate', text, plan, options, around.mayKey);
+  const tokenizer = requireTokenizer(textsOf(entry));
   const store =
     options.capture === undefined ? undefined : createCaptureStore(entry.model.runtime, entry.info.hooks);
   const seen: Observation[] = [];
@@ -61,11 +64,7 @@ export async function generate(
   try {
     const { context } = entry.info;
     const maxNewTokens = Math.min(options.maxNewTokens ?? 32, (context ?? Number.POSITIVE_INFINITY) - 1);
-    const encoded = entry.tokenizer.encode(
-      text,
-      context === undefined ? undefined : context - maxNewTokens,
-      'end',
-    );
+    const encoded = tokenizer.encode(text, context === undefined ? undefined : context - maxNewTokens, 'end');
     ({ ids, truncated } = encoded);
     inputTokens = ids.length;
     const stop = new Set(entry.folder.config.endOfSequence);
@@ -87,13 +86,13 @@ export async function generate(
       stopped = stop.has(id);
       const step: Step = {
         index: ids.length - inputTokens,
-        token: entry.tokenizer.token(id),
+        token: tokenizer.token(id),
         confidence: signals.confidence,
         logProbability: signals.logProbability,
         entropy: signals.entropy,
         margin: signals.margin,
         topK: signals.topK.map((chance) => ({
-          ...entry.tokenizer.token(chance.id),
+          ...tokenizer.token(chance.id),
           probability: chance.probability,
         })),
         elapsed: milliseconds(request.elapsed()),
@@ -129,14 +128,14 @@ const forwarded = (tokens: readonly Token[]): readonly Token[] => tokens.slice(0
 export async function capture(
   entry: ModelEntry,
   around: Surroundings,
-  { text }: TextRequest,
+  { input }: CaptureRequest,
   patterns: readonly string[],
   context: RequestContext,
 ): Promise<Captured> {
-  const plan = planFor(entry, patterns);
-  return tracked(entry, around, 'capture', text, plan, context, async (ids, request) => {
-    const { outputs, capture: store } = await forward(entry.model, { input_ids: idTensor([ids]) }, plan.taps);
-    releaseOutputs(entry, outputs, store);
+  const hooks = resolveIn(entry.parts, patterns);
+  const plan: Plan = { taps: hooks.flat(), edits: [] };
+  return tracked(entry, around, 'capture', input, plan, context, async ({ inputs, ids }, request) => {
+    const store = await look(entry, inputs, hooks);
     return {
       end: { introspection: request.elapsed() },
       answer: (provenance) => ({
@@ -154,10 +153,10 @@ export async function classify(
   context: RequestContext,
 ): Promise<Classification> {
   requireTask(entry, 'text-classification');
-  return tracked(entry, around, 'classify', text, planFor(entry, []), context, async (ids) => {
-    const { outputs } = await forward(entry.model, { input_ids: idTensor([ids]) }, []);
+  return tracked(entry, around, 'classify', text, planFor(entry, []), context, async ({ inputs, ids }) => {
+    const { outputs } = await forward(entry.model, inputs, []);
     const logits = await classLogits(entry, outputs);
-    releaseOutputs(entry, outputs);
+    releaseOutputs(entry.model.instrumented.outputs, outputs);
     const signals = observeClasses(logits, entry.info.temperature ?? 1);
     const label = (index: number): string => entry.info.labels?.[index] ?? `LABEL_${index}`;
     const classes = Array.from(signals.probabilities, (chance, index) => ({
@@ -185,22 +184,23 @@ interface Work<T> {
   readonly answer: (provenance: ReturnType<typeof provenanceOf>) => T;
 }
 
-/** One forward over one text, recorded whether it worked or not. */
+/** One forward over one input, recorded whether it worked or not. */
 async function tracked<T>(
   entry: ModelEntry,
   around: Surroundings,
   operation: 'capture' | 'classify',
-  text: string,
+  input: ModelInput,
   plan: Plan,
   context: RequestContext,
-  work: (ids: readonly number[], request: Request) => Promise<Work<T>>,
+  work: (prepared: Prepared, request: Request) => Promise<Work<T>>,
 ): Promise<T> {
+  const text = typeof input === 'string' ? input : undefined;
   const request = beginRequest(entry.info.identity, operation, text, plan, context, around.mayKey);
   let known = { inputTokens: 0, outputTokens: 0, truncated: false };
   try {
-    const { ids, truncated } = entry.tokenizer.encode(text, entry.info.context, 'start');
-    known = { inputTokens: ids.length, outputTokens: 0, truncated };
-    const { end, answer } = await work(ids, request);
+    const prepared = prepare(input, textsOf(entry), entry.info.context);
+    known = { inputTokens: prepared.ids.length, outputTokens: 0, truncated: prepared.truncated };
+    const { end, answer } = await work(prepared, request);
     return answer(provenanceOf(await finish(around, request, { ...known, ...end, outcome: 'ok' })));
   } catch (error) {
     await finish(around, request, failedEnd(error, known));
@@ -226,7 +226,9 @@ const planFor = (entry: ModelEntry, patterns: readonly string[]): Plan => ({
 });
 
 const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly Token[] =>
-  ids.map((id) => entry.tokenizer.token(id));
+  ids.map((id) => tokenOf(entry.tokenizer, id));
+
+const textsOf = ({ tokenizer, info }: ModelEntry): Texts => ({ tokenizer, id: info.id });
 
 /** Logits [1, classes] of a classifier. */
 async function classLogits({ info, model }: ModelEntry, outputs: Fetches): Promise<Float32Array> {
@@ -237,14 +239,6 @@ async function classLogits({ info, model }: ModelEntry, outputs: Fetches): Promi
     `${info.id} has no class logits.`,
     'Load a model with a classification head.',
   );
-}
-
-/** The model's own outputs (logits, caches) of a forward that was made for its taps. */
-function releaseOutputs(entry: ModelEntry, outputs: Fetches, store?: CaptureStore): void {
-  for (const { name } of entry.model.instrumented.outputs) {
-    const tensor = outputs[name];
-    if (tensor !== undefined && !store?.holds(tensor)) tensor.dispose();
-  }
 }
 
 function requireTask(entry: ModelEntry, task: 'text-generation' | 'text-classification'): void {

@@ -8,19 +8,24 @@ import type { LoadRequest } from '../protocol/inspector.ts';
 import type { LoadProgress, LoadStage, ModelInfo } from '../protocol/model.ts';
 import { sondeVersion } from '../protocol/version.ts';
 import type { Gpu } from '../run/gpu.ts';
-import type { LoadedModel } from '../run/model.ts';
+import type { LoadedModel, ModelPart } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { taskOf } from '../run/task.ts';
 import type { ModelIdentity } from '../schema/record.ts';
 import { bytes, milliseconds } from '../shared/units.ts';
+import { wantedInputs } from './inputs.ts';
 import { type OpenVariant, openVariant } from './variant.ts';
 
 /** A model the worker answers for. */
 export interface ModelEntry {
   readonly info: ModelInfo;
+  /** Every graph, in the order in which they feed each other. */
+  readonly parts: readonly ModelPart[];
+  /** The graph that answers: the last one. */
   readonly model: LoadedModel;
   readonly folder: ModelFolder;
-  readonly tokenizer: Tokenizer;
+  /** Absent for models of images and sound. */
+  readonly tokenizer: Tokenizer | undefined;
 }
 
 /** Fetches, instruments, opens and proves a model. */
@@ -44,14 +49,15 @@ export async function openEntry(
     }),
   };
   const folder = await loadFolder(sourceOf(request), read);
-  const tokenizer = openTokenizer(folder);
+  const tokenizer = folder.tokenizer === undefined ? undefined : openTokenizer(folder);
   const variant = await openVariant(runtime, folder, sharedGpu, {
     device,
     ...(request.dtype === undefined ? {} : { dtype: request.dtype }),
     onStage: report,
     read,
   });
-  return { info: await describe(runtime, folder, variant), model: variant.model, folder, tokenizer };
+  const { parts, model } = variant;
+  return { info: await describe(runtime, folder, variant), parts, model, folder, tokenizer };
 }
 
 function sourceOf({ model, base }: LoadRequest) {
@@ -62,9 +68,9 @@ function sourceOf({ model, base }: LoadRequest) {
 
 async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVariant): Promise<ModelInfo> {
   const { config } = folder;
-  const { anatomy, hooks } = variant.model.instrumented;
-  const files = [...folder.files, ...variant.weights.files];
-  const { report } = variant;
+  const { report, parts } = variant;
+  const { anatomy } = variant.model.instrumented;
+  const files = [...folder.files, ...parts.flatMap(({ weights }) => weights.files)];
   const identity: ModelIdentity = {
     modelId: folder.source.id,
     modelDigest: await modelDigest(files),
@@ -91,7 +97,10 @@ async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVari
     ...(config.context === undefined ? {} : { context: config.context }),
     ...(config.labels === undefined ? {} : { labels: config.labels }),
     ...(temperature === undefined ? {} : { temperature }),
-    hooks,
+    kind: parts.length > 1 && anatomy.kind === 'decoder' ? 'encoder-decoder' : anatomy.kind,
+    inputs: wantedInputs(parts),
+    hasTokenizer: folder.tokenizer !== undefined,
+    hooks: parts.flatMap(({ model }) => model.instrumented.hooks),
     device: report,
     files,
     identity,

@@ -9,6 +9,8 @@ import { startRuntime } from '../run/runtime.worker.ts';
 import { SondeError, toWireError } from '../shared/errors.ts';
 import { capture, classify, generate, type Surroundings } from './answers.ts';
 import { type ModelEntry, openEntry } from './entry.ts';
+import { madeUpInputs } from './inputs.ts';
+import { proveEntry } from './prove.ts';
 import { createStepSender } from './steps.ts';
 import { openPipe, type Pipe, silentPipe } from './telemetry.ts';
 import { shareGpu } from './variant.ts';
@@ -96,6 +98,17 @@ export function createInspector(): InspectorApi {
     capture: (request, patterns, context) =>
       answer(() => capture(entryOf(request.model), around, request, patterns, context)),
     classify: (request, context) => answer(() => classify(entryOf(request.model), around, request, context)),
+    prove: (request, onProgress) =>
+      answer(() =>
+        stoppable(request.call, (signal) => proveEntry(entryOf(request.model), { signal, onProgress })),
+      ),
+    madeUpInputs: (handle) =>
+      answer(async () => {
+        const { parts, folder } = entryOf(handle);
+        return madeUpInputs(parts, folder.json);
+      }),
+    graphs: (handle) =>
+      answer(async () => entryOf(handle).parts.map(({ model }) => model.instrumented.raw())),
     read: async (handle, hook) => {
       const read = await answer(async () => {
         const store = captures.get(handle);
@@ -114,7 +127,7 @@ export function createInspector(): InspectorApi {
     disposeModel: (handle) =>
       answer(async () => {
         const entry = models.get(handle);
-        if (entry !== undefined) await closeModel(entry.model);
+        for (const { model } of entry?.parts ?? []) await closeModel(model);
         models.delete(handle);
       }),
     abort: (call) => calls.get(call)?.abort(),

@@ -25,11 +25,14 @@ export interface Request {
   end(end: RequestEnd): Promise<RequestRecord>;
 }
 
-/** @param mayKey consent was granted: the input may be digested under this install's key */
+/**
+ * @param text absent where ids or tensors were given: there is no text to key
+ * @param mayKey consent was granted: the input may be digested under this install's key
+ */
 export function beginRequest(
   model: ModelIdentity,
   operation: Operation,
-  text: string,
+  text: string | undefined,
   plan: Plan,
   context: RequestContext,
   mayKey: () => boolean,
@@ -42,7 +45,8 @@ export function beginRequest(
     elapsed: () => performance.now() - started,
     async end(end) {
       const duration = performance.now() - started;
-      const keyed = mayKey() ? await keyedDigest(text, epochMilliseconds(startedAt)) : undefined;
+      const keyed =
+        text !== undefined && mayKey() ? await keyedDigest(text, epochMilliseconds(startedAt)) : undefined;
       return {
         ...model,
         recordId,

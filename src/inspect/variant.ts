@@ -1,17 +1,21 @@
-import { dtypes, loadWeights, type ModelFolder, type ModelWeights } from '../load/load.ts';
+import { dtypes, type ModelFolder } from '../load/load.ts';
+import { loadParts, type PartWeights } from '../load/parts.ts';
 import type { ReadOptions } from '../load/source.ts';
 import type { DeviceChoice, DeviceReport, Dtype, Fallback } from '../protocol/device.ts';
 import type { LoadStage } from '../protocol/model.ts';
+import { probeInputs } from '../prove/probe.ts';
 import { openGpu } from '../run/device.ts';
+import { idTensor, type ModelInputs } from '../run/feeds.ts';
 import type { Gpu } from '../run/gpu.ts';
-import { closeModel, type LoadedModel, openModel, probe } from '../run/model.ts';
+import { closeModel, type LoadedModel, type ModelPart, openModel, probe } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { SondeError } from '../shared/errors.ts';
 
 /** A variant that ran. */
 export interface OpenVariant {
+  readonly parts: readonly ModelPart[];
+  /** The last of them. */
   readonly model: LoadedModel;
-  readonly weights: ModelWeights;
   readonly report: DeviceReport;
 }
 
@@ -46,9 +50,9 @@ export async function openVariant(
   const wanted = request.dtype ?? 'fp32';
   const order: readonly Dtype[] = [wanted, ...dtypes.filter((dtype) => dtype !== wanted)];
   const devices = request.device === 'auto' ? (['webgpu', 'wasm'] as const) : [request.device];
-  const fetched = new Map<Dtype, Promise<ModelWeights | undefined>>();
-  const weightsOf = (dtype: Dtype): Promise<ModelWeights | undefined> => {
-    const known = fetched.get(dtype) ?? loadWeights(folder.source, dtype, request.read);
+  const fetched = new Map<Dtype, Promise<readonly PartWeights[] | undefined>>();
+  const weightsOf = (dtype: Dtype): Promise<readonly PartWeights[] | undefined> => {
+    const known = fetched.get(dtype) ?? loadParts(folder.source, dtype, request.read);
     fetched.set(dtype, known);
     return known;
   };
@@ -71,7 +75,7 @@ export async function openVariant(
       if (weights === undefined) continue;
       found = true;
       try {
-        const model = await openAndProbe(runtime, folder, weights, gpu, request.onStage);
+        const parts = await openAndProbe(runtime, folder, weights, gpu, request.onStage);
         const report: DeviceReport = {
           device,
           dtype,
@@ -80,7 +84,8 @@ export async function openVariant(
           crossOriginIsolated: globalThis.crossOriginIsolated ?? false,
           fallbacks,
         };
-        return { model, weights, report };
+        const model = parts.at(-1)?.model;
+        if (model !== undefined) return { parts, model, report };
       } catch (error) {
         if (error instanceof SondeError && hopeless.includes(error.code)) throw error;
         lastError = error;
@@ -101,22 +106,41 @@ export async function openVariant(
 async function openAndProbe(
   runtime: Runtime,
   folder: ModelFolder,
-  weights: ModelWeights,
+  weights: readonly PartWeights[],
   gpu: Gpu | undefined,
   onStage: (stage: LoadStage) => void,
-): Promise<LoadedModel> {
-  onStage('instrument');
-  const model = await openModel(runtime, folder, weights, gpu);
+): Promise<readonly ModelPart[]> {
+  const parts: ModelPart[] = [];
   try {
+    onStage('instrument');
+    for (const each of weights)
+      parts.push({ ...each, model: await openModel(runtime, folder, each.weights, gpu) });
     onStage('session');
-    await model.sessions.open({ taps: [], edits: [] });
+    for (const { model } of parts) await model.sessions.open({ taps: [], edits: [] });
     onStage('probe');
-    await probe(model);
-    return model;
+    let given: ModelInputs = {};
+    for (const { model } of parts) given = await probeOne(model, folder, given);
+    return parts;
   } catch (error) {
-    await closeModel(model);
+    for (const { model } of parts) await closeModel(model);
     throw error;
   }
+}
+
+/**
+ * A forward over three tokens; over made-up inputs where a graph reads images, sound or another graph's states.
+ * On WASM only tokens are tried: it has every kernel, and a size that was guessed wrong would speak against it.
+ * @returns what the next graph reads of this one
+ */
+async function probeOne(model: LoadedModel, folder: ModelFolder, given: ModelInputs): Promise<ModelInputs> {
+  const { inputs } = model.instrumented;
+  const ofTokens = inputs.some(({ name }) => name === 'input_ids') && Object.keys(given).length === 0;
+  if (!ofTokens && model.gpu === undefined) return {};
+  const fed = ofTokens
+    ? { input_ids: idTensor([[1, 2, 3]]) }
+    : probeInputs(model.instrumented, folder.json, given, 1);
+  const states = (await probe(model, fed)).get('last_hidden_state');
+  return states === undefined ? {} : { encoder_hidden_states: states };
 }
 
 /** One device for all models of this worker; a lost one ends the worker, so it is never opened twice. */

@@ -1,9 +1,10 @@
+import type { PickedFile } from '../protocol/inspector.ts';
 import { bytes } from '../shared/units.ts';
 import type { ModelSource } from './source.ts';
 
 /** Files a person picked or dropped. A path matches the file whose own path ends with it. */
-export function pickedSource(files: readonly File[]): ModelSource {
-  const paths = new Map(files.map((file) => [file.webkitRelativePath || file.name, file]));
+export function pickedSource(files: readonly PickedFile[]): ModelSource {
+  const paths = new Map(files.map(({ path, file }) => [path, file]));
   const folder = [...paths.keys()][0]?.split('/').at(0) ?? 'files';
   return {
     id: folder.replace(/\.onnx$/, ''),

@@ -1,5 +1,7 @@
 import type { DeviceChoice, Dtype } from '../protocol/device.ts';
+import type { ModelInput, NamedInputs } from '../protocol/input.ts';
 import type { LoadProgress, ModelInfo } from '../protocol/model.ts';
+import type { ModelProof } from '../protocol/proof.ts';
 import type {
   CaptureInfo,
   Classification,
@@ -10,7 +12,10 @@ import type {
 } from '../protocol/request.ts';
 import type { Consent, Ledger, TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
+import type { RawGraph } from '../shared/graph.ts';
+import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
+import type { PickedModel } from './picked.ts';
 
 export interface SondeOptions {
   /** Default `auto`: WebGPU if a probe forward works on it, else WASM. */
@@ -53,13 +58,34 @@ export interface Abortable {
   readonly signal?: AbortSignal;
 }
 
+export interface ProveOptions extends Abortable {
+  readonly onProgress?: (progress: ProofProgress) => void;
+}
+
 export interface Model extends ModelInfo {
   /** @throws SondeError `wrong_task` | `empty_input` | `hook_unknown` | `device_lost` | `aborted` */
   generate(text: string, options?: GenerateOptions & Abortable): Generation;
-  /** @throws SondeError `hook_unknown` | `hook_unavailable` | `empty_input` | `aborted` */
-  capture(text: string, patterns: readonly string[], options?: RequestContext & Abortable): Promise<Capture>;
+  /**
+   * One forward. An encoder-decoder runs both graphs; without `decoder_input_ids` its decoder reads the start token.
+   * @throws SondeError `hook_unknown` | `hook_unavailable` | `empty_input` | `tokenizer_mismatch` | `aborted`
+   */
+  capture(
+    input: ModelInput,
+    patterns: readonly string[],
+    options?: RequestContext & Abortable,
+  ): Promise<Capture>;
   /** @throws SondeError `wrong_task` | `empty_input` */
   classify(text: string, options?: RequestContext & Abortable): Promise<Classification>;
+  /**
+   * Holds every hook against the identities that any transformer of this anatomy fulfils, over forwards of made-up
+   * inputs on the device in use. Other requests get their turn in between.
+   * @throws SondeError `run_failed` | `graph_unsupported` | `aborted`
+   */
+  prove(options?: ProveOptions): Promise<ModelProof>;
+  /** One row of seeded made-up inputs, for models whose real ones (images, sound) are not at hand. */
+  madeUpInputs(): Promise<NamedInputs>;
+  /** Every graph of the model as its file has it, without weights; fetched from the worker when asked. */
+  graphs(): Promise<readonly RawGraph[]>;
   /** Frees sessions and buffers of this model. Twice is harmless. */
   dispose(): Promise<void>;
 }
@@ -78,9 +104,10 @@ export interface Telemetry {
 export interface Sonde {
   /**
    * @param model URL of a folder (`/models/shakespeare-gpt`, `./models/name`), hub id (`org/name`: a relative
-   * folder of two parts must begin with `./`), or the files of a folder
+   * folder of two parts must begin with `./`), the files of a folder as a person picked or dropped them, a folder's
+   * handle, or one bare ONNX file
    */
-  load(model: string | readonly File[], options?: LoadOptions): Promise<Model>;
+  load(model: string | PickedModel, options?: LoadOptions): Promise<Model>;
   /** Absent when no `telemetry` option was given. */
   readonly telemetry?: Telemetry;
   /** Ends the worker. Pending calls reject with `disposed`; records stay journalled. Twice is harmless. */

@@ -1,10 +1,12 @@
 import { proxy, transfer } from 'comlink';
 import type { CallId, Captured, Loaded } from '../protocol/inspector.ts';
+import type { ModelInfo } from '../protocol/model.ts';
 import type { CaptureInfo } from '../protocol/request.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Capture, LoadOptions, Model } from './api.ts';
 import { startGeneration } from './generation.ts';
 import type { Link } from './link.ts';
+import { type PickedModel, pickedFiles } from './picked.ts';
 
 /** What models share: the living worker, and numbers for calls that may be stopped. */
 export interface Host {
@@ -22,7 +24,7 @@ const disposedModel = (): SondeError =>
 /** Loads a model, and loads it again by itself in a new worker when the old one is gone. */
 export async function openModel(
   host: Host,
-  source: string | readonly File[],
+  source: string | PickedModel,
   options: LoadOptions,
 ): Promise<Model> {
   let disposed = false;
@@ -35,7 +37,7 @@ export async function openModel(
     const { signal, onProgress = () => undefined, dtype } = options;
     const request = {
       call,
-      model: source,
+      model: typeof source === 'string' ? source : await pickedFiles(source),
       base: document.baseURI,
       ...(dtype === undefined ? {} : { dtype }),
     };
@@ -69,7 +71,7 @@ export async function openModel(
     }
   };
 
-  const methods: Pick<Model, 'generate' | 'capture' | 'classify' | 'dispose'> = {
+  const methods: Omit<Model, keyof ModelInfo> = {
     generate(text, { signal, ...generateOptions } = {}) {
       const call = host.nextCall();
       const stop = (): void => void current?.link.tell((api) => api.abort(call));
@@ -92,12 +94,12 @@ export async function openModel(
             : openCapture(link, { capture, info: end.capture }),
       });
     },
-    async capture(text, patterns, { signal, ...context } = {}) {
+    async capture(input, patterns, { signal, ...context } = {}) {
       const { link, loaded } = await here();
       const call = host.nextCall();
       const captured = await stoppable(link, call, signal, () =>
         asked(link, () =>
-          link.ask((api) => api.capture({ call, model: loaded.model, text }, patterns, context)),
+          link.ask((api) => api.capture({ call, model: loaded.model, input }, patterns, context)),
         ),
       );
       return openCapture(link, captured);
@@ -108,6 +110,21 @@ export async function openModel(
       return stoppable(link, call, signal, () =>
         asked(link, () => link.ask((api) => api.classify({ call, model: loaded.model, text }, context))),
       );
+    },
+    async prove({ signal, onProgress = () => undefined } = {}) {
+      const { link, loaded } = await here();
+      const call = host.nextCall();
+      return stoppable(link, call, signal, () =>
+        asked(link, () => link.ask((api) => api.prove({ call, model: loaded.model }, proxy(onProgress)))),
+      );
+    },
+    async madeUpInputs() {
+      const { link, loaded } = await here();
+      return link.ask((api) => api.madeUpInputs(loaded.model));
+    },
+    async graphs() {
+      const { link, loaded } = await here();
+      return link.ask((api) => api.graphs(loaded.model));
     },
     async dispose() {
       if (disposed) return;

@@ -2,6 +2,7 @@ import { SondeError } from '../shared/errors.ts';
 import type { LoadOptions, Model, Sonde, SondeOptions } from './api.ts';
 import { type Link, openLink } from './link.ts';
 import { type Host, openModel } from './model.ts';
+import type { PickedModel } from './picked.ts';
 import { openTelemetry } from './telemetry.ts';
 
 // The .js name is what stands beside the built file; bundlers resolve it to the source in this repository.
@@ -58,7 +59,7 @@ export function createSonde(options: SondeOptions = {}): Sonde {
 
 /** `createSonde` and `load` in one step: `openSonde({ model, ...options })`. */
 export async function openSonde(
-  options: SondeOptions & LoadOptions & { readonly model: string | readonly File[] },
+  options: SondeOptions & LoadOptions & { readonly model: string | PickedModel },
 ): Promise<{ readonly sonde: Sonde; readonly model: Model }> {
   const sonde = createSonde(options);
   try {

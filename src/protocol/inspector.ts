@@ -1,9 +1,13 @@
 import type { Masked } from '../schema/masked.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { WireError } from '../shared/errors.ts';
+import type { RawGraph } from '../shared/graph.ts';
+import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { DeviceChoice, Dtype } from './device.ts';
+import type { ModelInput, NamedInputs } from './input.ts';
 import type { LoadProgress, ModelInfo } from './model.ts';
+import type { ModelProof } from './proof.ts';
 import type {
   CaptureInfo,
   Classification,
@@ -37,9 +41,15 @@ export interface HelloOptions {
   };
 }
 
+/** A file with its place in the folder it came from, e.g. `gpt2/onnx/model.onnx`. */
+export interface PickedFile {
+  readonly path: string;
+  readonly file: File;
+}
+
 export interface LoadRequest {
   readonly call: CallId;
-  readonly model: string | readonly File[];
+  readonly model: string | readonly PickedFile[];
   /** What a relative folder URL is resolved against. */
   readonly base: string;
   readonly dtype?: Dtype;
@@ -55,6 +65,12 @@ export interface TextRequest {
   readonly model: number;
   readonly text: string;
 }
+
+export interface CaptureRequest extends Omit<TextRequest, 'text'> {
+  readonly input: ModelInput;
+}
+
+export type ProveRequest = Omit<TextRequest, 'text'>;
 
 export interface Captured {
   readonly capture: number;
@@ -84,11 +100,14 @@ export interface InspectorApi {
   load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<Answer<Loaded>>;
   generate(request: TextRequest, options: GenerateOptions, steps: MessagePort): Promise<Answer<Generated>>;
   capture(
-    request: TextRequest,
+    request: CaptureRequest,
     patterns: readonly string[],
     context: RequestContext,
   ): Promise<Answer<Captured>>;
   classify(request: TextRequest, context: RequestContext): Promise<Answer<Classification>>;
+  prove(request: ProveRequest, onProgress: (progress: ProofProgress) => void): Promise<Answer<ModelProof>>;
+  madeUpInputs(model: number): Promise<Answer<NamedInputs>>;
+  graphs(model: number): Promise<Answer<readonly RawGraph[]>>;
   read(capture: number, hook: string): Promise<Answer<FloatTensor>>;
   disposeCapture(capture: number): Promise<Answer<void>>;
   disposeModel(model: number): Promise<Answer<void>>;

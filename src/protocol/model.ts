@@ -3,6 +3,7 @@ import type { Sha256Hex } from '../shared/digest.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { Bytes, Milliseconds } from '../shared/units.ts';
 import type { DeviceReport } from './device.ts';
+import type { InputPort } from './input.ts';
 
 export type Task = 'text-generation' | 'text-classification' | 'feature-extraction' | 'other';
 
@@ -26,6 +27,12 @@ export interface ModelInfo {
   readonly labels?: readonly string[];
   /** Temperature the classifier's logits are divided by, from its card; absent = uncalibrated. */
   readonly temperature?: number;
+  /** `unknown`: no attention was found; raw tensors can be captured all the same. */
+  readonly kind: 'decoder' | 'encoder' | 'encoder-decoder' | 'unknown';
+  /** What has to be given to run it; the rest (masks, positions, an empty cache) follows. */
+  readonly inputs: readonly InputPort[];
+  /** It reads text; else token ids or tensors. */
+  readonly hasTokenizer: boolean;
   readonly hooks: readonly Hook[];
   readonly device: DeviceReport;
   readonly files: readonly FileDigest[];

@@ -2,8 +2,9 @@ import type { JsonObject } from '../load/config.ts';
 import type { ModelWeights } from '../load/load.ts';
 import type { ModelInputs } from '../run/feeds.ts';
 import type { ModelPart } from '../run/model.ts';
+import { identitiesOf } from './identities.ts';
 import { probeInputs } from './probe.ts';
-import { type Precision, type Proved, prove, type Watch } from './prove.ts';
+import { availableHooks, type Precision, type Proved, prove, type Watch } from './prove.ts';
 
 const precisions: Readonly<Record<ModelWeights['dtype'], Precision>> = {
   fp32: 'float32',
@@ -29,14 +30,35 @@ export async function proveParts(
   watch: Watch = {},
 ): Promise<readonly ProvedPart[]> {
   const done: ProvedPart[] = [];
+  const inOrder = inTotal(parts, watch);
   let given: ModelInputs = {};
-  for (const part of parts) {
+  for (const [at, part] of parts.entries()) {
     const { model, weights } = part;
     const inputs = probeInputs(model.instrumented, config, given);
-    const proved = await prove(model, inputs, precisions[weights.dtype], watch);
+    const proved = await prove(model, inputs, precisions[weights.dtype], inOrder(at));
     done.push({ part, proved });
     const states = proved.outputs.get('last_hidden_state');
     given = states === undefined ? {} : { encoder_hidden_states: states };
   }
   return done;
+}
+
+/** Each graph's progress as that of the whole model, so that it never goes back. */
+function inTotal(parts: readonly ModelPart[], { onProgress, ...watch }: Watch): (at: number) => Watch {
+  const sizes = parts.map(({ model: { instrumented } }) => ({
+    hooks: availableHooks(instrumented.hooks).length,
+    identities: identitiesOf(instrumented.hooks).length,
+  }));
+  const sum = (key: 'hooks' | 'identities', end: number): number =>
+    sizes.slice(0, end).reduce((total, size) => total + size[key], 0);
+  return (at) => ({
+    ...watch,
+    onProgress: ({ captured, judged }) =>
+      onProgress?.({
+        captured: sum('hooks', at) + captured,
+        hooks: sum('hooks', sizes.length),
+        judged: sum('identities', at) + judged,
+        identities: sum('identities', sizes.length),
+      }),
+  });
 }

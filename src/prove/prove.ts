@@ -48,7 +48,7 @@ export async function prove(
   watch: Watch = {},
 ): Promise<Proved> {
   const { hooks } = model.instrumented;
-  const wanted = hooks.filter(({ source }) => source.kind !== 'unavailable');
+  const wanted = availableHooks(hooks);
   const outputs = await runUntapped(model, inputs);
   const identities = identitiesOf(hooks);
   const refused = new Map<string, string>();
@@ -90,6 +90,9 @@ export async function prove(
   report();
   return { hooks: proofsOf(hooks, captured, all), verdicts: all, refused, outputs };
 }
+
+export const availableHooks = (hooks: readonly Hook[]): readonly Hook[] =>
+  hooks.filter(({ source }) => source.kind !== 'unavailable');
 
 /** Bytes of tapped values that are held at once. */
 const mostBytes = 64 * 2 ** 20;

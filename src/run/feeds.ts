@@ -14,6 +14,15 @@ export const idTensor = (rows: readonly (readonly number[])[]): Tensor<BigInt64A
   data: BigInt64Array.from(rows.flat(), BigInt),
 });
 
+/** Inputs that follow from others: nobody has to give them. */
+export const derivedInputs: ReadonlySet<string> = new Set([
+  'attention_mask',
+  'encoder_attention_mask',
+  'position_ids',
+  'token_type_ids',
+  'use_cache_branch',
+]);
+
 /**
  * What a decoder reads beside its own tokens: the encoder's states [b, n, d] and mask. Its ids, where a caller gave
  * them as `decoder_input_ids`, are the decoder graph's `input_ids`.

@@ -4,8 +4,9 @@ import { createExecutor, type Executor } from '../kernels/kernel.ts';
 import type { ModelFolder, ModelWeights } from '../load/load.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
 import { type CaptureStore, createCaptureStore } from './capture.ts';
-import { completeFeeds, idTensor, type ModelInputs } from './feeds.ts';
+import { completeFeeds, type ModelInputs } from './feeds.ts';
 import { readFloatTensor } from './float.ts';
 import type { Gpu } from './gpu.ts';
 import type { Runtime } from './runtime.ts';
@@ -74,22 +75,29 @@ export async function forward(
 
 /**
  * A device choice is proven only by a run: missing kernels and features fail there, not at creation.
+ * @returns the outputs that lie on the CPU
  * @throws SondeError `run_failed` when the forward fails or gives values that are no numbers
  */
-export async function probe(model: LoadedModel): Promise<void> {
-  if (!model.instrumented.inputs.some(({ name }) => name === 'input_ids')) return;
-  const { outputs } = await forward(model, { input_ids: idTensor([[1, 2, 3]]) }, []);
+export async function probe(
+  model: LoadedModel,
+  inputs: ModelInputs,
+): Promise<ReadonlyMap<string, FloatTensor>> {
+  const { outputs } = await forward(model, inputs, []);
   const { logits } = model.instrumented.anatomy;
+  const read = new Map<string, FloatTensor>();
   for (const [name, tensor] of Object.entries(outputs)) {
-    if (name === logits && !(await readFloatTensor(model.runtime, tensor)).data.every(Number.isFinite)) {
-      throw new SondeError(
-        'run_failed',
-        'A probe forward gave values that are no numbers.',
-        'Try another dtype, or device "wasm".',
-      );
-    }
+    if (name === logits || tensor.location !== 'gpu-buffer')
+      read.set(name, await readFloatTensor(model.runtime, tensor));
     tensor.dispose();
   }
+  if (read.get(logits ?? '')?.data.every(Number.isFinite) === false) {
+    throw new SondeError(
+      'run_failed',
+      'A probe forward gave values that are no numbers.',
+      'Try another dtype, or device "wasm".',
+    );
+  }
+  return read;
 }
 
 /** Frees sessions, weights and the buffers of kernels. */

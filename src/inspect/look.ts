@@ -1,0 +1,88 @@
+import type { CaptureStore } from '../run/capture.ts';
+import { createCaptureStore } from '../run/capture.ts';
+import { decoderInputs, idTensor, type ModelInputs } from '../run/feeds.ts';
+import { readFloatTensor } from '../run/float.ts';
+import { forward, type ModelPart } from '../run/model.ts';
+import type { Fetches } from '../run/sessions.ts';
+import { SondeError } from '../shared/errors.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
+import type { ModelEntry } from './entry.ts';
+
+/**
+ * The exact hooks that patterns stand for, graph by graph. A pattern has to match in one of them.
+ * @throws SondeError `hook_unknown` | `hook_unavailable`
+ */
+export function resolveIn(
+  parts: readonly ModelPart[],
+  patterns: readonly string[],
+): readonly (readonly string[])[] {
+  const found = parts.map((): string[] => []);
+  for (const pattern of patterns) {
+    const refusals: SondeError[] = [];
+    for (const [at, { model }] of parts.entries()) {
+      try {
+        found[at]?.push(...model.instrumented.resolve([pattern]));
+      } catch (error) {
+        if (!(error instanceof SondeError)) throw error;
+        refusals.push(error);
+      }
+    }
+    const refusal = refusals.find(({ code }) => code === 'hook_unavailable') ?? refusals[0];
+    if (refusals.length === parts.length && refusal !== undefined) throw refusal;
+  }
+  return found.map((names) => [...new Set(names)]);
+}
+
+/**
+ * Runs every graph that is looked into, and those whose states it reads; one capture holds what all taps gave.
+ * @param hooks as `resolveIn` gives them
+ */
+export async function look(
+  { parts, info, folder }: ModelEntry,
+  given: ModelInputs,
+  hooks: readonly (readonly string[])[],
+): Promise<CaptureStore> {
+  const [first] = parts;
+  if (first === undefined) throw new RangeError('A model has at least one graph.');
+  const store = createCaptureStore(first.model.runtime, info.hooks);
+  const last = hooks.findLastIndex((names) => names.length > 0);
+  let inputs = given;
+  try {
+    for (const [at, { part, model }] of parts.entries()) {
+      if (at > last) break;
+      const isFedOn = part === 'encoder_model' && at < last;
+      const isLookedInto = (hooks[at]?.length ?? 0) > 0;
+      if (!isFedOn && !isLookedInto) continue;
+      const { outputs } = await forward(model, inputs, hooks[at] ?? [], store);
+      const states = outputs.last_hidden_state;
+      if (isFedOn && states !== undefined) {
+        // A tap may be this very tensor: reading it leaves it on the CPU, where the capture finds it.
+        const read: FloatTensor = await readFloatTensor(model.runtime, states);
+        inputs = { input_ids: idTensor([[decoderStart(folder.json)]]), ...decoderInputs(given, read) };
+      }
+      releaseOutputs(model.instrumented.outputs, outputs, store);
+    }
+    return store;
+  } catch (error) {
+    store.dispose();
+    throw error;
+  }
+}
+
+/** The model's own outputs (logits, caches) of a forward that was made for its taps. */
+export function releaseOutputs(
+  own: readonly { readonly name: string }[],
+  outputs: Fetches,
+  store?: CaptureStore,
+): void {
+  for (const { name } of own) {
+    const tensor = outputs[name];
+    if (tensor !== undefined && !store?.holds(tensor)) tensor.dispose();
+  }
+}
+
+/** The token that an encoder-decoder's answer begins with. */
+function decoderStart(config: ModelEntry['folder']['json']): number {
+  const start = config.decoder_start_token_id ?? config.bos_token_id;
+  return typeof start === 'number' ? start : 0;
+}
