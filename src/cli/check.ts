@@ -1,11 +1,13 @@
-import { tokenStatistics } from '../kernels/token-statistics.ts';
 import type { Dtype } from '../protocol/device.ts';
+import { createCache } from '../run/cache.ts';
+import { createCaptureStore } from '../run/capture.ts';
 import { decode } from '../run/decode.ts';
 import { decoderInputs } from '../run/feeds.ts';
 import { toFloatTensor } from '../run/float.ts';
+import { generatorOf, hasDecoder } from '../run/generator.ts';
 import { forward } from '../run/model.ts';
 import { type NodeParts, openNodeParts } from '../run/open.node.ts';
-import type { Sampler } from '../run/sample.ts';
+import { createSampler } from '../run/sample.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import type { Tensor } from '../shared/tensor.ts';
@@ -92,35 +94,35 @@ async function checkCase(
 
 /** Greedy decoding with the cache, against the tokens and logits that the reference gave without one. */
 async function checkGeneration(
-  { parts }: NodeParts,
+  { folder, parts }: NodeParts,
   { cases, generated }: Goldens,
   against: Against,
 ): Promise<Checked[]> {
-  const [only, ...others] = parts;
-  if (only === undefined || others.length > 0) return [];
-  const { model } = only;
-  const prompt = cases.find(({ name }) => name === 'single')?.inputs.input_ids;
-  if (generated === undefined || prompt === undefined || model.instrumented.anatomy.kind !== 'decoder')
-    return [];
-  const rows: Float32Array[] = [];
-  // The goldens hold whole rows of logits, so the likeliest token is chosen from the row, and the row kept.
-  const sampler: Sampler = {
-    needs: 'row',
-    choose(row) {
-      rows.push(row.slice());
-      return tokenStatistics(row, 1).top[0]?.id ?? 0;
-    },
-  };
-  const options = {
-    plan: emptyPlan,
-    sampler,
-    maxNewTokens: generated.tokens.length,
-    stop: new Set<number>(),
-  };
+  const source = cases.find(({ name }) => name === 'single')?.inputs.input_ids;
+  if (generated === undefined || source === undefined || !hasDecoder(parts)) return [];
+  const generator = generatorOf(parts);
+  const { decoder, encoder } = generator;
+  const ids = Array.from(source.data, Number);
+  const head = decoder.instrumented.hooks.find(({ name }) => name.endsWith('unembed.hook_out'))?.name ?? '';
+  const capture = createCaptureStore(decoder.runtime, decoder.instrumented.hooks);
+  const cache = createCache(decoder);
   const tokens: number[] = [];
-  for await (const { id } of decode(model, Array.from(prompt.data, Number), options)) tokens.push(id);
-  const data = Float32Array.from(rows.slice(0, generated.logits.dims[0]).flatMap((row) => [...row]));
-  const logits: Tensor = { type: 'float32', dims: generated.logits.dims, data };
+  const decoding = decode(generator, encoder === undefined ? ids : [folder.config.decoderStart ?? 0], cache, {
+    plan: { ...emptyPlan, taps: [head] },
+    sampler: createSampler({}),
+    maxNewTokens: generated.tokens.length,
+    stop: new Set(),
+    source: ids,
+    capture,
+  });
+  for await (const { id } of decoding) tokens.push(id);
+  const { data } = await capture.read(head);
+  const { dims } = generated.logits;
+  const [rows = 0, vocabulary = 0] = dims;
+  const first = data.length - generated.tokens.length * vocabulary;
+  const logits: Tensor = { type: 'float32', dims, data: data.slice(first, first + rows * vocabulary) };
+  cache.dispose();
+  capture.dispose();
   const same = tokens.join() === generated.tokens.join();
   return [
     {

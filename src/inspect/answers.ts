@@ -3,9 +3,11 @@ import { observeStatistics } from '../observe/token.ts';
 import type { ModelInput } from '../protocol/input.ts';
 import type { Captured, CaptureRequest, Generated, TextRequest } from '../protocol/inspector.ts';
 import type { Classification, GenerateOptions, RequestContext, Step, Token } from '../protocol/request.ts';
+import { createCache } from '../run/cache.ts';
 import { type CaptureStore, createCaptureStore } from '../run/capture.ts';
 import { decode } from '../run/decode.ts';
 import { readFloatTensor } from '../run/float.ts';
+import { generatorOf } from '../run/generator.ts';
 import { forward } from '../run/model.ts';
 import { createSampler } from '../run/sample.ts';
 import type { Fetches } from '../run/sessions.ts';
@@ -68,7 +70,9 @@ export async function generate(
     ({ ids, truncated } = encoded);
     inputTokens = ids.length;
     const stop = new Set(entry.folder.config.endOfSequence);
-    const decoding = decode(entry.model, ids, {
+    const generator = generatorOf([{ part: 'model', model: entry.model }]);
+    const cache = createCache(entry.model);
+    const decoding = decode(generator, ids, cache, {
       plan,
       maxNewTokens,
       stop,

@@ -1,36 +1,72 @@
 /** A program as data: one executor submits them all, and a CPU oracle stands beside each. */
 export interface Kernel {
   readonly label: string;
-  readonly code: string;
   /** Bindings in order: the inputs, then the one output, then the parameters. */
-  readonly inputs: number;
-  readonly outputBytes: number;
+  readonly code: string;
+}
+
+/** One dispatch. A runtime's buffers are padded, so lengths travel as parameters and never come from arrayLength. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  /** Buffers, or what an earlier dispatch of the same batch gave. */
+  readonly inputs: readonly (GPUBuffer | Dispatch)[];
+  /** 32-bit words of the uniform block, at most 16. */
+  readonly parameters: Uint32Array;
+  readonly workgroups: number;
+  /** Of the output. */
+  readonly bytes: number;
+  /** An output that only another dispatch wants stays on the GPU. */
+  readonly isRead: boolean;
+}
+
+/** A piece of a buffer that is wanted as it is; offset and length are multiples of 4. */
+export interface Copy {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Work for the GPU and what its results mean. */
+export interface Query<T> {
+  readonly steps: readonly (Dispatch | Copy)[];
+  /** @param read the bytes of each step that is read, in order */
+  answer(read: readonly ArrayBuffer[]): T;
+}
+
+/** What an executor did so far: Sonde's own work on the GPU, not the runtime's. */
+export interface GpuCounts {
+  /** Times the CPU waited for the GPU. */
+  readonly synchronisations: number;
+  readonly dispatches: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
 }
 
 export interface Executor {
-  /**
-   * Submits one dispatch behind whatever the queue holds and reads its output back. A runtime's buffers are
-   * padded, so lengths travel as parameters and never come from arrayLength.
-   * @param parameters 32-bit words of the uniform block, at most 16
-   */
-  run(
-    kernel: Kernel,
-    inputs: readonly GPUBuffer[],
-    parameters: Uint32Array,
-    workgroups: number,
-  ): Promise<ArrayBuffer>;
+  readonly device: GPUDevice;
+  readonly counts: GpuCounts;
+  /** Submits everything behind whatever the queue holds, and reads all results back in one go. */
+  ask<T extends readonly unknown[]>(...queries: { readonly [K in keyof T]: Query<T[K]> }): Promise<T>;
+  write(buffer: GPUBuffer, offset: number, words: Uint32Array<ArrayBuffer>): void;
   dispose(): void;
 }
 
 const uniformBytes = 64;
+const isDispatch = (step: Dispatch | Copy): step is Dispatch => 'kernel' in step;
+const isWanted = (step: Dispatch | Copy): boolean => !isDispatch(step) || step.isRead;
+
+/** Buffers come in few sizes, so that prompts of any length share them. */
+const roomFor = (bytes: number): number => 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)));
 
 /** Pipelines are compiled once; output, parameter and read-back buffers are kept and used again. */
 export function createExecutor(device: GPUDevice): Executor {
-  const pipelines = new Map<Kernel, GPUComputePipeline>();
+  const pipelines = new Map<Kernel, Promise<GPUComputePipeline>>();
   const idle = new Map<string, GPUBuffer[]>();
   const all = new Set<GPUBuffer>();
+  const counts = { synchronisations: 0, dispatches: 0, bytesRead: 0, bytesWritten: 0 };
 
-  const borrow = (size: number, usage: GPUBufferUsageFlags): GPUBuffer => {
+  const borrow = (bytes: number, usage: GPUBufferUsageFlags): GPUBuffer => {
+    const size = roomFor(bytes);
     const free = idle.get(`${size}:${usage}`)?.pop();
     if (free !== undefined) return free;
     const made = device.createBuffer({ size, usage });
@@ -43,42 +79,81 @@ export function createExecutor(device: GPUDevice): Executor {
     if (shelf === undefined) idle.set(key, [buffer]);
     else shelf.push(buffer);
   };
-  const pipelineOf = (kernel: Kernel): GPUComputePipeline => {
+  // The synchronous way would answer with a pipeline that does nothing where a program does not compile.
+  const pipelineOf = (kernel: Kernel): Promise<GPUComputePipeline> => {
     const known = pipelines.get(kernel);
     if (known !== undefined) return known;
     const module = device.createShaderModule({ label: kernel.label, code: kernel.code });
-    const made = device.createComputePipeline({ label: kernel.label, layout: 'auto', compute: { module } });
+    const made = device.createComputePipelineAsync({
+      label: kernel.label,
+      layout: 'auto',
+      compute: { module },
+    });
     pipelines.set(kernel, made);
     return made;
   };
+  const write: Executor['write'] = (buffer, offset, words) => {
+    device.queue.writeBuffer(buffer, offset, words);
+    counts.bytesWritten += words.byteLength;
+  };
 
   return {
-    async run(kernel, inputs, parameters, workgroups) {
-      const pipeline = pipelineOf(kernel);
-      const output = borrow(kernel.outputBytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
-      const staging = borrow(kernel.outputBytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
-      const uniform = borrow(uniformBytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-      device.queue.writeBuffer(uniform, 0, parameters.slice().buffer);
-      const bound = [...inputs, output, uniform];
-      const encoder = device.createCommandEncoder({ label: kernel.label });
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(
-        0,
-        device.createBindGroup({
-          layout: pipeline.getBindGroupLayout(0),
-          entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })),
-        }),
-      );
-      pass.dispatchWorkgroups(workgroups);
-      pass.end();
-      encoder.copyBufferToBuffer(output, 0, staging, 0, kernel.outputBytes);
+    device,
+    counts,
+    write,
+    async ask(...queries) {
+      const steps = (queries as readonly Query<unknown>[]).flatMap((query) => query.steps);
+      const programs = new Map<Kernel, GPUComputePipeline>();
+      for (const step of steps)
+        if (isDispatch(step) && !programs.has(step.kernel))
+          programs.set(step.kernel, await pipelineOf(step.kernel));
+      const total = steps.filter(isWanted).reduce((sum, { bytes }) => sum + bytes, 0);
+      const staging = borrow(total, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+      const borrowed = [staging];
+      const outputs = new Map<Dispatch, GPUBuffer>();
+      const encoder = device.createCommandEncoder({ label: 'sonde' });
+      let at = 0;
+      for (const step of steps) {
+        let from: GPUBuffer;
+        if (isDispatch(step)) {
+          from = borrow(step.bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
+          const uniform = borrow(uniformBytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+          write(uniform, 0, step.parameters.slice());
+          borrowed.push(from, uniform);
+          outputs.set(step, from);
+          const inputs = step.inputs.map((input) => ('kernel' in input ? outputs.get(input) : input));
+          const bound = [...inputs, from, uniform].filter((buffer) => buffer !== undefined);
+          const pipeline = programs.get(step.kernel);
+          if (pipeline === undefined) continue;
+          const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
+          const layout = pipeline.getBindGroupLayout(0);
+          const pass = encoder.beginComputePass();
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+          pass.dispatchWorkgroups(step.workgroups);
+          pass.end();
+          counts.dispatches++;
+        } else from = step.buffer;
+        if (!isWanted(step)) continue;
+        encoder.copyBufferToBuffer(from, isDispatch(step) ? 0 : step.offset, staging, at, step.bytes);
+        at += step.bytes;
+      }
       device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ);
-      const copy = staging.getMappedRange().slice(0);
+      await staging.mapAsync(GPUMapMode.READ, 0, total);
+      const copy = staging.getMappedRange(0, total).slice(0);
       staging.unmap();
-      for (const buffer of [output, staging, uniform]) giveBack(buffer);
-      return copy;
+      counts.synchronisations++;
+      counts.bytesRead += total;
+      for (const buffer of borrowed) giveBack(buffer);
+      let read = 0;
+      return (queries as readonly Query<unknown>[]).map((query) =>
+        query.answer(
+          query.steps.filter(isWanted).map(({ bytes }) => {
+            read += bytes;
+            return copy.slice(read - bytes, read);
+          }),
+        ),
+      ) as never;
     },
     dispose() {
       for (const buffer of all) buffer.destroy();

@@ -1,6 +1,11 @@
 import { SondeError } from '../shared/errors.ts';
 import { type Nats, nats } from '../shared/units.ts';
 
+export interface Candidate {
+  readonly id: number;
+  readonly logit: number;
+}
+
 /** What one row of logits [V] says, without the row. All over the full vocabulary. */
 export interface TokenStatistics {
   /** ln sum_i e^(z_i). */
@@ -10,8 +15,33 @@ export interface TokenStatistics {
   /** sum p (ln p + H)^2, in nats squared. */
   readonly varentropy: number;
   /** The k largest logits, largest first; equal ones by id. Fewer where V, or what is not masked, is smaller. */
-  readonly top: readonly { readonly id: number; readonly logit: number }[];
+  readonly top: readonly Candidate[];
 }
+
+/** What a choice is made of: the likeliest tokens after penalties, and what all tokens weigh together. */
+export interface Candidates {
+  readonly top: readonly Candidate[];
+  /** ln sum_i e^(z_i / temperature) over the full vocabulary. */
+  readonly logSumExp: number;
+  /** `top` is the whole vocabulary, masked tokens left out. */
+  readonly isWhole: boolean;
+}
+
+/** How logits are changed before a token is chosen from them. */
+export interface Tempering {
+  /** > 0. */
+  readonly temperature: number;
+  /** Keskar et al. 2019, as transformers does it: logits of seen tokens are divided by it, negative ones multiplied. */
+  readonly penalty: number;
+  /** Ids that the penalty applies to, a bit each: word id >> 5, bit id & 31. */
+  readonly seen: Uint32Array<ArrayBuffer>;
+}
+
+export const isSeen = (seen: Uint32Array, id: number): boolean =>
+  (((seen[id >>> 5] ?? 0) >>> (id & 31)) & 1) === 1;
+
+export const penalised = (logit: number, penalty: number): number =>
+  logit < 0 ? logit * penalty : logit / penalty;
 
 export const notANumber = (): SondeError =>
   new SondeError(
@@ -49,11 +79,8 @@ export function fromMoments({
   };
 }
 
-/**
- * The oracle: plain float64 over the row.
- * @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit
- */
-export function tokenStatistics(logits: ArrayLike<number>, k: number): TokenStatistics {
+/** @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit */
+function largestOf(logits: ArrayLike<number>): number {
   let max = Number.NEGATIVE_INFINITY;
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id] as number;
@@ -61,22 +88,76 @@ export function tokenStatistics(logits: ArrayLike<number>, k: number): TokenStat
     if (logit > max) max = logit;
   }
   if (max === Number.NEGATIVE_INFINITY) throw notANumber();
-  let sum = 0;
-  let first = 0;
-  let second = 0;
-  const top: { id: number; logit: number }[] = [];
+  return max;
+}
+
+/** The k largest by insertion into k places: a vocabulary is far longer than what is wanted. */
+function largest(logits: ArrayLike<number>, k: number): Candidate[] {
+  if (k >= logits.length) {
+    const all = Array.from(logits, (logit, id) => ({ id, logit }));
+    return all
+      .filter(({ logit }) => logit > Number.NEGATIVE_INFINITY)
+      .sort((a, b) => b.logit - a.logit || a.id - b.id);
+  }
+  const values = new Float64Array(k);
+  const ids = new Uint32Array(k);
+  let count = 0;
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id] as number;
     if (logit === Number.NEGATIVE_INFINITY) continue;
-    const distance = logit - max;
+    if (count === k && !(logit > (values[k - 1] as number))) continue;
+    let at = count < k ? count++ : k - 1;
+    for (; at > 0 && logit > (values[at - 1] as number); at--) {
+      values[at] = values[at - 1] as number;
+      ids[at] = ids[at - 1] as number;
+    }
+    values[at] = logit;
+    ids[at] = id;
+  }
+  return Array.from({ length: count }, (_, at) => ({ id: ids[at] ?? 0, logit: values[at] ?? 0 }));
+}
+
+/**
+ * The oracle: plain float64 over the row.
+ * @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit
+ */
+export function tokenStatistics(logits: ArrayLike<number>, k: number): TokenStatistics {
+  const max = largestOf(logits);
+  let sum = 0;
+  let first = 0;
+  let second = 0;
+  for (let id = 0; id < logits.length; id++) {
+    const distance = (logits[id] as number) - max;
     const weight = Math.exp(distance);
+    // A masked token weighs nothing, and -inf times nothing is NaN.
+    if (weight === 0) continue;
     sum += weight;
     first += distance * weight;
     second += distance * distance * weight;
-    if (top.length === k && logit <= (top[k - 1]?.logit ?? 0)) continue;
-    const at = top.findIndex((entry) => entry.logit < logit);
-    top.splice(at < 0 ? top.length : at, 0, { id, logit });
-    if (top.length > k) top.pop();
   }
-  return { ...fromMoments({ max, sum, first, second }), top };
+  return { ...fromMoments({ max, sum, first, second }), top: largest(logits, k) };
+}
+
+/**
+ * The oracle of candidates: the row after penalties, tempered.
+ * @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit
+ */
+export function candidatesOf(
+  logits: ArrayLike<number>,
+  k: number,
+  { temperature, penalty, seen }: Tempering,
+): Candidates {
+  const row =
+    penalty === 1
+      ? logits
+      : Float32Array.from(logits, (logit, id) => (isSeen(seen, id) ? penalised(logit, penalty) : logit));
+  const max = largestOf(row);
+  let sum = 0;
+  for (let id = 0; id < row.length; id++) sum += Math.exp(((row[id] as number) - max) / temperature);
+  const top = largest(row, k);
+  return {
+    top,
+    logSumExp: max / temperature + Math.log(sum),
+    isWhole: k >= row.length || top.length < k,
+  };
 }

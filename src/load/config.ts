@@ -10,6 +10,10 @@ export interface ModelConfig {
   readonly vocabulary?: number;
   readonly labels?: readonly string[];
   readonly endOfSequence: readonly number[];
+  /** Two graphs: an encoder over the input, and a decoder that reads its states. */
+  readonly isEncoderDecoder: boolean;
+  /** What such a decoder's first token is. */
+  readonly decoderStart?: number;
 }
 
 export type JsonObject = { readonly [key: string]: unknown };
@@ -48,6 +52,10 @@ export function parseConfig(config: JsonObject, generation: JsonObject): ModelCo
     vocabulary: numberOf(text.vocab_size),
     labels: labelsOf(config.id2label),
     endOfSequence: idsOf(generation.eos_token_id ?? config.eos_token_id),
+    isEncoderDecoder: config.is_encoder_decoder === true,
+    decoderStart: numberOf(
+      generation.decoder_start_token_id ?? config.decoder_start_token_id ?? generation.bos_token_id,
+    ),
   });
 }
 

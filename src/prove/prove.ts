@@ -174,7 +174,7 @@ async function lensVerdicts(
     try {
       const session = await model.sessions.open(plan);
       const { ort } = model.runtime;
-      const feeds = completeFeeds(ort, model.instrumented, others, undefined);
+      const feeds = completeFeeds(ort, model.instrumented, others);
       const fed = new ort.Tensor('float32', value.data, [...value.dims]);
       const fetches = await session.run({ ...feeds, 'sonde.probe': fed });
       const tap = session.graph.taps.find((each) => each.hook === out);

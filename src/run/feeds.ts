@@ -27,7 +27,7 @@ export const derivedInputs: ReadonlySet<string> = new Set([
  * What a decoder reads beside its own tokens: the encoder's states [b, n, d] and mask. Its ids, where a caller gave
  * them as `decoder_input_ids`, are the decoder graph's `input_ids`.
  */
-export function decoderInputs(inputs: ModelInputs, states: Tensor): ModelInputs {
+export function decoderInputs(inputs: ModelInputs, states?: Tensor): ModelInputs {
   const {
     decoder_input_ids,
     decoder_attention_mask,
@@ -37,7 +37,7 @@ export function decoderInputs(inputs: ModelInputs, states: Tensor): ModelInputs 
   } = inputs;
   return {
     ...others,
-    encoder_hidden_states: states,
+    ...(states === undefined ? {} : { encoder_hidden_states: states }),
     ...(attention_mask === undefined ? {} : { encoder_attention_mask: attention_mask }),
     ...(decoder_input_ids === undefined ? {} : { input_ids: decoder_input_ids }),
     ...(decoder_attention_mask === undefined ? {} : { attention_mask: decoder_attention_mask }),
@@ -45,45 +45,60 @@ export function decoderInputs(inputs: ModelInputs, states: Tensor): ModelInputs 
 }
 
 /**
- * Every input of the graph: the given ones, the cache, and what follows from them (a mask of ones over past
- * and present, positions counted along the mask, zero token types). onnxruntime wants all of them in every run.
+ * Every input of the graph: the given ones, those the runtime holds already (the cache, an encoder's states), and
+ * what follows from them (a mask of ones over past and present, positions counted along the mask, zero token types,
+ * the branch of a merged decoder). onnxruntime wants all of them in every run.
+ * @param held tensors by input name, fed as they are
  * @throws SondeError `graph_unsupported` for an input that is neither given nor known
  */
-export function completeFeeds(
-  ort: Ort,
-  model: Instrumented,
-  given: ModelInputs,
-  past: Feeds | undefined,
-): Feeds {
+export function completeFeeds(ort: Ort, model: Instrumented, given: ModelInputs, held: Feeds = {}): Feeds {
   const feeds: Feeds = {};
   const ids = given.input_ids ?? given.decoder_input_ids;
   const batch = (ids ?? Object.values(given)[0])?.dims[0] ?? 1;
   const length = ids?.dims[1] ?? 0;
-  const pastLength = past === undefined ? 0 : pastLengthOf(model, past);
+  const pastLength = held[model.anatomy.cache[0]?.past ?? '']?.dims.at(-2) ?? 0;
+  const facts: Facts = {
+    batch,
+    length,
+    hasPast: pastLength > 0,
+    states: (held.encoder_hidden_states ?? given.encoder_hidden_states)?.dims[1] ?? length,
+    mask: given.attention_mask ?? filled('int64', [batch, pastLength + length], 1),
+  };
   const slots = new Map(model.anatomy.cache.map((slot) => [slot.past, slot]));
-  const mask = given.attention_mask ?? filled('int64', [batch, pastLength + length], 1);
   for (const port of model.inputs) {
     const value = given[port.name];
+    const ready = held[port.name];
     const slot = slots.get(port.name);
-    if (value !== undefined) feeds[port.name] = toOrt(ort, asType(value, port.type));
-    else if (slot !== undefined) feeds[port.name] = past?.[port.name] ?? emptyPast(ort, slot, batch);
-    else feeds[port.name] = toOrt(ort, asType(derived(port, given, mask, batch, length), port.type));
+    if (ready !== undefined) feeds[port.name] = ready;
+    else if (value !== undefined) feeds[port.name] = toOrt(ort, asType(value, port.type));
+    else if (slot !== undefined) feeds[port.name] = emptyPast(ort, slot, batch);
+    else feeds[port.name] = toOrt(ort, asType(derived(port, facts), port.type));
   }
   return feeds;
 }
 
-function derived(port: Port, given: ModelInputs, mask: Tensor, batch: number, length: number): Tensor {
+interface Facts {
+  readonly batch: number;
+  /** Tokens of this run. */
+  readonly length: number;
+  readonly hasPast: boolean;
+  /** Positions of the encoder. */
+  readonly states: number;
+  readonly mask: Tensor;
+}
+
+function derived(port: Port, { batch, length, hasPast, states, mask }: Facts): Tensor {
   switch (port.name) {
     case 'attention_mask':
       return mask;
     case 'encoder_attention_mask':
-      return filled('int64', [batch, given.encoder_hidden_states?.dims[1] ?? length], 1);
+      return filled('int64', [batch, states], 1);
     case 'position_ids':
       return positions(mask, batch, length);
     case 'token_type_ids':
       return filled('int64', [batch, length], 0);
     case 'use_cache_branch':
-      return { type: 'bool', dims: [1], data: new Uint8Array([0]) };
+      return { type: 'bool', dims: [1], data: Uint8Array.of(Number(hasPast)) };
     default:
       throw new SondeError(
         'graph_unsupported',
@@ -125,11 +140,6 @@ function emptyPast(
   return slot.type === 'float16'
     ? new ort.Tensor('float16', new Uint16Array(0), dims)
     : new ort.Tensor('float32', new Float32Array(0), dims);
-}
-
-function pastLengthOf(model: Instrumented, past: Feeds): number {
-  const slot = model.anatomy.cache[0];
-  return slot === undefined ? 0 : (past[slot.past]?.dims.at(-2) ?? 0);
 }
 
 const toOrt = (ort: Ort, { type, data, dims }: Tensor): OrtTensor =>

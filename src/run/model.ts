@@ -68,7 +68,7 @@ export async function forward(
   capture: CaptureStore = createCaptureStore(model.runtime, model.instrumented.hooks),
 ): Promise<Forward> {
   const session = await model.sessions.open({ ...emptyPlan, taps: hooks });
-  const outputs = await session.run(completeFeeds(model.runtime.ort, model.instrumented, inputs, undefined));
+  const outputs = await session.run(completeFeeds(model.runtime.ort, model.instrumented, inputs));
   capture.add(session.graph.taps, outputs);
   return { outputs, capture };
 }

@@ -106,7 +106,8 @@ async function create(
   const taps = graph.taps.map(({ output }) => output).filter((output) => !own.includes(output));
   const { cache, kind, logits } = instrumented.anatomy;
   // A decoder's logits are reduced where they lie, and of a cache nothing is ever read.
-  const kept = kind === 'decoder' && logits !== undefined ? [logits] : [];
+  const generates = kind === 'decoder' || kind === 'encoder-decoder';
+  const kept = generates && logits !== undefined ? [logits] : [];
   const stays = new Set([...taps, ...kept, ...cache.map(({ present }) => present)]);
   const outputs = [...own, ...taps];
   const session = await runtime

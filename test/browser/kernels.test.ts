@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createExecutor, type Executor } from '../../src/kernels/kernel.ts';
-import { tokenStatisticsOnGpu } from '../../src/kernels/token-statistics.gpu.ts';
-import { type TokenStatistics, tokenStatistics } from '../../src/kernels/token-statistics.ts';
+import {
+  candidatesOnGpu,
+  type LogitsOnGpu,
+  tokenStatisticsOnGpu,
+} from '../../src/kernels/token-statistics.gpu.ts';
+import {
+  type Candidates,
+  candidatesOf,
+  type Tempering,
+  type TokenStatistics,
+  tokenStatistics,
+} from '../../src/kernels/token-statistics.ts';
 
 type Compute = (row: Float32Array<ArrayBuffer>, k: number) => Promise<TokenStatistics>;
 
@@ -19,21 +29,30 @@ afterAll(() => {
 });
 
 /** The row lies somewhere inside a larger, padded buffer, as the runtime's do: rubbish around it must not count. */
-const onGpu: Compute = async (row, k) => {
+async function withRow<T>(row: Float32Array, work: (row: LogitsOnGpu) => Promise<T>): Promise<T> {
   const offset = 3;
   const whole = new Float32Array(offset + row.length + 61).fill(1e6);
   whole.set(row, offset);
-  const buffer = device.createBuffer({
-    size: whole.byteLength,
-    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
-  });
-  device.queue.writeBuffer(buffer, 0, whole);
+  const buffer = upload(whole);
   try {
-    return await tokenStatisticsOnGpu(executor, { buffer, offset, length: row.length, half: false }, k);
+    return await work({ buffer, offset, length: row.length, half: false });
   } finally {
     buffer.destroy();
   }
-};
+}
+
+function upload(data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): GPUBuffer {
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ size: data.byteLength, usage });
+  device.queue.writeBuffer(buffer, 0, data);
+  return buffer;
+}
+
+const onGpu: Compute = (row, k) =>
+  withRow(row, async (on) => {
+    const [found] = await executor.ask(tokenStatisticsOnGpu(on, k));
+    return found;
+  });
 
 /** Normal logits from a fixed seed, by Box and Muller. */
 function normal(length: number, spread: number): Float32Array<ArrayBuffer> {
@@ -114,5 +133,52 @@ describe.each<[string, Compute, number]>([
     ['nothing but masked tokens', [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]],
   ])('refuse a row with %s', async (_what, logits) => {
     await expect(compute(Float32Array.from(logits), 2)).rejects.toMatchObject({ code: 'run_failed' });
+  });
+});
+
+type Choose = (row: Float32Array, k: number, tempering: Tempering) => Promise<Candidates>;
+const chooseOnGpu: Choose = (row, k, tempering) =>
+  withRow(row, async (on) => {
+    const seen = upload(tempering.seen);
+    const [found] = await executor.ask(candidatesOnGpu(on, k, tempering, seen));
+    seen.destroy();
+    return found;
+  });
+
+describe.each<[string, Choose, number]>([
+  ['the oracle', async (...call) => candidatesOf(...call), 1e-12],
+  ['WebGPU', chooseOnGpu, 2e-5],
+])('candidates by %s', (_name, compute, tolerance) => {
+  it('are those of transformers: RepetitionPenaltyLogitsProcessor(1.3) over ids 0, 3 and 4', async () => {
+    // transformers 4.57.6 on logits [2, 1, 0, -1, 1.5, 0.5] with input_ids [[0, 3, 4, 0]].
+    const seen = Uint32Array.of(0b11001);
+    const found = await compute(Float32Array.of(2, 1, 0, -1, 1.5, 0.5), 6, {
+      temperature: 1,
+      penalty: 1.3,
+      seen,
+    });
+    expect(found.top.map(({ id }) => id)).toEqual([0, 4, 1, 5, 2, 3]);
+    const expected = [1.5384615659713745, 1.1538461446762085, 1, 0.5, 0, -1.2999999523162842];
+    found.top.forEach(({ logit }, at) => {
+      expect(logit).toBeCloseTo(expected[at] ?? 0, 6);
+    });
+    expect(found.isWhole).toBe(true);
+  });
+
+  it.each([1, 33, 8192, 8193, 50_257])('weigh %i penalised logits at a temperature', async (length) => {
+    const row = normal(length, 4);
+    const seen = new Uint32Array(Math.ceil(length / 32)).map((_, word) => (word * 0x9e3779b9) >>> 0);
+    const tempering = { temperature: 0.7, penalty: 1.2, seen };
+    const changed = Array.from(row, (logit, id) =>
+      ((seen[id >> 5] ?? 0) >>> (id & 31)) & 1 ? Math.fround(logit < 0 ? logit * 1.2 : logit / 1.2) : logit,
+    );
+    const order = [...changed.keys()].sort((a, b) => (changed[b] ?? 0) - (changed[a] ?? 0) || a - b);
+    const largest = changed[order[0] ?? 0] ?? 0;
+    const sum = changed.reduce((total, x) => total + Math.exp((x - largest) / 0.7), 0);
+    const found = await compute(row, 20, tempering);
+    expect(found.top.map(({ id }) => id)).toEqual(order.slice(0, 20));
+    expect(Math.abs(found.logSumExp - largest / 0.7 - Math.log(sum))).toBeLessThanOrEqual(
+      Math.max(1, largest / 0.7) * Math.max(tolerance, 1e-6),
+    );
   });
 });

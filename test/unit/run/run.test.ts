@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tokenStatistics } from '../../../src/kernels/token-statistics.ts';
+import { candidatesOf } from '../../../src/kernels/token-statistics.ts';
 import { createMutex } from '../../../src/run/mutex.ts';
 import { createSampler, type Sampler } from '../../../src/run/sample.ts';
 import { stitch, stitchedDims } from '../../../src/run/stitch.ts';
@@ -55,15 +55,15 @@ describe('half precision', () => {
 
 describe('sampling', () => {
   const logits = Float32Array.from([0, 2, 1, -1]);
-  const draw = (sampler: Sampler): number =>
-    sampler.needs === 'row' ? sampler.choose(logits) : sampler.choose(tokenStatistics(logits, sampler.k).top);
+  const draw = ({ k, temperature, penalty, random, choose }: Sampler, row = logits): number | undefined =>
+    choose(candidatesOf(row, k, { temperature, penalty, seen: new Uint32Array(1) }), random());
 
   it('without a temperature takes the likeliest token', () => {
     expect(draw(createSampler({}))).toBe(1);
   });
 
   it('gives the same tokens for the same seed and others for another', () => {
-    const drawn = (seed: number): number[] => {
+    const drawn = (seed: number): (number | undefined)[] => {
       const sampler = createSampler({ temperature: 1.5, seed });
       return Array.from({ length: 40 }, () => draw(sampler));
     };
@@ -76,7 +76,7 @@ describe('sampling', () => {
     const counts = [0, 0, 0, 0];
     const draws = 20_000;
     for (let count = 0; count < draws; count++) {
-      const id = draw(sampler);
+      const id = draw(sampler) ?? -1;
       counts[id] = (counts[id] ?? 0) + 1;
     }
     const weights = Array.from(logits, (logit) => Math.exp(logit / 0.8));
