@@ -40,15 +40,20 @@ export class Append {
   readonly #made = new Map<string, string>();
   readonly #types = new Map<string, string>();
   readonly #domains = new Set<string>();
+  /** Float32 values of float16 tensors that are looked at on the CPU, and what is made of them. */
+  readonly #aside = new Set<string>();
+  readonly #isOnCpu: boolean;
   readonly #prefix: string;
   #count = 0;
 
   /** Version of ai.onnx that the model imports: some ops changed an attribute into an input. */
   readonly opset: number;
 
-  constructor(shapes: Shapes, opset: number, prefix = 'sonde.') {
+  /** @param isOnCpu the graph is for onnxruntime's CPU provider, which WASM is */
+  constructor(shapes: Shapes, opset: number, isOnCpu: boolean, prefix: string) {
     this.shapes = shapes;
     this.opset = opset;
+    this.#isOnCpu = isOnCpu;
     this.#prefix = prefix;
   }
 
@@ -93,6 +98,7 @@ export class Append {
     for (const output of outputs) {
       written.text(2, output);
       this.#types.set(output, options.type ?? this.type(inputs[0] ?? ''));
+      if (inputs.some((input) => this.#aside.has(input))) this.#aside.add(output);
     }
     written.text(3, `${this.#prefix}node.${outputs[0]}`).text(4, op);
     for (const [name, value] of Object.entries(attributes)) written.message(5, writeAttribute(name, value));
@@ -148,8 +154,29 @@ export class Append {
       : this.node('Cast', [tensor], { to: elementCode(type) }, { type });
   }
 
-  /** The tensor in float32, in which all derived values are computed. */
+  /**
+   * The tensor in float32, in which all derived values are computed. To be taken of the graph's own tensor, before it is
+   * laid out.
+   *
+   * On the CPU, onnxruntime computes most float16 nodes in float32 and rounds in between only where a node wants float16.
+   * A look must not be such a node, or what follows is rounded more often than without it. A Cast is one; a Neg is not,
+   * and done twice it changes no bit.
+   */
   wide(tensor: string): string {
-    return this.cast(tensor, 'float');
+    if (!this.#isOnCpu || this.type(tensor) !== 'float16') return this.cast(tensor, 'float');
+    const negative = this.cast(this.node('Neg', [tensor]), 'float');
+    this.#aside.add(negative);
+    return this.node('Neg', [negative]);
+  }
+
+  /**
+   * The tensor with its axes in another order. onnxruntime moves the graph's own Transposes, and with them its roundings
+   * to float16, to meet one that is appended; an Einsum it leaves alone.
+   */
+  turn(tensor: string, perm: readonly number[]): string {
+    if (!this.#aside.has(tensor) || this.opset < 12) return this.node('Transpose', [tensor], { perm });
+    const letters = [...'abcdef'].slice(0, perm.length);
+    const turned = perm.map((axis) => letters[axis]);
+    return this.node('Einsum', [tensor], { equation: `${letters.join('')}->${turned.join('')}` });
   }
 }

@@ -61,7 +61,7 @@ export class Drafts {
       name: this.#prefix + name,
       dims,
       source: { kind: 'tap', tensor: at.tensor },
-      recipe: (append) => arrange(append, at, order),
+      recipe: (append) => arrange(append, { ...at, tensor: append.wide(at.tensor) }, order),
       site: { placed: at, order },
     });
   }

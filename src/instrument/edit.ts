@@ -35,6 +35,7 @@ interface Draftboard {
 /** Carries out one plan. The branches of an `If` are graphs of their own; what is tapped there leaves through it. */
 class Editing {
   readonly #source: Source;
+  readonly #isOnCpu: boolean;
   readonly #boards = new Map<Graph, Draftboard>();
   readonly #gained = new Map<Node, string[]>();
   readonly #outputs: Set<string>;
@@ -42,8 +43,9 @@ class Editing {
   readonly edits: Port[] = [];
   readonly taps: TapOutput[] = [];
 
-  constructor(source: Source) {
+  constructor(source: Source, as: 'inputs' | 'external') {
     this.#source = source;
+    this.#isOnCpu = as === 'external';
     this.#outputs = new Set(source.view.index.graph.outputs.map((output) => output.name));
   }
 
@@ -59,7 +61,8 @@ class Editing {
 
   #append(graph: Graph, prefix: string): Append {
     const { view } = this.#source;
-    return new Append(view.shapesOf(graph), view.index.model.opsets.get('') ?? 1, prefix);
+    const opset = view.index.model.opsets.get('') ?? 1;
+    return new Append(view.shapesOf(graph), opset, this.#isOnCpu, prefix);
   }
 
   tap(hook: string): void {
@@ -173,7 +176,7 @@ function siteOf(edit: Edit, draft: Draft): Site {
 export function editGraph(source: Source, plan: Plan, as: 'inputs' | 'external'): EditedGraph {
   const { model, graph } = source.view.index;
   const taken = new Set([...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]);
-  const editing = new Editing(source);
+  const editing = new Editing(source, as);
   for (const edit of plan.edits) {
     if (edit.input === '' || taken.has(edit.input)) {
       throw invalidPlan(

@@ -72,7 +72,7 @@ const countOf = (atoms: readonly Atom[], label: Atom['label']): number => {
 };
 
 function turned(append: Append, tensor: string, perm: readonly number[]): string {
-  return perm.every((from, to) => from === to) ? tensor : append.node('Transpose', [tensor], { perm });
+  return perm.every((from, to) => from === to) ? tensor : append.turn(tensor, perm);
 }
 
 /** Lays a tensor out with one axis for each label of `order`, by a Reshape and a Transpose where they are needed. */

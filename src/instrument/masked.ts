@@ -12,7 +12,8 @@ const maskedHalf = -60_000;
 export function scoresAsShown({ shapes }: View, scores: Placed | undefined): Found | undefined {
   if (scores === undefined || shapes.type(scores.tensor) !== 'float16') return placed(scores);
   return derived([scores.tensor], 'the half-precision mask value written as the lowest float32', (append) => {
-    const values = append.wide(arrange(append, scores, ['batch', 'head', 'position', 'key']));
+    const wide = { ...scores, tensor: append.wide(scores.tensor) };
+    const values = arrange(append, wide, ['batch', 'head', 'position', 'key']);
     const isMasked = append.node('Less', [values, append.float(maskedHalf)], {}, { type: 'bool' });
     return append.node('Where', [isMasked, append.float(lowest), values], {}, { type: 'float' });
   });

@@ -82,7 +82,7 @@ export function groupQuery(view: View, node: Node): Operator | undefined {
   const turned =
     (recipe: Recipe, gain: string, epsilon: number): Recipe =>
     (append) => {
-      const plain = append.node('Transpose', [recipe(append)], { perm: [0, 2, 1, 3] });
+      const plain = append.turn(recipe(append), [0, 2, 1, 3]);
       const normed = gain === '' ? plain : headNorm(append, plain, gain, epsilon);
       if (!isRotary) return normed;
       const turn = 2 * (numeric(shapes.dims(cosTable)?.at(-1)) ?? size / 2);
@@ -114,7 +114,7 @@ export function groupQuery(view: View, node: Node): Operator | undefined {
   const shown = (of: Side, recipe: Recipe): Side => {
     if (!isTurned) return of;
     const rotated = derived([query, key, cosTable], 'norm and rotation are inside the operator', (append) =>
-      append.node('Transpose', [recipe(append)], { perm: [0, 2, 1, 3] }),
+      append.turn(recipe(append), [0, 2, 1, 3]),
     );
     return { ...of, rotated };
   };

@@ -82,7 +82,7 @@ export function multiHead(view: View, node: Node): Operator | undefined {
   const turn =
     (recipe: Recipe): Recipe =>
     (append) =>
-      append.node('Transpose', [recipe(append)], { perm: [0, 2, 1, 3] });
+      append.turn(recipe(append), [0, 2, 1, 3]);
   const queries = turn(rows(query, 0, 0, size));
   const fresh = turn(rows(key, 1, width, size));
   const keys: Recipe = (append) => {

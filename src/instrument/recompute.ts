@@ -32,7 +32,7 @@ export function sizeOf(append: Append, tensor: string, axis: number): string {
 /** [batch, row, heads·size] to [batch, head, row, size]. */
 export function headsFirst(append: Append, tensor: string, heads: number, size: number): string {
   const split = append.node('Reshape', [tensor, append.ints(0, 0, heads, size)]);
-  return append.node('Transpose', [split], { perm: [0, 2, 1, 3] });
+  return append.turn(split, [0, 2, 1, 3]);
 }
 
 /** [from, to) of the last axis. */
@@ -85,7 +85,7 @@ export function shapeOf(append: Append, tensor: string, axis: number): string {
 export function scores(append: Append, parts: Parts): string {
   const { heads, kvHeads, cap, bias, visible } = parts;
   const queries = parts.queries(append);
-  const turned = append.node('Transpose', [parts.keys(append)], { perm: [0, 1, 3, 2] });
+  const turned = append.turn(parts.keys(append), [0, 1, 3, 2]);
   const isGrouped = heads !== kvHeads;
   // The queries of one key head are stacked on the position axis: one product, no repeated keys.
   const stacked = isGrouped
