@@ -6,11 +6,13 @@ import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-web';
-import { dtypesIn, proveFolder } from '../dist/src/cli/verify-self.js';
+import { proveFolder } from '../dist/src/cli/verify-self.js';
 import { tolerances } from '../dist/src/prove/prove.js';
 import { probeInputs } from '../dist/src/prove/probe.js';
 import { completeFeeds } from '../dist/src/run/feeds.js';
 import { toFloatTensor } from '../dist/src/run/float.js';
+import { folderSource } from '../dist/src/load/folder.node.js';
+import { dtypesOf } from '../dist/src/load/graph-file.js';
 import { openNodeParts } from '../dist/src/run/open.node.js';
 
 const zoo = fileURLToPath(new URL('../test/zoo/', import.meta.url));
@@ -61,7 +63,7 @@ const shifts = [];
 const reasons = [];
 for (const model of models) {
   const { architecture } = JSON.parse(await readFile(`${zoo}${model}/golden.json`, 'utf8'));
-  for (const dtype of dtypesIn(`${zoo}${model}`)) {
+  for (const dtype of await dtypesOf(folderSource(`${zoo}${model}`))) {
     const parts = await proveFolder(`${zoo}${model}`, dtype);
     const all = parts.flatMap(({ hooks, proved }) => hooks.map((hook) => ({ hook, proof: proved.hooks.get(hook.name) })));
     const count = (proof) => all.filter((each) => each.proof === proof).length;
@@ -89,7 +91,7 @@ const table = (header, body) =>
 
 const families = new Map();
 for (const model of models) {
-  const [dtype] = dtypesIn(`${zoo}${model}`);
+  const [dtype] = await dtypesOf(folderSource(`${zoo}${model}`));
   for (const { hooks, proved } of await proveFolder(`${zoo}${model}`, dtype))
     for (const { name } of hooks) {
       const row = families.get(family(name)) ?? new Map();

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { dtypes } from '../load/load.ts';
+import { dtypes } from '../load/graph-file.ts';
 import type { Dtype } from '../protocol/device.ts';
 import { SondeError } from '../shared/errors.ts';
 

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { dtypes, graphFile } from '../load/load.ts';
-import { graphParts } from '../load/parts.ts';
+import { dtypesOf } from '../load/graph-file.ts';
+import type { ModelSource } from '../load/source.ts';
 import type { Dtype } from '../protocol/device.ts';
 import { proveParts } from '../prove/model.ts';
 import type { Proved } from '../prove/prove.ts';
@@ -19,17 +17,14 @@ export interface ProvedPart {
   readonly proved: Proved;
 }
 
-/** The dtypes of which a folder has any graph. */
-export const dtypesIn = (folder: string): readonly Dtype[] =>
-  dtypes.filter((dtype) =>
-    graphParts.some((part) => existsSync(join(folder, 'onnx', graphFile(part, dtype)))),
-  );
-
 /**
  * Proves every graph of one variant; what the encoder gave is what the decoder is fed.
  * @throws SondeError `model_not_found` | `file_not_found` | `model_invalid` | `run_failed`
  */
-export async function proveFolder(folder: string, dtype: Dtype): Promise<readonly ProvedPart[]> {
+export async function proveFolder(
+  folder: string | ModelSource,
+  dtype: Dtype,
+): Promise<readonly ProvedPart[]> {
   const opened = await openNodeParts(folder, dtype);
   try {
     const proved = await proveParts(opened.parts, opened.config);
@@ -47,19 +42,20 @@ export const failed = ({ proved }: ProvedPart): readonly Verdict[] =>
   proved.verdicts.filter(({ outcome }) => outcome.kind === 'fails');
 
 /** `sonde verify --self`: exit status 1 when an identity fails, a hook cannot be computed, or a variant does not run. */
-export async function verifySelf(folder: string, only: Dtype | undefined): Promise<number> {
-  const variants = only === undefined ? dtypesIn(folder) : [only];
+export async function verifySelf(source: ModelSource, only: Dtype | undefined): Promise<number> {
+  const variants = only === undefined ? await dtypesOf(source) : [only];
   let isGood = variants.length > 0;
-  if (!isGood) process.stdout.write(`${folder} has no ONNX file under onnx/\n`);
+  if (!isGood)
+    process.stdout.write(`${source.id} has no ONNX file of a name that Sonde knows: name the file itself\n`);
   for (const dtype of variants) {
     try {
-      for (const part of await proveFolder(folder, dtype)) {
+      for (const part of await proveFolder(source, dtype)) {
         process.stdout.write(report(part, dtype));
         if (failed(part).length > 0 || part.proved.refused.size > 0) isGood = false;
       }
     } catch (error) {
       if (!(error instanceof SondeError)) throw error;
-      process.stdout.write(`${folder} ${dtype}: refused: ${error.message} ${error.remedy}\n\n`);
+      process.stdout.write(`${source.id} ${dtype}: refused: ${error.message} ${error.remedy}\n\n`);
       isGood = false;
     }
   }

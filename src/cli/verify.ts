@@ -1,3 +1,4 @@
+import { folderSource } from '../load/folder.node.ts';
 import { deviceOf, dtypeOf, onlyFolder, readArguments } from './arguments.ts';
 import { type Checked, checkFolder, passes } from './check.ts';
 import { table } from './table.ts';
@@ -18,7 +19,7 @@ export async function verify(argv: readonly string[]): Promise<number> {
   });
   const folder = onlyFolder(positionals);
   const dtype = values.dtype === undefined ? undefined : dtypeOf(values.dtype);
-  if (values.self) return verifySelf(folder, dtype);
+  if (values.self) return verifySelf(folderSource(folder), dtype);
   const checked = await checkFolder(folder, deviceOf(values.device), dtype);
   const compared = checked.filter(({ comparison }) => comparison.kind === 'compared').length;
   const failed = checked.filter((each) => !passes(each)).length;

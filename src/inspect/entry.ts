@@ -1,7 +1,8 @@
+import { folderUrl } from '../load/address.ts';
 import type { JsonObject } from '../load/config.ts';
 import { loadFolder, type ModelFolder, modelDigest, sumProgress } from '../load/load.ts';
 import { pickedSource } from '../load/picked.ts';
-import { folderUrl, remoteSource } from '../load/remote.ts';
+import { remoteSource } from '../load/remote.ts';
 import { openTokenizer, type Tokenizer } from '../load/tokenizer.ts';
 import type { DeviceChoice, Dtype } from '../protocol/device.ts';
 import type { LoadRequest } from '../protocol/inspector.ts';
@@ -60,9 +61,9 @@ export async function openEntry(
   return { info: await describe(runtime, folder, variant), parts, model, folder, tokenizer };
 }
 
-function sourceOf({ model, base }: LoadRequest) {
+function sourceOf({ model, base, hub }: LoadRequest) {
   if (typeof model !== 'string') return pickedSource(model);
-  const { id, url } = folderUrl(model, base);
+  const { id, url } = folderUrl(model, base, hub);
   return remoteSource(id, url);
 }
 

@@ -1,5 +1,5 @@
-import { dtypes, type ModelFolder } from '../load/load.ts';
-import { loadParts, type PartWeights } from '../load/parts.ts';
+import { dtypes } from '../load/graph-file.ts';
+import type { ModelFolder } from '../load/load.ts';
 import type { ReadOptions } from '../load/source.ts';
 import type { DeviceChoice, DeviceReport, Dtype, Fallback } from '../protocol/device.ts';
 import type { LoadStage } from '../protocol/model.ts';
@@ -7,6 +7,7 @@ import { probeInputs } from '../prove/probe.ts';
 import { openGpu } from '../run/device.ts';
 import { idTensor, type ModelInputs } from '../run/feeds.ts';
 import type { Gpu } from '../run/gpu.ts';
+import { loadParts, type PartWeights } from '../run/load-parts.ts';
 import { closeModel, type LoadedModel, type ModelPart, openModel, probe } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { SondeError } from '../shared/errors.ts';

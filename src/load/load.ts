@@ -4,6 +4,8 @@ import { digestOf, type Sha256Hex, sha256 } from '../shared/digest.ts';
 import { SondeError } from '../shared/errors.ts';
 import { type Bytes, bytes } from '../shared/units.ts';
 import { type JsonObject, type ModelConfig, parseConfig, parseObject } from './config.ts';
+import { externalPath } from './external.ts';
+import type { GraphFile } from './graph-file.ts';
 import type { FileProgress, ModelSource, ReadOptions } from './source.ts';
 
 /** Progress over all files of one load. */
@@ -36,20 +38,10 @@ export interface ModelWeights {
   /** Name of the graph file, e.g. `model.onnx`. */
   readonly file: string;
   readonly graph: Uint8Array<ArrayBuffer>;
+  /** By location as the graph names it; a file that is missing is missing here. */
   readonly external: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
   readonly files: readonly FileDigest[];
 }
-
-const suffixes: Readonly<Record<Dtype, string>> = {
-  fp32: '',
-  fp16: '_fp16',
-  q8: '_quantized',
-  q4: '_q4',
-  q4f16: '_q4f16',
-};
-
-/** Tried in this order after the one asked for. */
-export const dtypes: readonly Dtype[] = ['fp32', 'fp16', 'q8', 'q4', 'q4f16'];
 
 /**
  * Config, tokenizer and card of a folder.
@@ -61,11 +53,12 @@ export async function loadFolder(source: ModelSource, options: ReadOptions): Pro
       async (path) => ({ path, body: await source.read(path, options) }),
     ),
   );
-  if (config?.body === undefined) {
+  // A file that was named itself may lie alone.
+  if (config?.body === undefined && source.graph === undefined) {
     throw new SondeError(
       'model_not_found',
       `There is no model at ${source.id}: its folder has no config.json.`,
-      'Check the address; a folder in the Hugging Face layout is wanted (config.json, tokenizer.json, onnx/model.onnx).',
+      'A folder in the Hugging Face layout is wanted (config.json, tokenizer.json, onnx/model.onnx). A single .onnx file can be named itself.',
     );
   }
   const present = [config, tokenizer, tokenizerConfig, generation, card].flatMap((file) =>
@@ -93,29 +86,33 @@ export async function loadFolder(source: ModelSource, options: ReadOptions): Pro
   };
 }
 
-/** `encoder_model_fp16.onnx`: the part of a model that one file holds, and the dtype of its weights. */
-export const graphFile = (part: string, dtype: Dtype): string => `${part}${suffixes[dtype]}.onnx`;
-
 /**
- * @param part `model`, or one of several graphs that make up a model, such as `encoder_model`
- * @returns undefined where the folder has no file of that dtype.
+ * A graph with the files in which its weights lie.
+ * @param locations as the graph names them: relative to its own folder
+ * @throws SondeError `model_invalid` for a location outside of the model's folder
  */
-export async function loadWeights(
+export async function loadExternal(
   source: ModelSource,
-  dtype: Dtype,
+  { dtype, path }: GraphFile,
+  graph: Uint8Array<ArrayBuffer>,
+  locations: readonly string[],
   options: ReadOptions,
-  part = 'model',
-): Promise<ModelWeights | undefined> {
-  const file = graphFile(part, dtype);
-  const [graph, data] = await Promise.all([
-    source.read(`onnx/${file}`, options),
-    source.read(`onnx/${file}_data`, options),
+): Promise<ModelWeights> {
+  const found = await Promise.all(
+    locations.map(async (location) => {
+      const at = externalPath(path, location);
+      return { location, at, body: await source.read(at, options) };
+    }),
+  );
+  const present = found.flatMap(({ location, at, body }) =>
+    body === undefined ? [] : [{ location, at, body }],
+  );
+  const files = await Promise.all([
+    fileDigest(path, graph),
+    ...present.map(({ at, body }) => fileDigest(at, body)),
   ]);
-  if (graph === undefined) return undefined;
-  const external = new Map(data === undefined ? [] : [[`${file}_data`, data]]);
-  const parts: readonly (readonly [string, Uint8Array<ArrayBuffer>])[] = [[file, graph], ...external];
-  const files = await Promise.all(parts.map(([path, body]) => fileDigest(`onnx/${path}`, body)));
-  return { dtype, file, graph, external, files };
+  const external = new Map(present.map(({ location, body }) => [location, body]));
+  return { dtype, file: path.split('/').at(-1) ?? path, graph, external, files };
 }
 
 /** One digest for the whole model: over the sorted list of path and SHA-256 of every file that shapes its answers. */

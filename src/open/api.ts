@@ -31,6 +31,8 @@ export interface SondeOptions {
 export interface LoadOptions {
   /** Default: fp32 where the folder has it, else the first variant that works. */
   readonly dtype?: Dtype;
+  /** Base address of the hub that a hub id is looked up on. Default: the public hub. */
+  readonly hub?: string;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -103,9 +105,9 @@ export interface Telemetry {
 /** One worker, one device, one mutex, one telemetry pipe, many models. */
 export interface Sonde {
   /**
-   * @param model URL of a folder (`/models/shakespeare-gpt`, `./models/name`), hub id (`org/name`: a relative
-   * folder of two parts must begin with `./`), the files of a folder as a person picked or dropped them, a folder's
-   * handle, or one bare ONNX file
+   * @param model URL of a folder (`/models/shakespeare-gpt`, `./models/name`), hub id (`org/name` or
+   * `org/name@revision`: a relative folder of two parts must begin with `./`), the files of a folder as a person
+   * picked or dropped them, a folder's handle, or one bare ONNX file
    */
   load(model: string | PickedModel, options?: LoadOptions): Promise<Model>;
   /** Absent when no `telemetry` option was given. */

@@ -34,12 +34,13 @@ export async function openModel(
   const load = async (): Promise<{ readonly link: Link; readonly loaded: Loaded }> => {
     const link = await host.link();
     const call = host.nextCall();
-    const { signal, onProgress = () => undefined, dtype } = options;
+    const { signal, onProgress = () => undefined, dtype, hub } = options;
     const request = {
       call,
       model: typeof source === 'string' ? source : await pickedFiles(source),
       base: document.baseURI,
       ...(dtype === undefined ? {} : { dtype }),
+      ...(hub === undefined ? {} : { hub }),
     };
     const loaded = await stoppable(link, call, signal, () =>
       link.ask((api) => api.load(request, proxy(onProgress))),

@@ -52,6 +52,8 @@ export interface LoadRequest {
   readonly model: string | readonly PickedFile[];
   /** What a relative folder URL is resolved against. */
   readonly base: string;
+  /** Base address of the hub that a hub id is looked up on. */
+  readonly hub?: string;
   readonly dtype?: Dtype;
 }
 

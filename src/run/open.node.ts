@@ -1,10 +1,12 @@
 import type { JsonObject } from '../load/config.ts';
 import { folderSource } from '../load/folder.node.ts';
-import { loadFolder, loadWeights, type ModelFolder, type ModelWeights } from '../load/load.ts';
-import { loadParts } from '../load/parts.ts';
+import { dtypesOf, fileNamed } from '../load/graph-file.ts';
+import { loadFolder, type ModelFolder, type ModelWeights } from '../load/load.ts';
+import type { ModelSource } from '../load/source.ts';
 import { openTokenizer, type Tokenizer } from '../load/tokenizer.ts';
 import type { Dtype } from '../protocol/device.ts';
 import { SondeError } from '../shared/errors.ts';
+import { loadParts } from './load-parts.ts';
 import { closeModel, type LoadedModel, type ModelPart, openModel } from './model.ts';
 import { startRuntime } from './runtime.node.ts';
 import type { Runtime } from './runtime.ts';
@@ -30,36 +32,39 @@ export interface NodeParts {
 
 let runtime: Runtime | undefined;
 
-const nothing = (id: string, dtype: Dtype): SondeError =>
-  new SondeError(
-    'file_not_found',
-    `${id} has no ${dtype} ONNX file.`,
-    'Choose another dtype, or export one.',
-  );
+const sourceOf = (named: string | ModelSource): ModelSource =>
+  typeof named === 'string' ? folderSource(named) : named;
 
-/** @throws SondeError `model_not_found` | `file_not_found` | `model_invalid` */
-export async function openNodeModel(path: string, dtype: Dtype = 'fp32'): Promise<NodeModel> {
-  const source = folderSource(path);
-  const folder = await loadFolder(source, {});
-  const weights = await loadWeights(source, dtype, {});
-  if (weights === undefined) throw nothing(source.id, dtype);
-  runtime ??= startRuntime({ threads: 1 });
-  const model = await openModel(runtime, folder, weights, undefined);
-  return {
-    model,
-    folder,
-    weights,
-    tokenizer: () => openTokenizer(folder),
-    dispose: () => closeModel(model),
-  };
+/** fp32 where there is such a file, else the first dtype that there is. */
+export async function defaultDtype(source: ModelSource): Promise<Dtype> {
+  return source.graph === undefined ? ((await dtypesOf(source))[0] ?? 'fp32') : fileNamed(source.graph).dtype;
 }
 
-/** @throws SondeError `model_not_found` | `file_not_found` | `model_invalid` */
-export async function openNodeParts(path: string, dtype: Dtype = 'fp32'): Promise<NodeParts> {
-  const source = folderSource(path);
+/**
+ * A model of one graph.
+ * @param named a folder of this machine, or a source
+ * @throws SondeError `model_not_found` | `file_not_found` | `model_invalid` | `network` | `wrong_task`
+ */
+export async function openNodeModel(named: string | ModelSource, dtype: Dtype = 'fp32'): Promise<NodeModel> {
+  const { folder, parts, dispose } = await openNodeParts(named, dtype);
+  const [only, ...others] = parts;
+  if (only !== undefined && others.length === 0)
+    return { ...only, folder, tokenizer: () => openTokenizer(folder), dispose };
+  await dispose();
+  const what = `${folder.source.id} is made of ${parts.length} graphs.`;
+  throw new SondeError('wrong_task', what, 'Name one of its ONNX files.');
+}
+
+/**
+ * Every graph of a model.
+ * @param named a folder of this machine, or a source
+ * @throws SondeError `model_not_found` | `file_not_found` | `model_invalid` | `network`
+ */
+export async function openNodeParts(named: string | ModelSource, dtype: Dtype = 'fp32'): Promise<NodeParts> {
+  const source = sourceOf(named);
   const folder = await loadFolder(source, {});
   const found = await loadParts(source, dtype, {});
-  if (found === undefined) throw nothing(source.id, dtype);
+  if (found === undefined) throw await nothing(source, dtype);
   runtime ??= startRuntime({ threads: 1 });
   const parts: ModelPart[] = [];
   for (const { part, weights } of found)
@@ -72,4 +77,21 @@ export async function openNodeParts(path: string, dtype: Dtype = 'fp32'): Promis
       for (const { model } of parts) await closeModel(model);
     },
   };
+}
+
+/** Says what there is instead. */
+async function nothing(source: ModelSource, dtype: Dtype): Promise<SondeError> {
+  const others = await dtypesOf(source);
+  const files = (await source.list?.()) ?? [];
+  const remedies = [
+    ...(others.length === 0 ? [] : [`It has ${others.join(', ')}.`]),
+    ...(files.length === 0
+      ? []
+      : [`A file can be named itself: ${files.slice(0, 8).join(', ')}${files.length > 8 ? ' …' : ''}.`]),
+  ];
+  return new SondeError(
+    'file_not_found',
+    `${source.id} has no ${dtype} ONNX file.`,
+    remedies.join(' ') || 'Export one, for example with Optimum.',
+  );
 }

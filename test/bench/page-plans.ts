@@ -1,9 +1,10 @@
 import type * as OrtModule from 'onnxruntime-web';
-import { loadFolder, loadWeights } from '../../src/load/load.ts';
+import { loadFolder } from '../../src/load/load.ts';
 import type { ModelSource } from '../../src/load/source.ts';
 import { openGpu } from '../../src/run/device.ts';
 import { idTensor } from '../../src/run/feeds.ts';
 import type { Gpu } from '../../src/run/gpu.ts';
+import { loadWeights } from '../../src/run/load-parts.ts';
 import { closeModel, openModel } from '../../src/run/model.ts';
 import { seeded, transformer } from '../transformer.ts';
 
@@ -41,6 +42,7 @@ const generate = (width: number): Uint8Array<ArrayBuffer> =>
 async function open(bytes: Uint8Array<ArrayBuffer>, gpu: Gpu | undefined) {
   const source: ModelSource = {
     id: 'generated',
+    size: async () => undefined,
     read: async (path) => ({ 'config.json': config, 'onnx/model.onnx': bytes })[path],
   };
   // Loaded late: `watchMemory` must have its hands on the constructors first.

@@ -1,10 +1,11 @@
 import * as ort from 'onnxruntime-web/webgpu';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadFolder, loadWeights } from '../../src/load/load.ts';
-import type { ModelSource } from '../../src/load/source.ts';
+import { loadFolder } from '../../src/load/load.ts';
+import { pickedSource } from '../../src/load/picked.ts';
 import { openGpu } from '../../src/run/device.ts';
 import { idTensor } from '../../src/run/feeds.ts';
 import type { Gpu } from '../../src/run/gpu.ts';
+import { loadWeights } from '../../src/run/load-parts.ts';
 import { closeModel, forward, type LoadedModel, openModel } from '../../src/run/model.ts';
 import { startRuntime } from '../../src/run/runtime.worker.ts';
 import { seeded, transformer } from '../transformer.ts';
@@ -13,10 +14,10 @@ import { seeded, transformer } from '../transformer.ts';
 const layers = 26;
 const bytes = transformer({ layers, width: 64, headSize: 16, vocabulary: 256, fill: seeded(7) });
 const config = new TextEncoder().encode(JSON.stringify({ model_type: 'generated', num_attention_heads: 4 }));
-const source: ModelSource = {
-  id: 'generated',
-  read: async (path) => ({ 'config.json': config, 'onnx/model.onnx': bytes })[path],
-};
+const source = pickedSource([
+  { path: 'config.json', file: new File([config], 'config.json') },
+  { path: 'model.onnx', file: new File([bytes], 'model.onnx') },
+]);
 const ids = [[1, 7, 200, 31, 5, 5, 90, 11]];
 const runtime = startRuntime({ threads: 1 });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compare, tolerances } from '../../src/cli/compare.ts';
 import { type GoldenCase, goldensOf } from '../../src/cli/golden.ts';
-import { loadFolder, loadWeights } from '../../src/load/load.ts';
+import { loadFolder } from '../../src/load/load.ts';
 import { remoteSource } from '../../src/load/remote.ts';
 import type { Dtype } from '../../src/protocol/device.ts';
 import { identitiesOf } from '../../src/prove/identities.ts';
@@ -10,6 +10,7 @@ import { openGpu } from '../../src/run/device.ts';
 import { decoderInputs } from '../../src/run/feeds.ts';
 import { toFloatTensor } from '../../src/run/float.ts';
 import type { Gpu } from '../../src/run/gpu.ts';
+import { loadWeights } from '../../src/run/load-parts.ts';
 import { forward, openModel } from '../../src/run/model.ts';
 import type { Runtime } from '../../src/run/runtime.ts';
 import { startRuntime } from '../../src/run/runtime.worker.ts';

@@ -1,6 +1,8 @@
+import { externalLocations } from '../instrument/external.ts';
+import { graphFiles, largestMessage, partsInOrder } from '../load/graph-file.ts';
+import { loadExternal, type ModelWeights } from '../load/load.ts';
+import type { ModelSource, ReadOptions } from '../load/source.ts';
 import type { Dtype } from '../protocol/device.ts';
-import { loadWeights, type ModelWeights } from './load.ts';
-import type { ModelSource, ReadOptions } from './source.ts';
 
 /** The files of one of the graphs that make up a model. */
 export interface PartWeights {
@@ -9,21 +11,24 @@ export interface PartWeights {
   readonly weights: ModelWeights;
 }
 
-/** Graphs that exporters split models into; where a whole one lies beside its parts, the whole is taken. */
-const partsInOrder: readonly (readonly string[])[] = [
-  ['model'],
-  ['encoder_model', 'decoder_model_merged'],
-  ['encoder_model', 'decoder_model'],
-  ['text_model', 'vision_model'],
-  ['encoder_model'],
-  ['decoder_model_merged'],
-  ['decoder_model'],
-  ['text_model'],
-  ['vision_model'],
-];
-
-/** Every name under which a graph is looked for. */
-export const graphParts: readonly string[] = [...new Set(partsInOrder.flat())];
+/**
+ * A graph, and the files in which it says that its weights lie.
+ * @param part `model`, or one of several graphs that make up a model, such as `encoder_model`
+ * @returns undefined where the folder has no file of that dtype
+ * @throws SondeError `model_invalid` for a graph that cannot be read, is over 2 GB, or names files outside of the folder
+ */
+export async function loadWeights(
+  source: ModelSource,
+  dtype: Dtype,
+  options: ReadOptions,
+  part = 'model',
+): Promise<ModelWeights | undefined> {
+  for (const file of graphFiles(source, dtype, part)) {
+    const graph = await source.read(file.path, { ...options, limit: largestMessage });
+    if (graph !== undefined) return loadExternal(source, file, graph, externalLocations(graph), options);
+  }
+  return undefined;
+}
 
 /**
  * Every graph of a model in one dtype, in the order in which they feed each other.
