@@ -54,15 +54,17 @@ function depthOf(text: string): number {
   return deepest;
 }
 
-/** Bytes of an OTLP/JSON body, gzip or plain, told apart by their first two bytes: a beacon sets no headers. */
-export function parseBody(bytes: Buffer): unknown {
-  let text: string;
+/** Text of an OTLP/JSON body, gzip or plain, told apart by its first two bytes: a beacon sets no headers. */
+export function decodeBody(bytes: Buffer): string {
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(isGzip(bytes) ? gunzip(bytes) : bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(isGzip(bytes) ? gunzip(bytes) : bytes);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal(400, 'bad_json', 'The body is not UTF-8.');
   }
+}
+
+export function parseText(text: string): unknown {
   if (depthOf(text) > mostDepth)
     throw new Refusal(400, 'too_deep', `The JSON is nested over ${mostDepth} deep.`);
   try {

@@ -1,8 +1,13 @@
-import { type ReceivedChunk, type Verdict, validateLogs } from '../schema/receive.ts';
-import type { ServiceIdentity } from '../schema/record.ts';
+import {
+  type Read,
+  type ReceivedChunk,
+  readLogsText,
+  type Verdict,
+  validateLogs,
+} from '../schema/receive.ts';
 import type { Ack } from '../shared/control.ts';
-import { Refusal } from './body.ts';
-import type { Entry } from './line.ts';
+import { parseText, Refusal } from './body.ts';
+import { type EntryText, recordText, textOf } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import { type Life, lifeKey, type StoredRecords } from './stored.ts';
@@ -18,8 +23,9 @@ export interface IngestParts {
 /** A record with its number, and who sent it. */
 interface Numbered {
   readonly seq: number;
-  readonly service: ServiceIdentity;
-  readonly verdict: Verdict;
+  /** As JSON. */
+  readonly service: string;
+  readonly verdict: Verdict | Read;
 }
 
 /** What a body holds of one life. */
@@ -28,14 +34,15 @@ interface Delivery {
   readonly records: readonly Numbered[];
 }
 
-function deliveriesOf(chunks: readonly ReceivedChunk[]): readonly Delivery[] {
+function deliveriesOf(chunks: readonly ReceivedChunk<Verdict | Read>[]): readonly Delivery[] {
   const deliveries = new Map<string, { life: Life; records: Numbered[] }>();
   for (const { chunk, service, verdicts } of chunks) {
     const { session, epoch } = chunk;
     const delivery = deliveries.get(lifeKey(chunk)) ?? { life: { session, epoch }, records: [] };
     deliveries.set(lifeKey(chunk), delivery);
+    const sender = JSON.stringify(service);
     for (const [index, verdict] of verdicts.entries())
-      delivery.records.push({ seq: chunk.seq + index, service, verdict });
+      delivery.records.push({ seq: chunk.seq + index, service: sender, verdict });
   }
   return [...deliveries.values()];
 }
@@ -62,14 +69,22 @@ function freshRuns({ life, records }: Delivery, stored: StoredRecords): readonly
 }
 
 /** The records of a run, closed by the line that says which numbers are settled. */
-function entriesOf(life: Life, run: readonly Numbered[], receivedAt: number): Entry[] {
-  const records = run.flatMap(({ seq, service, verdict }): Entry[] =>
-    'record' in verdict
-      ? [{ kind: 'record', ...life, seq, receivedAt, service, record: verdict.record }]
-      : [],
-  );
-  const count = { count: run.length, records: records.length, rejected: countRejected(run) };
-  return [...records, { kind: 'chunk', ...life, seq: run[0]?.seq ?? 0, receivedAt, ...count }];
+function entriesOf(life: Life, run: readonly Numbered[], receivedAt: number): EntryText[] {
+  const texts = run.flatMap(({ seq, service, verdict }) => {
+    if ('reject' in verdict) return [];
+    const record = 'json' in verdict ? verdict.json : JSON.stringify(verdict.record);
+    return [recordText({ ...life, seq }, receivedAt, service, record)];
+  });
+  const count = { count: run.length, records: texts.length, rejected: countRejected(run) };
+  texts.push(textOf({ kind: 'chunk', ...life, seq: run[0]?.seq ?? 0, receivedAt, ...count }));
+  return texts;
+}
+
+/** @throws Refusal when nothing of it can be used */
+function judge(body: unknown): readonly ReceivedChunk[] {
+  const verdict = validateLogs(body);
+  if (verdict.kind === 'malformed') throw new Refusal(400, verdict.code, verdict.message);
+  return verdict.chunks;
 }
 
 /**
@@ -89,7 +104,11 @@ export function createIngest({ log, stored, metrics, keys }: IngestParts) {
     const receivedAt = Date.now();
     await log.append(runs.flatMap((run) => entriesOf(life, run, receivedAt)));
     for (const run of runs) stored.add({ ...life, seq: run[0]?.seq ?? 0 }, run.length);
-    metrics.accepted(fresh.flatMap(({ verdict }) => ('record' in verdict ? [verdict.record] : [])));
+    metrics.accepted(
+      fresh.flatMap(({ verdict }) =>
+        'reject' in verdict ? [] : ['json' in verdict ? verdict.measured : verdict.record],
+      ),
+    );
     metrics.rejected(countRejected(fresh));
   }
 
@@ -105,12 +124,11 @@ export function createIngest({ log, stored, metrics, keys }: IngestParts) {
   }
 
   /** @throws Refusal for a body that cannot be used, or when the disk takes nothing */
-  return async function ingest(body: unknown, key: string | undefined): Promise<Ack> {
-    const verdict = validateLogs(body);
-    if (verdict.kind === 'malformed') throw new Refusal(400, verdict.code, verdict.message);
+  return async function ingest(text: string, key: string | undefined): Promise<Ack> {
+    const chunks = readLogsText(text, parseText) ?? judge(parseText(text));
     if (keys.size > 0 && (key === undefined || !keys.has(key)))
       throw new Refusal(401, 'bad_key', 'The `key` in the URL is missing or not known here.');
-    const deliveries = deliveriesOf(verdict.chunks);
+    const deliveries = deliveriesOf(chunks);
     try {
       await Promise.all(deliveries.map(storeInTurn));
     } catch {

@@ -27,6 +27,25 @@ export interface ChunkEntry extends ChunkIdentity {
 
 export type Entry = RecordEntry | ChunkEntry;
 
+/** An entry as it is written: what is hashed is this text, letter by letter. */
+export interface EntryText {
+  readonly kind: Entry['kind'];
+  readonly json: string;
+}
+
+export const textOf = (entry: Entry): EntryText => ({ kind: entry.kind, json: JSON.stringify(entry) });
+
+/** `textOf` a record whose parts are JSON already. */
+export const recordText = (
+  { session, epoch, seq }: ChunkIdentity,
+  receivedAt: number,
+  service: string,
+  record: string,
+): EntryText => ({
+  kind: 'record',
+  json: `{"kind":"record","session":"${session}","epoch":${epoch},"seq":${seq},"receivedAt":${receivedAt},"service":${service},"record":${record}}`,
+});
+
 /** First line of every segment. */
 export interface Header {
   readonly format: 1;

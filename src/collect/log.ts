@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { listSegments, saveHead, segmentName, syncFolder } from './folder.ts';
 import { type Head, signHead } from './head.ts';
 import { openSigningKey } from './keys.ts';
-import { type Entry, genesis, type Header, hashEntry, nextChain, writeLine } from './line.ts';
+import { type Entry, type EntryText, genesis, type Header, hashEntry, nextChain, writeLine } from './line.ts';
 import { lockFolder } from './lock.ts';
 import { type Walk, walkLog } from './walk.ts';
 
@@ -13,7 +13,7 @@ const defaultSegmentBytes = 64 * 1024 * 1024;
 const headInterval = 1000;
 
 interface Waiting {
-  readonly entries: readonly Entry[];
+  readonly entries: readonly EntryText[];
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -94,7 +94,7 @@ export class SegmentLog {
   }
 
   /** @throws the file system's error; then none of the entries is kept */
-  append(entries: readonly Entry[]): Promise<void> {
+  append(entries: readonly EntryText[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entries, resolve, reject });
       this.#flushing ??= this.#flush();
@@ -115,12 +115,11 @@ export class SegmentLog {
     this.#flushing = undefined;
   }
 
-  async #write(entries: readonly Entry[]): Promise<void> {
+  async #write(entries: readonly EntryText[]): Promise<void> {
     const file = await this.#currentFile();
     let chain = this.#chain;
     let text = '';
-    for (const entry of entries) {
-      const json = JSON.stringify(entry);
+    for (const { json } of entries) {
       const hash = hashEntry(json);
       chain = nextChain(chain, hash);
       text += writeLine(chain, hash, json);

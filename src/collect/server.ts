@@ -6,7 +6,7 @@ import fastify, {
   LogController,
 } from 'fastify';
 import { createAdmin } from './admin.ts';
-import { beaconBytes, jsonBytes, parseBody, Refusal } from './body.ts';
+import { beaconBytes, decodeBody, jsonBytes, Refusal } from './body.ts';
 import { createIngest } from './ingest.ts';
 import { SegmentLog } from './log.ts';
 import { type CollectorMetrics, createMetrics } from './metrics.ts';
@@ -121,7 +121,7 @@ function addLogs(
       if (request.method === 'OPTIONS') return reply.code(204).headers(preflightHeaders).send();
       if (!Buffer.isBuffer(request.body)) throw new Refusal(400, 'bad_json', 'The body is empty.');
       metrics.received(request.body.length);
-      const { stored, rejected } = await ingest(parseBody(request.body), keyOf(request));
+      const { stored, rejected } = await ingest(decodeBody(request.body), keyOf(request));
       const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
       // OTLP writes 64-bit integers as text.
       const partialSuccess = {

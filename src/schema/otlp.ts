@@ -59,7 +59,7 @@ export interface ChunkHeader {
 export const sdkAttributes = { 'telemetry.sdk.name': 'sonde', 'telemetry.sdk.language': 'webjs' } as const;
 
 /** OpenTelemetry's SeverityNumber. */
-const severity = { ok: 9, aborted: 13, error: 17 } as const;
+export const severity = { ok: 9, aborted: 13, error: 17 } as const;
 
 function toAnyValue(spec: Spec, value: unknown): AnyValue {
   switch (spec.kind) {

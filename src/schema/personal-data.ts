@@ -98,6 +98,7 @@ function decoded(value: string): string | undefined {
  * characters or base64. For identifiers only: names and addresses in prose have no checksum to find them by.
  */
 export function findPersonalData(value: string): PersonalData | undefined {
+  if (isRandomHex(value)) return undefined;
   const plain = normalise(value);
   if (isRandomHex(plain)) return undefined;
   if (keys.test(plain)) return 'key';

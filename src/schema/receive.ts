@@ -1,3 +1,5 @@
+import { CompactReader, type Measured } from './compact.ts';
+import type { Field } from './field.ts';
 import {
   type ChunkIdentity,
   chunkFields,
@@ -22,11 +24,17 @@ import {
 /** `reject` is one of a closed set of words, fit to be a metric's label: it never quotes what was sent. */
 export type Verdict = { readonly record: RequestRecord } | { readonly reject: string };
 
+/** A good record that was never an object: what is looked at on arrival, and all of it as JSON. */
+export interface Read {
+  readonly measured: Measured;
+  readonly json: string;
+}
+
 /** Consecutive records of one page life: `verdicts[i]` is on the record with number `chunk.seq + i`. */
-export interface ReceivedChunk {
+export interface ReceivedChunk<On = Verdict> {
   readonly chunk: ChunkIdentity;
   readonly service: ServiceIdentity;
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly On[];
 }
 
 /** `malformed`: nothing of the body can be used; else every record was judged by itself. */
@@ -47,6 +55,9 @@ const mostRecords = 2000;
 const chunkTable = wireTable(chunkFields);
 const serviceTable = wireTable(serviceFields);
 const recordTable = wireTable(recordFields);
+const identityTable = wireTable(
+  Object.fromEntries(Object.entries<Field>(recordFields).filter(([, { carrier }]) => carrier === 'resource')),
+);
 
 class Malformed extends Error {
   readonly code: string;
@@ -113,25 +124,40 @@ function upgradeFor(url: unknown, upgrades: Upgrades): Upgrade {
   );
 }
 
+interface Part {
+  readonly chunk: ChunkIdentity;
+  readonly service: ServiceIdentity;
+  readonly identity: Identity;
+  readonly upgrade: Upgrade;
+  readonly logs: readonly JsonObject[];
+}
+
+function* partsOf(resourceLogs: JsonObject, upgrades: Upgrades): Generator<Part> {
+  const { values, rest } = shared(resourceLogs.resource, serviceTable, 'resource');
+  for (const [key, value] of Object.entries(sdkAttributes)) if (rest.get(key) === value) rest.delete(key);
+  for (const scopeLogs of objectsAt(resourceLogs, 'scopeLogs')) {
+    const upgrade = upgradeFor(scopeLogs.schemaUrl, upgrades);
+    yield {
+      chunk: shared(scopeLogs.scope, chunkTable, 'scope').values as unknown as ChunkIdentity,
+      service: values as unknown as ServiceIdentity,
+      identity: readIdentity(upgrade(rest)),
+      upgrade,
+      logs: objectsAt(scopeLogs, 'logRecords'),
+    };
+  }
+}
+
 function readBody(body: unknown, upgrades: Upgrades): readonly ReceivedChunk[] {
   if (!isObject(body)) throw new Malformed('not_otlp', 'The body must be an OTLP/JSON export request.');
   const chunks: ReceivedChunk[] = [];
   let records = 0;
-  for (const resourceLogs of objectsAt(body, 'resourceLogs')) {
-    const { values, rest } = shared(resourceLogs.resource, serviceTable, 'resource');
-    for (const [key, value] of Object.entries(sdkAttributes)) if (rest.get(key) === value) rest.delete(key);
-    for (const scopeLogs of objectsAt(resourceLogs, 'scopeLogs')) {
-      const upgrade = upgradeFor(scopeLogs.schemaUrl, upgrades);
-      const identity = readIdentity(upgrade(rest));
-      const chunk = shared(scopeLogs.scope, chunkTable, 'scope').values as unknown as ChunkIdentity;
-      const logs = objectsAt(scopeLogs, 'logRecords');
+  for (const resourceLogs of objectsAt(body, 'resourceLogs'))
+    for (const { chunk, service, identity, upgrade, logs } of partsOf(resourceLogs, upgrades)) {
       records += logs.length;
       if (records > mostRecords)
         throw new Malformed('too_many_records', `The body is too large: over ${mostRecords} records.`);
-      const verdicts = logs.map((log) => judge(log, identity, upgrade));
-      chunks.push({ chunk, service: values as unknown as ServiceIdentity, verdicts });
+      chunks.push({ chunk, service, verdicts: logs.map((log) => judge(log, identity, upgrade)) });
     }
-  }
   return chunks;
 }
 
@@ -145,5 +171,58 @@ export function validateLogs(body: unknown, upgrades: Upgrades = upgradesToCurre
   } catch (error) {
     if (error instanceof Malformed) return { kind: 'malformed', code: error.code, message: error.message };
     throw error;
+  }
+}
+
+const recordsBegin = '"logRecords":[';
+const recordsEnd = ']}]}';
+
+/**
+ * Judges the text of a body without parsing its records, where all of them are good and written as `encodeLogs`
+ * writes them.
+ * @param parse as the whole text would be parsed; it gets what stands before the records
+ * @returns `undefined` for every other body: `validateLogs` judges it
+ */
+export function readLogsText(
+  text: string,
+  parse: (text: string) => unknown,
+): readonly ReceivedChunk<Read>[] | undefined {
+  const chunks: ReceivedChunk<Read>[] = [];
+  let records = 0;
+  let reader = new CompactReader(text, 0);
+  if (!reader.skip('{"resourceLogs":[')) return undefined;
+  do {
+    // A quote inside a JSON string is escaped, so this cannot stand in a value.
+    const start = text.indexOf(recordsBegin, reader.at) + recordsBegin.length;
+    if (start < recordsBegin.length) return undefined;
+    const part = readHead(() => parse(text.slice(reader.at, start) + recordsEnd));
+    if (part === undefined) return undefined;
+    const { chunk, service, identity } = part;
+    const common = JSON.stringify(identity.values).slice(1, -1);
+    const model = identity.values as unknown as RequestRecord;
+    const verdicts: Read[] = [];
+    reader = new CompactReader(text, start);
+    do {
+      const found = reader.record(model);
+      if (found === undefined || records === mostRecords) return undefined;
+      records += 1;
+      verdicts.push({ measured: found.measured, json: `{${common}${found.json}}` });
+    } while (reader.skip(','));
+    if (!reader.skip(recordsEnd)) return undefined;
+    chunks.push({ chunk, service, verdicts });
+  } while (reader.skip(','));
+  return reader.skip(']}') && reader.at === text.length ? chunks : undefined;
+}
+
+/** What the records of one resource share, if all of it is good. */
+function readHead(parse: () => unknown): Part | undefined {
+  try {
+    const resourceLogs = parse();
+    if (!isObject(resourceLogs)) return undefined;
+    const [part, ...more] = partsOf(resourceLogs, new Map());
+    if (part === undefined || more.length > 0 || part.identity.reject !== undefined) return undefined;
+    return missingFrom(identityTable, part.identity.values) === undefined ? part : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -7,9 +7,11 @@ import { build } from 'vite';
 import { chromiumFlags, chromiumPath } from '../../src/cli/chromium.ts';
 import { serveFolders } from '../../src/cli/serve.ts';
 import buildIfStale from '../setup/built.ts';
+import { benchCollector } from './collector.ts';
 import { instrumenting } from './instrument.ts';
 import { plans } from './plans.ts';
 import { sizes } from './sizes.ts';
+import { table } from './table.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const devices = ['wasm', 'webgpu'] as const;
@@ -103,12 +105,13 @@ async function machine(): Promise<string> {
   ].join(', ');
 }
 
-const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
-
 /** Prints what was measured; `--write` also puts it in docs/benchmarks.md. Asserts nothing. */
 export async function bench(argv: readonly string[]): Promise<void> {
   buildIfStale();
+  if (argv[0] === 'collector') {
+    process.stdout.write(await benchCollector());
+    return;
+  }
   const page = await mkdtemp(join(tmpdir(), 'sonde-bench-'));
   await build({
     root: join(root, 'test/bench'),

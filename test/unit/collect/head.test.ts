@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadHead } from '../../../src/collect/folder.ts';
 import { type Head, signHead } from '../../../src/collect/head.ts';
-import { genesis, hashEntry, nextChain, readLine, writeLine } from '../../../src/collect/line.ts';
+import { genesis, hashEntry, nextChain, readLine, textOf, writeLine } from '../../../src/collect/line.ts';
 import { SegmentLog } from '../../../src/collect/log.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
 import { maskedRecord, newSession } from './chunk.ts';
@@ -18,8 +18,8 @@ async function grow(folder: string, chunks: number): Promise<Head> {
   for (let i = 0; i < chunks; i++) {
     const life = { session: newSession(), epoch: 0, seq: 0, receivedAt: 0 };
     await log.append([
-      { kind: 'record', ...life, service: { name: 'shop' }, record: maskedRecord() },
-      { kind: 'chunk', ...life, count: 1, records: 1, rejected: {} },
+      textOf({ kind: 'record', ...life, service: { name: 'shop' }, record: maskedRecord() }),
+      textOf({ kind: 'chunk', ...life, count: 1, records: 1, rejected: {} }),
     ]);
   }
   await log.close();
@@ -164,7 +164,7 @@ describe('the end of a segment', () => {
     const { log } = await SegmentLog.open(folder, () => undefined, 1);
     const life = { session: newSession(), epoch: 0, seq: 0, receivedAt: 0 };
     const chunk = { kind: 'chunk', ...life, count: 0, records: 0, rejected: {} } as const;
-    for (let i = 0; i < 3; i++) await log.append([{ ...chunk, seq: i }]);
+    for (let i = 0; i < 3; i++) await log.append([textOf({ ...chunk, seq: i })]);
     await log.close();
     expect(await walkLog(folder, () => undefined)).toMatchObject({ faults: [], segment: 3, chunks: 3 });
     const path = join(folder, 'segment-00000002.ndjson');

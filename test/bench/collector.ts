@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Loaded, perBeacon, sendBeacons } from './beacons.ts';
+import { table } from './table.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const keys = ['k1', 'k2', 'k3', 'k4'];
+const warmUp = 2000;
+const measured = 8000;
+
+async function startCollector(data: string): Promise<{ child: ChildProcess; address: string }> {
+  const argv = [
+    'bin/sonde.js',
+    'collect',
+    '--port',
+    '0',
+    '--data',
+    data,
+    ...keys.flatMap((key) => ['--key', key]),
+  ];
+  // As docs/operator.md advises: what waits for the disk outlives a small nursery and is copied over and over.
+  const flags = ['--max-semi-space-size=64'];
+  const child = spawn(process.execPath, [...flags, ...argv], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const address = await new Promise<string>((found, fail) => {
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      const url = /http:\/\/[\d.]+:\d+/.exec(said)?.[0];
+      if (url !== undefined) found(url);
+    });
+    child.once('exit', (code) => fail(new Error(`the collector ended with ${code}`)));
+  });
+  return { child, address };
+}
+
+/** Seconds of processor time that a process has used, all its threads together (proc(5), fields 14 and 15). */
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+const quantile = (sorted: readonly number[], q: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
+
+async function measure(gzip: boolean): Promise<Loaded & { cpu: number }> {
+  const data = await mkdtemp(join(tmpdir(), 'sonde-bench-'));
+  const { child, address } = await startCollector(data);
+  const load = { address, pages: 48, keys, gzip };
+  await sendBeacons({ ...load, milliseconds: warmUp });
+  const before = await cpuSeconds(child.pid ?? 0);
+  const loaded = await sendBeacons({ ...load, milliseconds: measured });
+  const cpu = (await cpuSeconds(child.pid ?? 0)) - before;
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await exit;
+  await rm(data, { recursive: true });
+  return { ...loaded, cpu };
+}
+
+const header = ['body', 'events/s acknowledged', 'p50', 'p99', 'processor time an event', 'refused', 'load'];
+
+/** How many records a second are acknowledged after fdatasync, with every check on and the limits as they are. */
+export async function benchCollector(): Promise<string> {
+  const rows: string[][] = [];
+  for (const gzip of [true, false]) {
+    const { acknowledged, seconds, answers, cpu, refused } = await measure(gzip);
+    rows.push([
+      gzip ? 'beacon, gzip' : 'JSON, plain',
+      (acknowledged / seconds).toFixed(0),
+      `${quantile(answers, 0.5).toFixed(1)} ms`,
+      `${quantile(answers, 0.99).toFixed(1)} ms`,
+      `${((cpu / acknowledged) * 1e6).toFixed(1)} us`,
+      String(refused),
+      (loadavg()[0] ?? 0).toFixed(1),
+    ]);
+  }
+  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}; ${perBeacon} records a beacon, 48 pages over HTTP kept alive, load generator on the same cores:\n\n${table(header, rows)}\n`;
+}
