@@ -9,6 +9,7 @@ import {
   totalVariation,
 } from '../../../src/observe/drift/divergences.ts';
 import { covariance, fitGaussian, squaredMahalanobis } from '../../../src/observe/drift/mahalanobis.ts';
+import { squaredMmd } from '../../../src/observe/drift/mmd.ts';
 import { wasserstein1 } from '../../../src/observe/drift/wasserstein.ts';
 import { row, scalar } from './vectors.ts';
 
@@ -27,6 +28,9 @@ describe('divergences of two histograms', () => {
     expect(Math.sqrt(js / Math.LN2)).toBeCloseTo(scalar('JSdist 2'), 9);
     expect(hellingerDistance(reference, current)).toBeCloseTo(scalar('hellinger'), 9);
     expect(totalVariation(reference, current)).toBeCloseTo(scalar('TV'), 9);
+    const halfJeffreys = (klDivergence(reference, current) + klDivergence(current, reference)) / 2;
+    expect(halfJeffreys).toBeCloseTo(scalar('halfJeffreys (tuned-lens "JS")'), 9);
+    expect(halfJeffreys).toBeCloseTo(populationStabilityIndex(reference, current) / 2, 9);
   });
 
   it('say what an empty bin does', () => {
@@ -67,6 +71,8 @@ describe('divergences of two histograms', () => {
 describe('Wasserstein distance', () => {
   it('is that of the published vectors', () => {
     expect(wasserstein1([0, 1, 3], [5, 6, 8])).toBeCloseTo(scalar('W1 a'), 9);
+    // Over the reference's standard deviation it has no unit.
+    expect(wasserstein1([0, 1, 3], [5, 6, 8]) / Math.sqrt(14 / 9)).toBeCloseTo(scalar('W1norm'), 9);
     expect(wasserstein1([0, 1, 3], [1, 2])).toBeCloseTo(scalar('W1 unequal'), 9);
   });
 
@@ -103,6 +109,11 @@ describe('distances of embeddings', () => {
   it('are those of the published vectors', () => {
     expect([...covariance(X)]).toEqual([...row('cov', 0), ...row('cov', 1)]);
     expect(squaredMahalanobis(fitGaussian(X), [5, 1])).toBeCloseTo(scalar('mahal d2'), 9);
+    expect(Math.sqrt(squaredMahalanobis(fitGaussian(X), [5, 1]))).toBeCloseTo(scalar('mahal d'), 9);
+    // Divided by n instead of n - 1 the covariance is 4/5 of it.
+    expect((squaredMahalanobis(fitGaussian(X), [5, 1]) * 5) / 4).toBeCloseTo(scalar('mahal d2 popcov'), 9);
+    expect(squaredMmd(X, Y, 1)).toBeCloseTo(scalar('mmd2u sigma=1'), 9);
+    expect(squaredMmd(X, Y, Math.SQRT2)).toBeCloseTo(scalar('mmd2u sigma2=2'), 9);
     expect(squaredMahalanobis(fitGaussian(X, 1e-2), [5, 1])).toBeCloseTo(scalar('mahal d2 (cov+1e-2 I)'), 9);
     expect(euclideanDistance(centroid(X), centroid(Y))).toBeCloseTo(scalar('centroid eu'), 9);
     expect(cosineDistance(centroid(X), centroid(Y))).toBeCloseTo(scalar('centroid cos'), 9);

@@ -1,0 +1,82 @@
+import { SondeError } from '../../shared/errors.ts';
+import { type Probability, probability } from '../../shared/units.ts';
+import { softmax } from '../softmax.ts';
+import { topK } from '../top-k.ts';
+import { type Conformal, fitConformal, predictionSet } from './conformal.ts';
+import { applyIsotonic, fitIsotonic, type IsotonicFit } from './isotonic.ts';
+import { fitTemperature } from './temperature.ts';
+
+/** What labelled data taught of one model's confidence. Plain JSON, to be stored beside the model. */
+export interface Calibration {
+  /** Digest of the model that gave the logits: another model's confidence is another thing. */
+  readonly modelDigest: string;
+  /** Rows it was fitted on. */
+  readonly n: number;
+  readonly temperature: number;
+  /** Of the confidence at that temperature. */
+  readonly isotonic: IsotonicFit;
+  readonly conformal: Conformal;
+}
+
+export interface Calibrated {
+  /** softmax(logits / temperature), [classes]. */
+  readonly probabilities: Float64Array;
+  /** The likeliest class. */
+  readonly best: number;
+  /** How often a prediction this confident was right, by isotonic regression. */
+  readonly confidence: Probability;
+  /** Holds the true class as often as `conformal.coverage` promises. */
+  readonly set: readonly number[];
+}
+
+/**
+ * Temperature, isotonic regression and prediction sets from one held-out split.
+ * @param logits [n][classes]
+ * @param labels [n]
+ * @throws SondeError `invalid_argument` when there are too few rows, or a label is no class
+ */
+export function calibrate(
+  modelDigest: string,
+  logits: readonly ArrayLike<number>[],
+  labels: ArrayLike<number>,
+  coverage = 0.9,
+): Calibration {
+  const temperature = fitTemperature(logits, labels);
+  const judged = logits.map((row, i) => {
+    const probabilities = softmax(row, temperature);
+    const [best = 0] = topK(probabilities, 1);
+    return { confidence: probabilities[best] as number, correct: best === labels[i] };
+  });
+  return {
+    modelDigest,
+    n: logits.length,
+    temperature,
+    isotonic: fitIsotonic(
+      judged.map(({ confidence }) => confidence),
+      judged.map(({ correct }) => correct),
+    ),
+    conformal: fitConformal(logits, labels, coverage, temperature),
+  };
+}
+
+/** @throws SondeError `invalid_argument` when the calibration is another model's */
+export function applyCalibration(
+  calibration: Calibration,
+  modelDigest: string,
+  logits: ArrayLike<number>,
+): Calibrated {
+  if (calibration.modelDigest !== modelDigest)
+    throw new SondeError(
+      'invalid_argument',
+      'This calibration was fitted on another model.',
+      'Fit it again on labelled data of this model.',
+    );
+  const probabilities = softmax(logits, calibration.temperature);
+  const [best = 0] = topK(probabilities, 1);
+  return {
+    probabilities,
+    best,
+    confidence: probability(applyIsotonic(calibration.isotonic, probabilities[best] as number)),
+    set: predictionSet(calibration.conformal, probabilities),
+  };
+}
