@@ -1,5 +1,5 @@
 import type { Log } from '../protocol/frame.ts';
-import type { Consent, Ledger } from '../protocol/telemetry.ts';
+import type { Consent, Ledger, Sampling } from '../protocol/telemetry.ts';
 import type { Masked } from '../schema/masked.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Ack, Ranges } from '../shared/control.ts';
@@ -11,6 +11,7 @@ import { lifeKey, newSession } from './life.ts';
 import { liveUntil } from './locks.ts';
 import type { ChunkId, Life, ToPage, ToWorker } from './messages.ts';
 import { rangesOf } from './ranges.ts';
+import { type Decision, type Sampled, Sampler } from './sampler.ts';
 import { Sealer } from './sealer.ts';
 
 export interface BatchOptions {
@@ -19,6 +20,7 @@ export interface BatchOptions {
   readonly life: Life;
   readonly consent: Consent;
   readonly service: Masked<ServiceIdentity>;
+  readonly sampling: Sampling;
   /** Deletes what else was stored under the consent that is withdrawn; the withdrawal waits for it. */
   readonly onWithdrawn?: () => Promise<void>;
 }
@@ -27,6 +29,8 @@ export interface BatchOptions {
 export interface Batch {
   /** As the page last told it. */
   readonly consent: Consent;
+  /** Whether a record is to be added, and the chance it had; before the mask, for the chance travels on it. */
+  decide(record: Sampled): Decision;
   /** Numbers, journals and mirrors one record; before consent it is only counted. */
   add(record: Masked<RequestRecord>): void;
   /** Counts a record that the mask refused as a whole. */
@@ -52,6 +56,7 @@ class Pipe implements Batch {
   readonly #port: MessagePort;
   readonly #service: Masked<ServiceIdentity>;
   readonly #onWithdrawn: BatchOptions['onWithdrawn'];
+  readonly #sampler: Sampler;
   readonly #accounts = new Accounts((ledger) => this.#post({ kind: 'ledger', ledger }));
   readonly #sealer = new Sealer({
     hand: (chunk) => this.#post({ kind: 'chunk', chunk }),
@@ -71,16 +76,21 @@ class Pipe implements Batch {
   #drain: Drain | undefined;
   readonly #troubles = new Set<string>();
 
-  constructor({ port, life, consent, service, onWithdrawn }: BatchOptions) {
+  constructor({ port, life, consent, service, sampling, onWithdrawn }: BatchOptions) {
     this.#onWithdrawn = onWithdrawn;
     this.#port = port;
     this.#life = life;
     this.#service = service;
+    this.#sampler = new Sampler({ mode: sampling });
     if (consent !== 'pending') void this.setConsent(consent);
   }
 
   get consent(): Consent {
     return this.#consent;
+  }
+
+  decide(record: Sampled): Decision {
+    return this.#sampler.decide(record);
   }
 
   add(record: Masked<RequestRecord>): void {
@@ -91,6 +101,7 @@ class Pipe implements Batch {
     }
     const life = this.#life;
     const { frame, text } = encode(this.#service, life, record);
+    this.#sampler.spend(text.length);
     const { id, isNew } = this.#sealer.register(life, frame);
     if (isNew) this.#post({ kind: 'frame', life, id, frame });
     const log: Log = { seq: this.#nextSeq++, text, frame: id, anomalous: record.outcome === 'error' };
@@ -138,14 +149,17 @@ class Pipe implements Batch {
   async receive(message: ToWorker): Promise<void> {
     switch (message.kind) {
       case 'ack':
+        this.#sampler.answered();
         return this.#settle(message.chunk, message.ack);
       case 'oversize':
         return this.#cut(message.chunk);
       case 'refused':
         return this.#drop(message.chunk.life, rangeOf(message.chunk), message.reason);
       case 'hold':
+        this.#sampler.held();
         return this.#attempt((journal) => journal.hold(message.until));
       case 'policy':
+        this.#sampler.obey(message.policy);
         return message.policy.off === true ? this.#end('switched_off') : undefined;
       case 'kill':
         return this.#end('killed');

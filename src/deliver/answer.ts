@@ -1,5 +1,5 @@
 import type { Ack, Policy, Stored } from '../shared/control.ts';
-import type { Milliseconds } from '../shared/units.ts';
+import { type Milliseconds, probability } from '../shared/units.ts';
 import { retryAfter } from './backoff.ts';
 
 /** What an HTTP answer means for the chunk it answers. */
@@ -57,7 +57,13 @@ function rejectedIn(body: JsonObject): Record<string, number> {
 
 function policyIn(value: unknown): Policy | undefined {
   if (!isObject(value)) return undefined;
-  return { kind: 'policy', ...(value.off === true ? { off: true } : {}) };
+  const { off, sampling } = value;
+  const isChance = typeof sampling === 'number' && sampling > 0 && sampling <= 1;
+  return {
+    kind: 'policy',
+    ...(off === true ? { off } : {}),
+    ...(isChance ? { sampling: probability(sampling) } : {}),
+  };
 }
 
 /** @param now epoch ms, against which an HTTP date in Retry-After is read */

@@ -20,7 +20,12 @@ export const silentPipe: Pipe = { granted: () => false, record: () => undefined 
  */
 export function openPipe(
   port: MessagePort,
-  { consent, life, service = { name: 'unknown_service' } }: NonNullable<HelloOptions['telemetry']>,
+  {
+    consent,
+    life,
+    service = { name: 'unknown_service' },
+    sampling = 'all',
+  }: NonNullable<HelloOptions['telemetry']>,
   onRecord: RecordListener,
 ): Pipe {
   const { masked: maskedService } = maskService(service);
@@ -31,14 +36,24 @@ export function openPipe(
       'Give `service.name` letters, digits, dots and dashes only.',
     );
   }
-  const batch = openBatch({ port, life, consent, service: maskedService, onWithdrawn: forgetInputKeys });
+  const batch = openBatch({
+    port,
+    life,
+    consent,
+    service: maskedService,
+    sampling,
+    onWithdrawn: forgetInputKeys,
+  });
   return {
     granted: () => batch.consent === 'granted',
     record(record) {
-      const { masked } = maskRecord(record);
+      const { probability, kept } = batch.decide(record);
+      if (probability === 0) return batch.refuse('sampling_budget');
+      const { masked } = maskRecord({ ...record, inclusionProbability: probability });
       if (masked === undefined) return batch.refuse('masked');
       onRecord(record, masked);
-      batch.add(masked);
+      if (kept) batch.add(masked);
+      else batch.refuse('not_sampled');
     },
   };
 }

@@ -26,10 +26,15 @@ const total = (sample: readonly Weighted[], of: (item: Weighted) => number): num
 export const estimateTotal = (sample: readonly Weighted[]): number =>
   total(sample, ({ value, probability }) => value / probability);
 
+/** 97.5 % point of Student's t by the first terms of its expansion at the normal's (Fisher 1926). */
+const student = (freedom: number): number =>
+  z + (z ** 3 + z) / (4 * freedom) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2);
+
 /**
  * Mean of the population by the ratio of two such totals (Hájek 1971), with its 95 % interval by linearisation:
- * Var = sum (1 - pi) / pi^2 (y - mean)^2 / N^2, exact for draws that are independent of each other. A share is the
- * mean of zeros and ones.
+ * Var = sum (1 - pi) / pi^2 r^2 / N^2 for independent draws. The mean leans towards the heaviest records, so their
+ * residuals are y - mean over 1 - their share of the weight, as a jackknife would have it, and the interval is
+ * Student's with as many records as equal weights would need (Kish 1965). A share is the mean of zeros and ones.
  * @returns `insufficient` for fewer than 50 sampled
  */
 export function estimateMean(sample: readonly Weighted[]): Estimated {
@@ -37,10 +42,11 @@ export function estimateMean(sample: readonly Weighted[]): Estimated {
   if (n < enough) return { kind: 'insufficient', n };
   const size = total(sample, ({ probability }) => 1 / probability);
   const mean = estimateTotal(sample) / size;
-  const variance = total(
-    sample,
-    ({ value, probability }) => ((1 - probability) / probability ** 2) * (value - mean) ** 2,
-  );
-  const half = (z * Math.sqrt(variance)) / size;
+  const variance = total(sample, ({ value, probability }) => {
+    const residual = (value - mean) / (1 - 1 / (probability * size));
+    return ((1 - probability) / probability ** 2) * residual ** 2;
+  });
+  const equal = size ** 2 / total(sample, ({ probability }) => probability ** -2);
+  const half = (student(equal - 1) * Math.sqrt(variance)) / size;
   return { kind: 'interval', estimate: mean, lower: mean - half, upper: mean + half, n };
 }

@@ -49,7 +49,16 @@ export function openTelemetry(
     },
     connect() {
       const { port, life, consent } = delivery.connect();
-      return { port, hello: { life, consent, ...(service === undefined ? {} : { service }) } };
+      const { sampling } = options;
+      return {
+        port,
+        hello: {
+          life,
+          consent,
+          ...(service === undefined ? {} : { service }),
+          ...(sampling === undefined ? {} : { sampling }),
+        },
+      };
     },
     onRecord: (raw, masked) => announce({ kind: 'record', raw, masked }),
     close: () => delivery.close(),

@@ -16,7 +16,7 @@ import type {
   RequestContext,
   Step,
 } from './request.ts';
-import type { Consent } from './telemetry.ts';
+import type { Consent, Sampling } from './telemetry.ts';
 
 /** Errors cross the thread as data: structured clone would drop their class and code. */
 export type Answer<T> =
@@ -38,6 +38,7 @@ export interface HelloOptions {
     /** Which page life the records belong to, and the how-manieth worker of it this is. */
     readonly life: { readonly session: string; readonly epoch: number };
     readonly service?: ServiceIdentity;
+    readonly sampling?: Sampling;
   };
 }
 

@@ -6,6 +6,8 @@ import type { Bytes, EpochMilliseconds } from '../shared/units.ts';
 /** Before `granted` nothing is stored, keyed or sent; Global Privacy Control turns `granted` into `denied`. */
 export type Consent = 'pending' | 'granted' | 'denied';
 
+export type Sampling = 'all' | 'adaptive';
+
 export interface TelemetryOptions {
   /** Base URL; `/v1/logs` and `/v1/metrics` are appended. */
   readonly endpoint: string;
@@ -13,6 +15,11 @@ export interface TelemetryOptions {
   readonly consent?: Consent;
   /** Public write key, sent as `?key=`. It names the sender, it keeps nobody out. */
   readonly key?: string;
+  /**
+   * Default `all`. `adaptive`: 1 to 10 % of the records, more of rare cohorts and of what is anomalous; each
+   * carries the chance it had. Either way the operator may ask for fewer.
+   */
+  readonly sampling?: Sampling;
 }
 
 /** Invariant, always: emitted = acknowledged + pending + sum(dropped). Counts records. */

@@ -27,6 +27,13 @@ describe('an answer', () => {
     });
   });
 
+  it("2xx: carries the operator's sampling, where it is a chance", () => {
+    const policy = (sampling: unknown) => read(200, JSON.stringify({ policy: { sampling } }));
+    expect(policy(0.1)).toMatchObject({ policy: { sampling: 0.1 } });
+    for (const wrong of [0, 1.5, '0.1', null])
+      expect(policy(wrong)).toEqual(expect.objectContaining({ policy: { kind: 'policy' } }));
+  });
+
   it('429 and 5xx: to be sent again, when the server says or by backoff', () => {
     expect(read(429, '', '12')).toEqual({ kind: 'retry', reason: 'http_429', retryAfter: 12_000 });
     for (const status of [500, 502, 503, 504]) {

@@ -15,7 +15,7 @@ let batch: Batch | undefined;
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   switch (data.kind) {
     case 'open':
-      if (service !== undefined) batch = openBatch({ ...data.seat, service });
+      if (service !== undefined) batch = openBatch({ ...data.seat, service, sampling: 'all' });
       break;
     case 'emit':
       for (const id of data.ids) batch?.add(maskedRecord(id, data.outcome));
