@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { centroid, cosineDistance, euclideanDistance } from '../../../src/observe/drift/centroid.ts';
@@ -8,9 +9,12 @@ import {
   populationStabilityIndex,
   totalVariation,
 } from '../../../src/observe/drift/divergences.ts';
+import { kolmogorovSmirnov } from '../../../src/observe/drift/kolmogorov-smirnov.ts';
 import { covariance, fitGaussian, squaredMahalanobis } from '../../../src/observe/drift/mahalanobis.ts';
 import { squaredMmd } from '../../../src/observe/drift/mmd.ts';
+import { spearman } from '../../../src/observe/drift/rank.ts';
 import { wasserstein1 } from '../../../src/observe/drift/wasserstein.ts';
+import { softmax } from '../../../src/observe/softmax.ts';
 import { row, scalar } from './vectors.ts';
 
 const reference = [0.25, 0.25, 0.25, 0.25];
@@ -127,5 +131,22 @@ describe('distances of embeddings', () => {
     ];
     expect(() => fitGaussian(line)).toThrowError(expect.objectContaining({ code: 'invalid_argument' }));
     expect(() => fitGaussian(line, 0.1)).not.toThrow();
+  });
+});
+
+describe('statistics of two samples', () => {
+  const golden = JSON.parse(readFileSync(new URL('calibration-golden.json', import.meta.url), 'utf8')).drift;
+  const card = JSON.parse(
+    readFileSync(new URL('../../../public/models/sentiment/calibration.json', import.meta.url), 'utf8'),
+  );
+  const confidences = (split: 'validation' | 'test'): number[] =>
+    card[split].logits.map((logits: readonly number[]) => Math.max(...softmax(logits)));
+
+  it('are those of SciPy', () => {
+    const [a, b] = [confidences('validation'), confidences('test')];
+    expect(kolmogorovSmirnov(a, b)).toBeCloseTo(golden.ks, 9);
+    expect(wasserstein1(a, b)).toBeCloseTo(golden.w1, 9);
+    expect(spearman([3, 1, 4, 1, 5, 9, 2, 6], [2, 7, 1, 8, 2, 8, 1, 8])).toBeCloseTo(golden.spearman, 9);
+    expect(kolmogorovSmirnov([], [1])).toBeNaN();
   });
 });

@@ -8,7 +8,7 @@ const notHeld: Readonly<Record<string, string>> = {
   'W1 weighted': "the example of SciPy's manual for weighted samples; ours have no weights",
   chi: 'its inputs are not written down',
   'SE mean': 'its inputs are not written down',
-  KS: 'its inputs are not written down; drift-golden.json has others',
+  KS: 'its inputs are not written down; calibration-golden.json has others',
   minprob: 'the least of three given probabilities: no formula',
   'prev score (mul)': "TransformerLens' detect_head divides by all queries: not the score used here",
   'prev abs': "TransformerLens' detect_head with error_measure abs: not the score used here",
