@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { subjectOf } from '../collect/erasures.ts';
 import { loadHead } from '../collect/folder.ts';
 import { type Head, readHead } from '../collect/head.ts';
 import { readPublicKey } from '../collect/keys.ts';
+import { SegmentLog } from '../collect/log.ts';
 import { walkLog } from '../collect/walk.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments } from './arguments.ts';
@@ -13,7 +15,13 @@ const help = `sonde audit verify [--head FILE]   checks every record against the
 sonde audit export                 prints the records as NDJSON, in the order they came
 sonde audit head                   prints the signed head: keep it where whoever writes the log cannot
 sonde audit key                    prints the public key that heads are checked with
+sonde audit erase --session ID     puts tombstones over the records of a page life (or --digest HEX, the SHA-256 of
+                                   its id); their hashes stay, so the log still verifies. What comes of it later is
+                                   not taken. Records under a hold are erased when it is released
+sonde audit hold --id ID --from TIME --to TIME   keeps what was received then from being erased
+sonde audit release --id ID        ends a hold, and makes the erasures that waited for it
 
+  --reason WORD for erase and hold: letters, digits, dots and dashes; it stands in the log
   --data DIR    the collector's data folder, default .sonde/data
   --head FILE   a head that audit head printed earlier: with it a log that was cut off or rewritten since
                 shows, even if the folder's own keys and heads were replaced
@@ -40,12 +48,24 @@ async function savedHead(file: string): Promise<Head> {
 
 async function verify(folder: string, file: string | undefined): Promise<number> {
   const saved = file === undefined ? undefined : await savedHead(file);
-  const { faults, records, chunks, segment, chain, tail } = await walkLog(folder, () => undefined, saved);
+  const walk = await walkLog(folder, () => undefined, saved);
+  const { faults, records, chunks, segment, chain, tail, erased, erasures } = walk;
   for (const { segment: file, line, what } of faults)
     process.stdout.write(`${file}${line === undefined ? '' : `:${line}`}: ${what}\n`);
   if (tail !== undefined)
     process.stdout.write(
       `${tail.torn} bytes at the end belong to no acknowledged chunk (being written, or a crash)\n`,
+    );
+  if (erased > 0) process.stdout.write(`${erased} of the records are erased; their hashes are left\n`);
+  if (erasures.waiting > 0)
+    process.stdout.write(`${erasures.waiting} records wait for their erasure: a hold is over them\n`);
+  else if (erasures.unfinished.length > 0)
+    process.stdout.write(
+      `${erasures.unfinished.length} sessions wait for their erasure: the collector makes it when it starts\n`,
+    );
+  for (const { id, from, to, reason } of erasures.holds)
+    process.stdout.write(
+      `hold ${id} (${reason}): ${new Date(from).toISOString()} to ${new Date(to).toISOString()}\n`,
     );
   process.stdout.write(
     `${faults.length === 0 ? 'intact' : `${faults.length} fault(s)`}: ${records} records in ${chunks} chunks, ${segment} segments, head ${chain}\n`,
@@ -88,11 +108,82 @@ async function printKey(folder: string): Promise<number> {
   return 0;
 }
 
-/** `sonde audit verify | export | head | key` over a collector's segments; reading needs no lock. */
+interface Change {
+  readonly session?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly id?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly reason: string;
+}
+
+const wrong = (message: string, remedy: string) => new SondeError('invalid_argument', message, remedy);
+
+function word(option: string, text: string | undefined): string {
+  if (text !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(text)) return text;
+  throw wrong(`--${option} needs a word.`, 'Write 1 to 64 letters, digits, dots, dashes and underscores.');
+}
+
+function time(option: string, text: string | undefined): number {
+  const at = Date.parse(text ?? '');
+  if (Number.isFinite(at)) return at;
+  throw wrong(`--${option} needs a time.`, 'Write it as 2026-11-23T15:00:00Z.');
+}
+
+/** Changes a log that no collector has open. @throws SondeError `storage_blocked` when one has */
+async function change(folder: string, work: (log: SegmentLog) => Promise<void>): Promise<number> {
+  const { log } = await SegmentLog.open(folder, () => undefined);
+  try {
+    await work(log);
+    process.stdout.write(
+      log.erasures.waiting === 0
+        ? 'done\n'
+        : `done; ${log.erasures.waiting} records wait for their erasure: a hold is over them\n`,
+    );
+  } finally {
+    await log.close();
+  }
+  return 0;
+}
+
+function erase(folder: string, { session, digest, reason }: Change): Promise<number> {
+  const subject = session === undefined ? digest : subjectOf(session);
+  if (subject === undefined || !/^[0-9a-f]{64}$/.test(subject))
+    throw wrong('erase needs a session.', 'Name it with --session ID, or with --digest and 64 hex digits.');
+  const why = word('reason', reason);
+  return change(folder, (log) => log.erase(subject, why));
+}
+
+function hold(folder: string, { id, from, to, reason }: Change): Promise<number> {
+  const [name, first, last, why] = [
+    word('id', id),
+    time('from', from),
+    time('to', to),
+    word('reason', reason),
+  ];
+  return change(folder, (log) => log.hold(name, first, last, why));
+}
+
+function release(folder: string, { id }: Change): Promise<number> {
+  const name = word('id', id);
+  return change(folder, async (log) => {
+    if (!log.erasures.holds.some((held) => held.id === name))
+      throw wrong(`There is no hold ${name}.`, 'sonde audit verify lists those there are.');
+    await log.release(name);
+  });
+}
+
+/** `sonde audit` over a collector's segments: reading needs no lock, changing them does. */
 export async function audit(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, {
     data: { type: 'string', default: join('.sonde', 'data') },
     head: { type: 'string' },
+    session: { type: 'string' },
+    digest: { type: 'string' },
+    id: { type: 'string' },
+    from: { type: 'string' },
+    to: { type: 'string' },
+    reason: { type: 'string', default: 'unstated' },
     help: { type: 'boolean', default: false },
   });
   if (values.help) {
@@ -104,6 +195,9 @@ export async function audit(argv: readonly string[]): Promise<number> {
     ['export', print],
     ['head', printHead],
     ['key', printKey],
+    ['erase', (folder: string) => erase(folder, values)],
+    ['hold', (folder: string) => hold(folder, values)],
+    ['release', (folder: string) => release(folder, values)],
   ]);
   const [name = '', ...more] = positionals;
   const action = more.length === 0 ? actions.get(name) : undefined;

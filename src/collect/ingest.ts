@@ -5,15 +5,15 @@ import {
   type Verdict,
   validateLogs,
 } from '../schema/receive.ts';
-import type { Ack } from '../shared/control.ts';
+import type { Ack, Stored } from '../shared/control.ts';
 import { parseText, Refusal } from './body.ts';
 import { type EntryText, recordText, textOf } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import type { CollectorMetrics } from './metrics.ts';
-import { type Life, lifeKey, type StoredRecords } from './stored.ts';
+import { type Life, lifeKey, StoredRecords } from './stored.ts';
 
 export interface IngestParts {
-  readonly log: Pick<SegmentLog, 'append'>;
+  readonly log: Pick<SegmentLog, 'append' | 'erasures'>;
   readonly stored: StoredRecords;
   readonly metrics: CollectorMetrics;
   /** Keys of which a body must name one; none = no key is asked for. */
@@ -32,6 +32,12 @@ interface Numbered {
 interface Delivery {
   readonly life: Life;
   readonly records: readonly Numbered[];
+}
+
+/** What became of a delivery. */
+interface Settled {
+  readonly stored: Stored;
+  readonly rejected: Readonly<Record<string, number>>;
 }
 
 function deliveriesOf(chunks: readonly ReceivedChunk<Verdict | Read>[]): readonly Delivery[] {
@@ -93,14 +99,16 @@ function judge(body: unknown): readonly ReceivedChunk[] {
  */
 export function createIngest({ log, stored, metrics, keys }: IngestParts) {
   /** The last delivery of each life that is on its way to the disk. */
-  const underway = new Map<string, Promise<void>>();
+  const underway = new Map<string, Promise<unknown>>();
 
-  async function store(delivery: Delivery): Promise<void> {
+  async function store(delivery: Delivery): Promise<Settled> {
     const { life, records } = delivery;
+    if (log.erasures.hasSession(life.session)) return forget(delivery);
     const runs = freshRuns(delivery, stored);
     const fresh = runs.flat();
     metrics.duplicates(records.length - fresh.length);
-    if (fresh.length === 0) return;
+    const rejected = countRejected(records);
+    if (fresh.length === 0) return { stored: stored.rangesOf(life), rejected };
     const receivedAt = Date.now();
     await log.append(runs.flatMap((run) => entriesOf(life, run, receivedAt)));
     for (const run of runs) stored.add({ ...life, seq: run[0]?.seq ?? 0 }, run.length);
@@ -110,12 +118,24 @@ export function createIngest({ log, stored, metrics, keys }: IngestParts) {
       ),
     );
     metrics.rejected(countRejected(fresh));
+    return { stored: stored.rangesOf(life), rejected };
+  }
+
+  /** What comes of an erased session is settled, so that nobody sends it again, and kept nowhere. */
+  function forget(delivery: Delivery): Settled {
+    const rejected = { erased: delivery.records.length };
+    metrics.rejected(rejected);
+    const ranges = freshRuns(delivery, new StoredRecords()).map((run): [number, number] => [
+      run[0]?.seq ?? 0,
+      run.at(-1)?.seq ?? 0,
+    ]);
+    return { stored: { ...delivery.life, ranges }, rejected };
   }
 
   /** One delivery of a life at a time: a number that comes twice at once is found the second time. */
-  function storeInTurn(delivery: Delivery): Promise<void> {
+  function storeInTurn(delivery: Delivery): Promise<Settled> {
     const name = lifeKey(delivery.life);
-    const before = underway.get(name) ?? Promise.resolve();
+    const before: Promise<unknown> = underway.get(name) ?? Promise.resolve();
     const turn = before.catch(() => undefined).then(() => store(delivery));
     underway.set(name, turn);
     return turn.finally(() => {
@@ -129,15 +149,16 @@ export function createIngest({ log, stored, metrics, keys }: IngestParts) {
     if (keys.size > 0 && (key === undefined || !keys.has(key)))
       throw new Refusal(401, 'bad_key', 'The `key` in the URL is missing or not known here.');
     const deliveries = deliveriesOf(chunks);
+    let settled: readonly Settled[];
     try {
-      await Promise.all(deliveries.map(storeInTurn));
+      settled = await Promise.all(deliveries.map(storeInTurn));
     } catch {
       throw new Refusal(503, 'not_stored', 'The collector could not write to its disk. Send it again later.');
     }
-    return {
-      kind: 'ack',
-      stored: deliveries.map(({ life }) => stored.rangesOf(life)),
-      rejected: countRejected(deliveries.flatMap(({ records }) => records)),
-    };
+    const rejected: Record<string, number> = {};
+    for (const each of settled)
+      for (const [reason, count] of Object.entries(each.rejected))
+        rejected[reason] = (rejected[reason] ?? 0) + count;
+    return { kind: 'ack', stored: settled.map(({ stored: ranges }) => ranges), rejected };
   };
 }

@@ -25,7 +25,59 @@ export interface ChunkEntry extends ChunkIdentity {
   readonly rejected: Readonly<Record<string, number>>;
 }
 
-export type Entry = RecordEntry | ChunkEntry;
+/** Somebody wants a session forgotten. What comes of it later is not taken any more. */
+export interface ErasureEntry {
+  readonly kind: 'erasure';
+  readonly at: number;
+  /** SHA-256 of the session's id. */
+  readonly subject: string;
+  readonly reason: string;
+}
+
+/** What a sweep for that session left: tombstones in all, and records that a hold keeps. */
+export interface ErasedEntry {
+  readonly kind: 'erased';
+  readonly at: number;
+  readonly subject: string;
+  readonly records: number;
+  readonly waiting: number;
+}
+
+/** Nothing received from `from` to `to` (epoch ms, both included) is erased until the hold is released. */
+export interface HoldEntry {
+  readonly kind: 'hold';
+  readonly at: number;
+  readonly id: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+}
+
+export interface ReleaseEntry {
+  readonly kind: 'release';
+  readonly at: number;
+  readonly id: string;
+}
+
+/** About the log itself. A notice stands by itself: it closes no chunk and belongs to none. */
+export type NoticeEntry = ErasureEntry | ErasedEntry | HoldEntry | ReleaseEntry;
+
+export type Entry = RecordEntry | ChunkEntry | NoticeEntry;
+
+const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
+  'record',
+  'chunk',
+  'erasure',
+  'erased',
+  'hold',
+  'release',
+]);
+
+/** What stands in an erased entry's place: the entry's hash stays on the line, so the chain does. */
+export interface Tombstone {
+  readonly kind: 'record' | 'chunk';
+  readonly subject: string;
+}
 
 /** An entry as it is written: what is hashed is this text, letter by letter. */
 export interface EntryText {
@@ -68,25 +120,35 @@ export const nextChain = (chain: string, hash: string): string => sha256(chain +
 export const writeLine = (chain: string, hash: string, json: string): string =>
   `{"chain":"${chain}","hash":"${hash}","entry":${json}}\n`;
 
-export interface Line {
+export const writeTombstone = (chain: string, hash: string, { kind, subject }: Tombstone): string =>
+  `{"chain":"${chain}","hash":"${hash}","tombstone":{"kind":"${kind}","subject":"${subject}"}}\n`;
+
+interface Linked {
   readonly chain: string;
   readonly hash: string;
-  /** The entry's bytes as they were hashed: JSON may be written in many ways, a hash covers one. */
-  readonly json: string;
 }
 
+/** A line with its entry's bytes as they were hashed: JSON may be written in many ways, a hash covers one. */
+export type Line =
+  | (Linked & { readonly json: string })
+  | (Linked & { readonly json?: undefined; readonly tombstone: Tombstone });
+
 export function readLine(text: string): Line | undefined {
-  const found = /^\{"chain":"([0-9a-f]{64})","hash":"([0-9a-f]{64})","entry":(\{.*\})\}$/.exec(text);
+  const found = /^\{"chain":"([0-9a-f]{64})","hash":"([0-9a-f]{64})",(?:"entry":(\{.*\})|(.*))\}$/.exec(text);
   if (found === null) return undefined;
-  const [, chain = '', hash = '', json = ''] = found;
-  return { chain, hash, json };
+  const [, chain = '', hash = '', json, rest = ''] = found;
+  if (json !== undefined) return { chain, hash, json };
+  const erased = /^"tombstone":\{"kind":"(record|chunk)","subject":"([0-9a-f]{64})"\}$/.exec(rest);
+  if (erased === null) return undefined;
+  const [, kind, subject = ''] = erased;
+  return { chain, hash, tombstone: { kind: kind === 'chunk' ? 'chunk' : 'record', subject } };
 }
 
 export function readEntry(json: string): Entry | undefined {
   try {
     const entry: unknown = JSON.parse(json);
     if (typeof entry !== 'object' || entry === null || !('kind' in entry)) return undefined;
-    return entry.kind === 'record' || entry.kind === 'chunk' ? (entry as Entry) : undefined;
+    return kinds.has(entry.kind) ? (entry as Entry) : undefined;
   } catch {
     return undefined;
   }

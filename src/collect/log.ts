@@ -1,11 +1,23 @@
 import type { KeyObject } from 'node:crypto';
 import { type FileHandle, mkdir, open, truncate } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Erasures } from './erasures.ts';
 import { listSegments, saveHead, segmentName, syncFolder } from './folder.ts';
 import { type Head, signHead } from './head.ts';
 import { openSigningKey } from './keys.ts';
-import { type Entry, type EntryText, genesis, type Header, hashEntry, nextChain, writeLine } from './line.ts';
+import {
+  type Entry,
+  type EntryText,
+  genesis,
+  type Header,
+  hashEntry,
+  type NoticeEntry,
+  nextChain,
+  textOf,
+  writeLine,
+} from './line.ts';
 import { lockFolder } from './lock.ts';
+import { removeDrafts, sweep } from './sweep.ts';
 import { type Walk, walkLog } from './walk.ts';
 
 /** A segment is read whole when the log is walked. */
@@ -30,6 +42,7 @@ interface LogParts {
  */
 export class SegmentLog {
   readonly folder: string;
+  readonly erasures: Erasures;
   readonly #unlock: () => Promise<void>;
   readonly #headTimer: NodeJS.Timeout;
   readonly #key: KeyObject;
@@ -40,6 +53,8 @@ export class SegmentLog {
   #records: number;
   #file: FileHandle | undefined;
   #size = 0;
+  /** The next write begins a new segment, however small this one is. */
+  #isFull = false;
   /** Bytes behind `#size` belong to a write that failed. */
   #torn = false;
   #waiting: Waiting[] = [];
@@ -49,6 +64,7 @@ export class SegmentLog {
 
   private constructor(folder: string, walk: Walk, { key, unlock, segmentBytes }: LogParts) {
     this.folder = folder;
+    this.erasures = walk.erasures;
     this.#key = key;
     this.#unlock = unlock;
     this.#segmentBytes = segmentBytes;
@@ -74,6 +90,7 @@ export class SegmentLog {
     const unlock = await lockFolder(folder);
     try {
       const key = await openSigningKey(folder);
+      await removeDrafts(folder);
       const walk = await walkLog(folder, onStored);
       if (walk.tail !== undefined) await truncate(walk.tail.path, walk.tail.keep);
       const log = new SegmentLog(folder, walk, { key, unlock, segmentBytes });
@@ -99,6 +116,61 @@ export class SegmentLog {
       this.#waiting.push({ entries, resolve, reject });
       this.#flushing ??= this.#flush();
     });
+  }
+
+  /** A notice about the log itself; it counts from when it is on disk. */
+  async #note(notice: NoticeEntry): Promise<void> {
+    await this.append([textOf(notice)]);
+    this.erasures.see(notice);
+  }
+
+  /**
+   * Forgets a session: what of it stands in the log becomes tombstones, now, or when the holds over it are
+   * released. Killed in between, the next start finishes it.
+   * @param subject SHA-256 of the session's id, hex
+   */
+  async erase(subject: string, reason: string): Promise<void> {
+    if (!this.erasures.has(subject)) await this.#note({ kind: 'erasure', at: Date.now(), subject, reason });
+    await this.sweep();
+  }
+
+  async hold(id: string, from: number, to: number, reason: string): Promise<void> {
+    await this.#note({ kind: 'hold', at: Date.now(), id, from, to, reason });
+  }
+
+  /** Erasures that waited for this hold are made. */
+  async release(id: string): Promise<void> {
+    await this.#note({ kind: 'release', at: Date.now(), id });
+    await this.sweep();
+  }
+
+  /** Makes the erasures that are asked for and not made yet. */
+  async sweep(): Promise<void> {
+    const subjects = this.erasures.unfinished;
+    if (subjects.length === 0) return;
+    const counts = await this.#alone(async () => {
+      // The open segment is closed first: what is swept is written no more.
+      this.#isFull = true;
+      await this.#currentFile();
+      const closed = (await listSegments(this.folder)).filter(({ number }) => number < this.#segment);
+      return sweep(this.folder, closed, subjects, this.erasures);
+    });
+    for (const [subject, { records, waiting }] of counts) {
+      const told = this.erasures.told(subject);
+      if (told?.records !== records || told.waiting !== waiting)
+        await this.#note({ kind: 'erased', at: Date.now(), subject, records, waiting });
+    }
+  }
+
+  /** Runs `work` while nothing is appended; what comes in between waits. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    const working = work();
+    this.#flushing = working.then(
+      () => this.#flush(),
+      () => this.#flush(),
+    );
+    return working;
   }
 
   async #flush(): Promise<void> {
@@ -137,7 +209,7 @@ export class SegmentLog {
   }
 
   async #currentFile(): Promise<FileHandle> {
-    if (this.#file !== undefined && this.#size < this.#segmentBytes) return this.#file;
+    if (this.#file !== undefined && this.#size < this.#segmentBytes && !this.#isFull) return this.#file;
     const number = this.#segment + 1;
     const header: Header = {
       format: 1,
@@ -161,6 +233,7 @@ export class SegmentLog {
     this.#segment = number;
     this.#size = bytes.length;
     this.#torn = false;
+    this.#isFull = false;
     return file;
   }
 
@@ -184,7 +257,7 @@ export class SegmentLog {
   /** Waits for what is being written, then closes the file and frees the folder. */
   async close(): Promise<void> {
     clearInterval(this.#headTimer);
-    await this.#flushing;
+    while (this.#flushing !== undefined) await this.#flushing;
     if (this.#torn) await this.#file?.truncate(this.#size);
     await this.#writeHead();
     await this.#file?.close();

@@ -8,6 +8,7 @@ import fastify, {
 import { createAdmin } from './admin.ts';
 import { beaconBytes, decodeBody, jsonBytes, Refusal } from './body.ts';
 import { createIngest } from './ingest.ts';
+import type { Entry } from './line.ts';
 import { SegmentLog } from './log.ts';
 import { type CollectorMetrics, createMetrics } from './metrics.ts';
 import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
@@ -34,6 +35,8 @@ export interface CollectorOptions {
   readonly rateLimits?: { readonly address?: RateLimit; readonly key?: RateLimit };
   /** A body must have arrived within this time. Default 10 s. */
   readonly requestTimeout?: number;
+  /** A segment of the log that has grown over this is closed. Default 64 MiB. */
+  readonly segmentBytes?: number;
   /** Where JSON lines about the running go. Default: nowhere. */
   readonly logTo?: { write(line: string): void };
 }
@@ -159,13 +162,19 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   });
   const stored = new StoredRecords();
   const metrics = createMetrics(new Set(options.models), () => stored.missing);
-  const { log, walk } = await SegmentLog.open(options.data, (entries) => {
+  const readEntries = (entries: readonly Entry[]) => {
     for (const entry of entries) if (entry.kind === 'chunk') stored.add(entry, entry.count);
-  });
+  };
+  const { log, walk } = await SegmentLog.open(options.data, readEntries, options.segmentBytes);
   for (const fault of walk.faults) app.log.error({ fault }, 'the log is damaged; run sonde audit verify');
   if (walk.tail !== undefined)
     app.log.warn({ bytes: walk.tail.torn }, 'cut off an unfinished, unacknowledged end');
   app.log.info({ records: walk.records, chunks: walk.chunks }, 'log opened');
+
+  if (log.erasures.unfinished.length > 0) {
+    await log.sweep();
+    app.log.info({ waiting: log.erasures.waiting }, 'erasures that were asked for are made');
+  }
 
   app.setErrorHandler((error: FastifyError | Refusal, _request, reply) => {
     const { status, code, message } = toRefusal(error);

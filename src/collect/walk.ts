@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { Erasures } from './erasures.ts';
 import { listSegments, loadHead, type SegmentFile } from './folder.ts';
 import { type Head, isSigned, readHead } from './head.ts';
 import { type Fault, HeadCheck, type Place } from './head-check.ts';
@@ -14,7 +15,9 @@ import {
   readEntry,
   readHeader,
   readLine,
+  type Tombstone,
 } from './line.ts';
+import { TombCheck } from './tomb-check.ts';
 
 /** The part of the last segment behind its last stored chunk: what a crash leaves, never acknowledged. */
 export interface Tail {
@@ -32,6 +35,9 @@ export interface Walk {
   readonly chain: string;
   readonly chunks: number;
   readonly records: number;
+  /** Records of which only a tombstone is left; `records` counts them too. */
+  readonly erased: number;
+  readonly erasures: Erasures;
   /** Records the log should hold: more than `records` where its end was lost. */
   readonly due: number;
   readonly tail?: Tail;
@@ -66,17 +72,24 @@ export async function walkLog(
   const headCheck = head === undefined ? undefined : new HeadCheck(head, 'head.json', key);
   const savedCheck = saved === undefined ? undefined : new HeadCheck(saved, 'the saved head', key);
   const segments = await listSegments(folder);
-  const total = { chunks: 0, records: 0 };
+  const total = { chunks: 0, records: 0, erased: 0 };
+  const erasures = new Erasures();
+  const tombs = new TombCheck(erasures);
   let chain = genesis;
   let tail: Tail | undefined;
   for (const [index, file] of segments.entries()) {
     const before = segments[index - 1]?.number ?? 0;
     if (file.number !== before + 1)
       faults.push({ segment: basename(file.path), what: `segment ${before + 1} before it is missing` });
-    const found = await walkSegment(file, chain, key, faults, async (entries, end) => {
+    const found = await walkSegment(file, chain, key, faults, async ({ entries, tombstones }, end) => {
+      for (const tombstone of tombstones) tombs.see(tombstone, { segment: basename(file.path), ...end });
+      for (const entry of entries) erasures.see(entry);
       await onStored(entries);
-      total.chunks += 1;
-      total.records += entries.length - 1;
+      const isRecord = ({ kind }: { readonly kind: string }) => kind === 'record';
+      const erased = tombstones.filter(isRecord).length;
+      total.erased += erased;
+      total.records += erased + entries.filter(isRecord).length;
+      if ([...entries, ...tombstones].some(({ kind }) => kind === 'chunk')) total.chunks += 1;
       const place: Place = { segment: basename(file.path), ...end, records: total.records };
       headCheck?.see(place);
       savedCheck?.see(place);
@@ -90,12 +103,14 @@ export async function walkLog(
         what: `${found.torn} bytes at its end belong to no stored chunk`,
       });
   }
+  faults.push(...tombs.faults());
   for (const check of [headCheck, savedCheck]) if (check?.fault !== undefined) faults.push(check.fault);
   return {
     faults,
     segment: segments.at(-1)?.number ?? 0,
     chain: headCheck?.isMissed === true ? (head?.chain ?? chain) : chain,
     ...total,
+    erasures,
     due: headCheck?.due ?? total.records,
     ...(tail === undefined ? {} : { tail }),
     ...(head === undefined ? {} : { head }),
@@ -117,12 +132,18 @@ function headerFault(
     : 'the end of the segment before it is not signed by the key of this log';
 }
 
+/** Records and the chunk that closes them, or a notice; what was erased of it stands apart. */
+interface Group {
+  readonly entries: readonly Entry[];
+  readonly tombstones: readonly Tombstone[];
+}
+
 async function walkSegment(
   file: SegmentFile,
   chainBefore: string,
   key: KeyObject | undefined,
   faults: Fault[],
-  onChunk: (entries: readonly Entry[], end: Pick<Place, 'line' | 'chain'>) => Promise<void>,
+  onGroup: (group: Group, end: Pick<Place, 'line' | 'chain'>) => Promise<void>,
 ): Promise<{ chain: string; keep: number; torn: number }> {
   const bytes = await readFile(file.path);
   const fault = (line: number, what: string) => faults.push({ segment: basename(file.path), line, what });
@@ -130,7 +151,7 @@ async function walkSegment(
   let stored = chainBefore;
   let keep = 0;
   let number = 0;
-  let open: Entry[] = [];
+  let open: { entries: Entry[]; tombstones: Tombstone[] } = { entries: [], tombstones: [] };
   for (const { text, end } of linesOf(bytes)) {
     number += 1;
     if (number === 1) {
@@ -143,19 +164,22 @@ async function walkSegment(
       continue;
     }
     const line = readLine(text);
-    const entry = line === undefined ? undefined : readEntry(line.json);
-    if (line === undefined || entry === undefined) {
+    const entry = line?.json === undefined ? undefined : readEntry(line.json);
+    const tombstone = line?.json === undefined ? line?.tombstone : undefined;
+    const kind = entry?.kind ?? tombstone?.kind;
+    if (line === undefined || kind === undefined) {
       fault(number, 'it is not a line of this log');
       continue;
     }
-    if (hashEntry(line.json) !== line.hash) fault(number, 'its entry was changed');
+    if (line.json !== undefined && hashEntry(line.json) !== line.hash) fault(number, 'its entry was changed');
     else if (nextChain(chain, line.hash) !== line.chain)
       fault(number, 'it does not follow the line before it: a line was removed, added or moved');
     chain = line.chain;
-    open.push(entry);
-    if (entry.kind === 'record') continue;
-    await onChunk(open, { line: number, chain });
-    open = [];
+    if (entry !== undefined) open.entries.push(entry);
+    if (tombstone !== undefined) open.tombstones.push(tombstone);
+    if (kind === 'record') continue;
+    await onGroup(open, { line: number, chain });
+    open = { entries: [], tombstones: [] };
     stored = chain;
     keep = end;
   }

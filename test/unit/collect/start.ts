@@ -36,7 +36,7 @@ export async function readSegments(folder: string): Promise<string> {
 export async function storedIds(folder: string): Promise<string[]> {
   const ids: string[] = [];
   for (const line of (await readSegments(folder)).split('\n')) {
-    if (!line.includes('"kind":"record"')) continue;
+    if (!line.includes('"entry":{"kind":"record"')) continue;
     ids.push((JSON.parse(line) as { entry: { record: { recordId: string } } }).entry.record.recordId);
   }
   return ids;

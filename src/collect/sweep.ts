@@ -1,0 +1,72 @@
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Erasures, subjectOf } from './erasures.ts';
+import { type SegmentFile, syncFolder } from './folder.ts';
+import { readEntry, readLine, writeTombstone } from './line.ts';
+
+/** Of one session: tombstones there are now, and records that a hold keeps. */
+export interface Swept {
+  records: number;
+  waiting: number;
+}
+
+const draftEnd = '.erasing';
+
+/** What a kill in the middle of a sweep leaves: the segment itself is whole, as it was or as it should be. */
+export async function removeDrafts(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (name.endsWith(draftEnd)) await rm(join(folder, name));
+}
+
+/** One line as it is to stand from now on. */
+function swept(text: string, erasures: Erasures, counts: ReadonlyMap<string, Swept>): string {
+  const line = readLine(text);
+  if (line === undefined) return `${text}\n`;
+  if (line.json === undefined) {
+    const count = counts.get(line.tombstone.subject);
+    if (count !== undefined && line.tombstone.kind === 'record') count.records += 1;
+    return `${text}\n`;
+  }
+  const entry = readEntry(line.json);
+  if (entry?.kind !== 'record' && entry?.kind !== 'chunk') return `${text}\n`;
+  const subject = subjectOf(entry.session);
+  const count = counts.get(subject);
+  if (count === undefined) return `${text}\n`;
+  const isRecord = entry.kind === 'record';
+  if (erasures.heldBy(entry.receivedAt) !== undefined) {
+    if (isRecord) count.waiting += 1;
+    return `${text}\n`;
+  }
+  if (isRecord) count.records += 1;
+  return writeTombstone(line.chain, line.hash, { kind: entry.kind, subject });
+}
+
+/**
+ * Puts tombstones over what the sessions `subjects` left in closed segments. Each segment is written anew
+ * beside itself, synced and renamed: killed at any point it is the old one or the new one, and a second sweep
+ * goes on where the first was cut off.
+ */
+export async function sweep(
+  folder: string,
+  segments: readonly SegmentFile[],
+  subjects: readonly string[],
+  erasures: Erasures,
+): Promise<ReadonlyMap<string, Swept>> {
+  const counts = new Map(subjects.map((subject): [string, Swept] => [subject, { records: 0, waiting: 0 }]));
+  for (const { path } of segments) {
+    const before = await readFile(path, 'utf8');
+    let after = '';
+    for (const text of before.split('\n').slice(0, -1)) after += swept(text, erasures, counts);
+    if (after === before) continue;
+    const draft = `${path}${draftEnd}`;
+    const file = await open(draft, 'w');
+    try {
+      await file.writeFile(after);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  }
+  await syncFolder(folder);
+  return counts;
+}
