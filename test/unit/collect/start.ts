@@ -28,7 +28,7 @@ export async function startCollector(options: Partial<CollectorOptions> = {}) {
 
 /** Everything in the log, as it lies on disk. */
 export async function readSegments(folder: string): Promise<string> {
-  const names = (await readdir(folder)).filter((name) => name.startsWith('segment-')).sort();
+  const names = (await readdir(folder)).filter((name) => /^segment-\d+\.ndjson$/.test(name)).sort();
   return (await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))).join('');
 }
 
