@@ -26,6 +26,18 @@ const rooms = {
     'batch',
   ],
   open: ['shared', 'protocol', 'schema', 'deliver'],
+  attach: [
+    'shared',
+    'schema',
+    'protocol',
+    'load',
+    'instrument',
+    'kernels',
+    'run',
+    'observe',
+    'inspect',
+    'open',
+  ],
   collect: ['shared', 'schema'],
   elements: ['shared', 'protocol'],
   playground: ['elements', 'observe'],
@@ -59,7 +71,7 @@ const typesOnly = {
 
 /** Rooms that never run in Node, where a `node:` module would only break a user's bundle. */
 const browserRooms =
-  'shared|schema|protocol|load|instrument|run|prove|observe|mask|batch|deliver|inspect|open|elements|playground|headless';
+  'shared|schema|protocol|load|instrument|run|prove|observe|mask|batch|deliver|inspect|open|attach|elements|playground|headless';
 
 const room = (names) => `^src/(${names.join('|')})/`;
 const index = '^src/index[.]ts$';

@@ -16,6 +16,8 @@ export interface RequestEnd {
   readonly signals?: RequestSignals;
   readonly timeToFirstToken?: number;
   readonly introspection?: number;
+  /** Milliseconds it took, where its end was noticed later. */
+  readonly duration?: number;
 }
 
 /** A request under way. */
@@ -26,11 +28,12 @@ export interface Request {
 }
 
 /**
+ * @param model a function where its digests are computed only for a record
  * @param text absent where ids or tensors were given: there is no text to key
  * @param mayKey consent was granted: the input may be digested under this install's key
  */
 export function beginRequest(
-  model: ModelIdentity,
+  model: ModelIdentity | (() => Promise<ModelIdentity>),
   operation: Operation,
   text: string | undefined,
   plan: Plan,
@@ -44,11 +47,11 @@ export function beginRequest(
   return {
     elapsed: () => performance.now() - started,
     async end(end) {
-      const duration = performance.now() - started;
+      const duration = end.duration ?? performance.now() - started;
       const keyed =
         text !== undefined && mayKey() ? await keyedDigest(text, epochMilliseconds(startedAt)) : undefined;
       return {
-        ...model,
+        ...(typeof model === 'function' ? await model() : model),
         recordId,
         traceId,
         spanId,

@@ -9,10 +9,12 @@ import { forgetInputKeys } from './input-key.ts';
 export interface Pipe {
   granted(): boolean;
   record(record: RequestRecord): void;
+  /** Lets go of the journal and of the locks that say that this life goes on. */
+  close(): void;
 }
 
 /** Without telemetry options nothing is masked, stored or sent. */
-export const silentPipe: Pipe = { granted: () => false, record: () => undefined };
+export const silentPipe: Pipe = { granted: () => false, record: () => undefined, close: () => undefined };
 
 /**
  * @param onRecord sees every record before and after the mask, whether it is sent or not
@@ -55,5 +57,6 @@ export function openPipe(
       if (kept) batch.add(masked);
       else batch.refuse('not_sampled');
     },
+    close: () => batch.close(),
   };
 }

@@ -33,10 +33,15 @@ export async function openGpu(): Promise<Gpu> {
     requiredFeatures: usefulFeatures.filter((feature) => adapter.features.has(feature)),
     requiredLimits: Object.fromEntries(usefulLimits.map((limit) => [limit, adapter.limits[limit]])),
   });
+  return useGpu(device, adapter.info);
+}
+
+/** A device that is open already, such as the runtime's own. */
+export function useGpu(device: GPUDevice, info: GPUAdapterInfo = device.adapterInfo): Gpu {
   const gone = device.lost.then(() => true);
   // The browser tells of a loss a little later than the run that met it fails.
   const lost = (): Promise<boolean> => Promise.race([gone, later(tellsWithin, false)]);
-  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  const { vendor, architecture, description, isFallbackAdapter } = info;
   return { device, adapter: { vendor, architecture, description, isFallbackAdapter }, lost };
 }
 

@@ -1,11 +1,17 @@
 import type { EditedGraph, Instrumented } from '../instrument/instrumented.ts';
-import type { ModelWeights } from '../load/load.ts';
 import { canonicalJson, type Json } from '../shared/digest.ts';
 import type { Plan } from '../shared/plan.ts';
 import { nameFault } from './fault.ts';
 import type { Gpu } from './gpu.ts';
-import type { OrtTensor, Runtime } from './runtime.ts';
-import { type SharedWeights, shareWeights, weightBytes } from './weights.ts';
+import type {
+  OrtFetches,
+  OrtRunOptions,
+  OrtSession,
+  OrtSessionOptions,
+  OrtTensor,
+  Runtime,
+} from './runtime.ts';
+import { type SharedWeights, shareWeights, type WeightFiles, weightBytes } from './weights.ts';
 
 export type Feeds = Record<string, OrtTensor>;
 export type Fetches = Readonly<Record<string, OrtTensor>>;
@@ -13,8 +19,23 @@ export type Fetches = Readonly<Record<string, OrtTensor>>;
 /** A session over one plan's graph. */
 export interface PlanSession {
   readonly graph: EditedGraph;
-  /** @throws SondeError `device_lost` | `out_of_memory` | `run_failed`; the session is rebuilt before its next run */
-  run(feeds: Feeds): Promise<Fetches>;
+  /** As onnxruntime describes them, the weights that became inputs included. */
+  readonly ports: Pick<OrtSession, 'inputMetadata' | 'outputMetadata'>;
+  /**
+   * @param fetches all outputs, unless some are named
+   * @throws SondeError `device_lost` | `out_of_memory` | `run_failed`; the session is rebuilt before its next run
+   */
+  run(feeds: Feeds, fetches?: OrtFetches, options?: OrtRunOptions): Promise<Fetches>;
+}
+
+/** What an application asked of a session that Sonde opens in its place. */
+export interface CallerOptions {
+  /** All but providers, external data and output locations. */
+  readonly session: OrtSessionOptions;
+  /** Of the WebGPU provider. */
+  readonly provider: Readonly<Record<string, unknown>>;
+  /** Where the model's own outputs lie; `cpu` where it does not say. */
+  readonly locations: NonNullable<OrtSessionOptions['preferredOutputLocation']>;
 }
 
 /** The sessions of one model on one device: one weight set, a small graph for each plan. */
@@ -34,8 +55,9 @@ const openPlans = 4;
 export function openSessions(
   runtime: Runtime,
   instrumented: Instrumented,
-  files: ModelWeights,
+  files: WeightFiles,
   gpu: Gpu | undefined,
+  caller?: CallerOptions,
 ): Sessions {
   const weights = gpu === undefined ? undefined : shareWeights(runtime.ort, gpu.device, files);
   const sessions = new Map<string, Promise<OpenSession>>();
@@ -58,7 +80,7 @@ export function openSessions(
         sessions.delete(key);
         sessions.set(key, known);
       }
-      const opened = known ?? create(runtime, instrumented, files, gpu, weights, plan);
+      const opened = known ?? create(runtime, instrumented, files, gpu, weights, plan, caller);
       sessions.set(key, opened);
       const oldest = [...sessions.keys()].find((candidate) => candidate !== key);
       if (sessions.size > openPlans && oldest !== undefined) await forget(oldest);
@@ -66,9 +88,10 @@ export function openSessions(
         const session = await opened;
         return {
           graph: session.graph,
-          async run(feeds) {
+          ports: session.ports,
+          async run(...call) {
             try {
-              return await session.run(feeds);
+              return await session.run(...call);
             } catch (error) {
               // A failed run poisons an IO-bound session: later valid runs would replay its inputs.
               await forget(key);
@@ -95,10 +118,11 @@ interface OpenSession extends PlanSession {
 async function create(
   runtime: Runtime,
   instrumented: Instrumented,
-  files: ModelWeights,
+  files: WeightFiles,
   gpu: Gpu | undefined,
   weights: SharedWeights | undefined,
   plan: Plan,
+  caller: CallerOptions | undefined,
 ): Promise<OpenSession> {
   const graph = instrumented.edit(plan, weights === undefined ? 'external' : 'inputs');
   const own = instrumented.outputs.map(({ name }) => name);
@@ -110,18 +134,24 @@ async function create(
   const kept = generates && logits !== undefined ? [logits] : [];
   const stays = new Set([...taps, ...kept, ...cache.map(({ present }) => present)]);
   const outputs = [...own, ...taps];
+  const locationOf = (name: string): OrtTensor['location'] => {
+    if (caller === undefined || !own.includes(name)) return stays.has(name) ? 'gpu-buffer' : 'cpu';
+    return typeof caller.locations === 'string' ? caller.locations : (caller.locations[name] ?? 'cpu');
+  };
   const session = await runtime
     .exclusive(() =>
       runtime.ort.InferenceSession.create(graph.bytes, {
-        executionProviders: gpu === undefined ? ['wasm'] : [{ name: 'webgpu', device: gpu.device }],
+        logSeverityLevel: 3,
+        ...caller?.session,
+        executionProviders:
+          gpu === undefined ? ['wasm'] : [{ ...caller?.provider, name: 'webgpu', device: gpu.device }],
         ...(gpu === undefined
           ? { externalData: externalFiles(files) }
           : {
               preferredOutputLocation: Object.fromEntries(
-                outputs.map((name) => [name, stays.has(name) ? 'gpu-buffer' : 'cpu'] as const),
+                outputs.map((name) => [name, locationOf(name)] as const),
               ),
             }),
-        logSeverityLevel: 3,
       }),
     )
     .catch(async (cause: unknown) => {
@@ -131,16 +161,21 @@ async function create(
   for (const weight of graph.weights) if (weights !== undefined) fixed[weight.name] = weights.tensor(weight);
   return {
     graph,
-    run: (feeds) =>
+    ports: session,
+    run: (feeds, fetches, options) =>
       runtime
-        .exclusive(() => session.run({ ...fixed, ...feeds }))
+        .exclusive(() =>
+          fetches === undefined
+            ? session.run({ ...fixed, ...feeds }, options)
+            : session.run({ ...fixed, ...feeds }, fetches, options),
+        )
         .catch(async (cause: unknown) => {
           throw await nameFault(cause, 'The model did not run to its end.', gpu);
         }),
     release: () => runtime.exclusive(() => session.release()),
   };
 
-  function externalFiles(from: ModelWeights): { path: string; data: Uint8Array }[] {
+  function externalFiles(from: WeightFiles): { path: string; data: Uint8Array }[] {
     const named = new Set(graph.weights.map(({ file }) => file));
     for (const weight of graph.weights) weightBytes(from, weight);
     return [[from.file, from.graph] as const, ...from.external]

@@ -3,6 +3,9 @@ import type { ModelWeights } from '../load/load.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Ort, OrtTensor } from './runtime.ts';
 
+/** The downloaded files that hold a model's weights. */
+export type WeightFiles = Pick<ModelWeights, 'file' | 'graph' | 'external'>;
+
 /** One set of GPU buffers that every plan's session of a model shares. */
 export interface SharedWeights {
   tensor(weight: Weight): OrtTensor;
@@ -10,7 +13,7 @@ export interface SharedWeights {
 }
 
 /** The bytes of a weight inside the downloaded files; a view, never a copy. */
-export function weightBytes(files: ModelWeights, weight: Weight): Uint8Array<ArrayBuffer> {
+export function weightBytes(files: WeightFiles, weight: Weight): Uint8Array<ArrayBuffer> {
   const file = weight.file === files.file ? files.graph : files.external.get(weight.file);
   if (file === undefined || weight.offset + weight.length > file.byteLength) {
     throw new SondeError(
@@ -33,7 +36,7 @@ const gpuTypes: Readonly<Record<string, GpuType>> = {
   bool: 'bool',
 };
 
-export function shareWeights(ort: Ort, device: GPUDevice, files: ModelWeights): SharedWeights {
+export function shareWeights(ort: Ort, device: GPUDevice, files: WeightFiles): SharedWeights {
   const tensors = new Map<string, { tensor: OrtTensor; buffer: GPUBuffer }>();
   return {
     tensor(weight) {

@@ -183,11 +183,17 @@ export const recordFields = {
   operation: {
     wire: 'gen_ai.operation.name',
     carrier: 'attribute',
-    spec: choice({ generate: 'text_completion', classify: 'classify', capture: 'capture' }),
+    spec: choice({
+      generate: 'text_completion',
+      classify: 'classify',
+      embed: 'embeddings',
+      capture: 'capture',
+    }),
     required: true,
     privacy: 'operational',
     stability: 'stable',
-    description: 'What was asked of the model; `generate` under the name the GenAI conventions give it.',
+    description:
+      'What was asked of the model; `generate` and `embed` under the names the GenAI conventions give them.',
   },
   outcome: {
     wire: 'sonde.request.outcome',

@@ -2,7 +2,7 @@ import type { Sha256Hex } from '../shared/digest.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import type { EpochMilliseconds, Milliseconds, Nats, Probability } from '../shared/units.ts';
 
-export type Operation = 'generate' | 'classify' | 'capture';
+export type Operation = 'generate' | 'classify' | 'embed' | 'capture';
 export type Outcome = 'ok' | 'aborted' | 'error';
 /** How the input came about, as the application or the playground declares it. */
 export type InputOrigin = 'typed' | 'pasted' | 'example' | 'programmatic';

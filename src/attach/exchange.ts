@@ -1,0 +1,172 @@
+import { beginRequest, type Request, type RequestEnd } from '../inspect/request.ts';
+import type { RequestContext } from '../protocol/request.ts';
+import { sondeVersion } from '../protocol/version.ts';
+import type { Feeds, Fetches } from '../run/sessions.ts';
+import type { ModelIdentity, Operation, RequestSignals } from '../schema/record.ts';
+import type { ErrorCode } from '../shared/errors.ts';
+import { nats, probability } from '../shared/units.ts';
+import type { ObservedRequest, ObservedRow, ObservedSignals } from './api.ts';
+import { Signals } from './signals.ts';
+import { digestOfAll, type Subject } from './subject.ts';
+
+/** One request under way: the runs that give one answer. */
+export class Exchange {
+  readonly subjects: Subject[] = [];
+  readonly taps: string[] = [];
+  readonly #signals: Signals | undefined;
+  readonly #request: Request;
+  #runs = 0;
+  #inFlight = 0;
+  #inputTokens = 0;
+  #outputTokens = 0;
+  #timeToFirstToken: number | undefined;
+  #duration = 0;
+  #introspection = 0;
+  #errorCode: ErrorCode | undefined;
+
+  /** @param isHeard somebody wants to know: without, nothing is copied and nothing is computed */
+  constructor(context: RequestContext, isHeard: boolean) {
+    this.#signals = isHeard ? new Signals() : undefined;
+    const plan = { taps: this.taps, edits: [] };
+    // Only the tokenizer saw the text, so there is none to key.
+    this.#request = beginRequest(
+      () => this.#identity(),
+      'generate',
+      '',
+      plan,
+      context,
+      () => false,
+    );
+  }
+
+  get runs(): number {
+    return this.#runs;
+  }
+
+  get isRunning(): boolean {
+    return this.#inFlight > 0;
+  }
+
+  /** One run, once its outputs are there, is the whole answer. */
+  get isComplete(): boolean {
+    const last = this.subjects.at(-1);
+    return last !== undefined && !last.generates && last.outputs.some((name) => name.endsWith('logits'));
+  }
+
+  get generates(): boolean {
+    return this.subjects.some((subject) => subject.generates);
+  }
+
+  begin(subject: Subject, feeds: Feeds): void {
+    this.#inFlight += 1;
+    if (!this.subjects.includes(subject)) this.subjects.push(subject);
+    if (this.#runs === 0 && this.#inFlight === 1) this.#inputTokens = countTokens(feeds);
+    if (subject.generates) this.#timed(() => this.#signals?.chosen(feeds));
+  }
+
+  done(subject: Subject, feeds: Feeds, outputs: Fetches): void {
+    this.#after();
+    this.#runs += 1;
+    if (subject.generates) {
+      this.#timeToFirstToken ??= this.#duration;
+      this.#outputTokens += Object.values(feeds)[0]?.dims[0] ?? 1;
+    }
+    this.#timed(() => this.#signals?.take(outputs, feeds, subject.generates));
+  }
+
+  failed(code: ErrorCode): void {
+    this.#after();
+    this.#errorCode = code;
+  }
+
+  #after(): void {
+    this.#inFlight -= 1;
+    this.#duration = this.#request.elapsed();
+  }
+
+  /** Looks at what was copied for a while. @returns whether there is more */
+  reduce(milliseconds: number): boolean {
+    return this.#timed(() => this.#signals?.reduce(milliseconds)) ?? false;
+  }
+
+  #timed<T>(work: () => T): T {
+    const before = performance.now();
+    const result = work();
+    this.#introspection += performance.now() - before;
+    return result;
+  }
+
+  /** @returns undefined where nobody wanted to know when it began */
+  async end(): Promise<ObservedRequest | undefined> {
+    const signals = this.#timed(() => this.#signals?.observed());
+    if (signals === undefined) return undefined;
+    const aggregates = aggregatesOf(signals);
+    const end: RequestEnd = {
+      outcome: this.#errorCode === undefined ? 'ok' : 'error',
+      ...(this.#errorCode === undefined ? {} : { errorCode: this.#errorCode }),
+      inputTokens: this.#inputTokens,
+      outputTokens: this.#outputTokens,
+      truncated: false,
+      introspection: this.#introspection,
+      duration: this.#duration,
+      ...(this.#timeToFirstToken === undefined ? {} : { timeToFirstToken: this.#timeToFirstToken }),
+    };
+    const operation: Operation = this.generates
+      ? 'generate'
+      : signals.kind === 'classes'
+        ? 'classify'
+        : 'embed';
+    const record = { ...(await this.#request.end(end)), operation, ...aggregates };
+    return { models: this.subjects.map(({ described }) => described), signals, record };
+  }
+
+  async #identity(): Promise<ModelIdentity> {
+    const last = this.subjects.at(-1);
+    const adapter = last?.gpu?.adapter;
+    return {
+      // transformers.js hands over bytes: their digest says what they are, no name does.
+      modelId: 'local',
+      modelDigest: await digestOfAll(this.subjects),
+      dtype: last?.described.dtype ?? 'unknown',
+      device: last?.device ?? 'wasm',
+      ...(adapter === undefined
+        ? {}
+        : { adapterVendor: adapter.vendor, adapterArchitecture: adapter.architecture }),
+      threads: last?.runtime.threads ?? 1,
+      fallbacks: 0,
+      sondeVersion,
+      runtimeVersion: last?.runtime.version ?? '',
+    };
+  }
+}
+
+/** Tokens that are not padding, over all rows; of images and sound there are none. */
+function countTokens({ attention_mask: mask, input_ids: ids }: Feeds): number {
+  if (ids === undefined) return 0;
+  if (mask?.location !== 'cpu' || mask.size !== ids.size) return ids.size;
+  return Array.from(mask.data as BigInt64Array, Number).filter((kept) => kept !== 0).length;
+}
+
+/** A mean over the rows that say something: which last token a generation took is not seen. */
+function aggregatesOf(signals: ObservedSignals): Partial<RequestSignals> {
+  if (signals.kind === 'none') return {};
+  const rows: readonly ObservedRow[] =
+    signals.kind === 'tokens' ? signals.rows.flat() : Object.values(signals.outputs).flat(2);
+  const confidences = rows.flatMap(({ chosen }) => (chosen === undefined ? [] : [chosen.confidence]));
+  if (rows.length === 0) return {};
+  return {
+    ...(confidences.length === 0
+      ? {}
+      : {
+          confidenceMean: probability(mean(confidences)),
+          confidenceMin: probability(least(confidences)),
+        }),
+    entropyMean: nats(mean(rows.map(({ entropy }) => entropy))),
+    entropyMax: nats(-least(rows.map(({ entropy }) => -entropy))),
+    marginMean: probability(mean(rows.map(({ margin }) => margin))),
+  };
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+const least = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b));

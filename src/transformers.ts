@@ -1,0 +1,10 @@
+export type * from './attach/api.ts';
+export { attach } from './attach/attach.ts';
+export { type Connection, type ConnectOptions, connectSonde } from './attach/connect.ts';
+export type { Telemetry } from './open/api.ts';
+export type { CapturedHook, RequestContext } from './protocol/request.ts';
+export type * from './protocol/telemetry.ts';
+export type * from './schema/record.ts';
+export { type ErrorCode, SondeError } from './shared/errors.ts';
+export type { Hook, HookSource } from './shared/hook.ts';
+export type { FloatTensor } from './shared/tensor.ts';
