@@ -32,6 +32,7 @@ export default defineConfig(async () => ({
           exclude: ['onnxruntime-web'],
           include: [
             '@huggingface/tokenizers',
+            '@huggingface/transformers',
             '@observablehq/plot',
             'comlink',
             'idb',
