@@ -14,7 +14,7 @@ import type { Tensor } from '../shared/tensor.ts';
 import { type Against, againstFor, type Comparison } from './compare.ts';
 import type { GoldenCase, Goldens } from './golden.ts';
 import { readGoldens } from './golden-files.ts';
-import { look } from './look.ts';
+import { lookOnWebgpu } from './look-webgpu.ts';
 
 /** One line of the table. */
 export interface Checked {
@@ -22,36 +22,45 @@ export interface Checked {
   readonly comparison: Comparison;
 }
 
-/** Gives the hooks named for the inputs of one golden case. */
-type Capture = (golden: GoldenCase, hooks: readonly string[]) => Promise<ReadonlyMap<string, Tensor>>;
+/** A golden case and the hooks to be had of it. */
+interface Wanted {
+  readonly golden: GoldenCase;
+  readonly hooks: readonly string[];
+}
 
-const onWasm =
-  ({ parts }: NodeParts): Capture =>
-  async ({ inputs }, hooks) => {
-    const tensors = new Map<string, Tensor>();
-    let fed = inputs;
-    for (const { model } of parts) {
-      const own = new Set(model.instrumented.hooks.map(({ name }) => name));
-      const wanted = hooks.filter((hook) => own.has(hook));
-      const { outputs, capture } = await forward(model, fed, wanted);
-      for (const hook of wanted) tensors.set(hook, await capture.read(hook));
-      const states = outputs.last_hidden_state;
-      if (states !== undefined) fed = decoderInputs(inputs, toFloatTensor(states));
-      capture.dispose();
-    }
-    return tensors;
-  };
+/** The hooks of each case. */
+type Capture = (wanted: readonly Wanted[]) => Promise<readonly ReadonlyMap<string, Tensor>[]>;
 
-const onWebgpu =
-  (folder: string, dtype: Dtype): Capture =>
-  async ({ text, inputs }, hooks) => {
-    if (text === undefined || inputs.input_ids?.dims[0] !== 1)
-      throw new SondeError('wrong_task', 'A page captures one text at a time.', 'Verify this case on WASM.');
-    const { tokens, tensors } = await look('webgpu', { folder, text, patterns: hooks, dtype });
-    if (tokens.join() !== inputs.input_ids.data.join())
-      throw new SondeError('tokenizer_mismatch', 'The text gives other tokens than the goldens have.', '');
-    return tensors;
+async function onWasm(
+  { parts }: NodeParts,
+  { golden: { inputs }, hooks }: Wanted,
+): Promise<Map<string, Tensor>> {
+  const tensors = new Map<string, Tensor>();
+  let fed = inputs;
+  for (const { model } of parts) {
+    const own = new Set(model.instrumented.hooks.map(({ name }) => name));
+    const wanted = hooks.filter((hook) => own.has(hook));
+    const { outputs, capture } = await forward(model, fed, wanted);
+    for (const hook of wanted) tensors.set(hook, await capture.read(hook));
+    const states = outputs.last_hidden_state;
+    if (states !== undefined) fed = decoderInputs(inputs, toFloatTensor(states));
+    capture.dispose();
+  }
+  return tensors;
+}
+
+function captureOn(device: 'wasm' | 'webgpu', opened: NodeParts, folder: string, dtype: Dtype): Capture {
+  if (device === 'webgpu')
+    return async (wanted) => {
+      const forwards = wanted.map(({ golden, hooks }) => ({ input: golden.inputs, patterns: hooks }));
+      return (await lookOnWebgpu(folder, dtype, forwards)).map(({ tensors }) => tensors);
+    };
+  return async (wanted) => {
+    const all: Map<string, Tensor>[] = [];
+    for (const each of wanted) all.push(await onWasm(opened, each));
+    return all;
   };
+}
 
 /** Why a hook cannot be captured, or nothing. */
 function refusal({ parts }: NodeParts, hook: string): Comparison | undefined {
@@ -68,28 +77,37 @@ function refusal({ parts }: NodeParts, hook: string): Comparison | undefined {
   return reason;
 }
 
-async function checkCase(
+async function checkCases(
   opened: NodeParts,
-  golden: GoldenCase,
+  cases: readonly GoldenCase[],
   capture: Capture,
   against: Against,
 ): Promise<Checked[]> {
-  const refused = new Map([...golden.activations.keys()].map((hook) => [hook, refusal(opened, hook)]));
-  const wanted = [...refused].flatMap(([hook, reason]) => (reason === undefined ? [hook] : []));
-  let captured: ReadonlyMap<string, Tensor> = new Map();
+  const refused = cases.map(
+    ({ activations }) => new Map([...activations.keys()].map((hook) => [hook, refusal(opened, hook)])),
+  );
+  const wanted = cases.map((golden, at) => ({
+    golden,
+    hooks: [...(refused[at] ?? [])].flatMap(([hook, reason]) => (reason === undefined ? [hook] : [])),
+  }));
+  let captured: readonly ReadonlyMap<string, Tensor>[] = [];
   let failure: Comparison = { kind: 'failed', reason: 'it was not captured' };
   try {
-    captured = await capture(golden, wanted);
+    captured = await capture(wanted);
   } catch (error) {
     if (!(error instanceof SondeError)) throw error;
-    failure = { kind: error.code === 'wrong_task' ? 'unavailable' : 'failed', reason: error.message };
+    failure = { kind: 'failed', reason: error.message };
   }
-  return [...golden.activations].map(([hook, value]) => {
-    const tensor = captured.get(hook);
-    const found = tensor === undefined ? failure : against(value, tensor);
-    const name = golden.name === 'single' ? hook : `${golden.name}.${hook}`;
-    return { name, comparison: refused.get(hook) ?? found };
-  });
+  return cases.flatMap(({ name, activations }, at) =>
+    [...activations].map(([hook, value]) => {
+      const tensor = captured[at]?.get(hook);
+      const found = tensor === undefined ? failure : against(value, tensor);
+      return {
+        name: name === 'single' ? hook : `${name}.${hook}`,
+        comparison: refused[at]?.get(hook) ?? found,
+      };
+    }),
+  );
 }
 
 /** Greedy decoding with the cache, against the tokens and logits that the reference gave without one. */
@@ -148,13 +166,13 @@ export async function checkFolder(
   const against = againstFor(dtype, device);
   const goldens = await readGoldens(folder, dtype);
   const opened = await openNodeParts(folder, dtype);
-  const capture = device === 'wasm' ? onWasm(opened) : onWebgpu(folder, dtype);
+  const capture = captureOn(device, opened, folder, dtype);
   try {
     const checked: Checked[] = goldens.missing.map((name) => ({
       name,
       comparison: { kind: 'failed', reason: 'golden.json names it, golden.safetensors lacks it' },
     }));
-    for (const golden of goldens.cases) checked.push(...(await checkCase(opened, golden, capture, against)));
+    checked.push(...(await checkCases(opened, goldens.cases, capture, against)));
     if (device === 'wasm') checked.push(...(await checkGeneration(opened, goldens, against)));
     return checked;
   } finally {

@@ -22,5 +22,10 @@ export interface Look {
 }
 
 /** @throws SondeError whatever loading and capturing throw, `no_browser` for `webgpu` without a Chromium */
-export const look = (device: 'wasm' | 'webgpu', question: Question): Promise<Look> =>
-  device === 'wasm' ? lookOnWasm(question) : lookOnWebgpu(question);
+export async function look(device: 'wasm' | 'webgpu', question: Question): Promise<Look> {
+  if (device === 'wasm') return lookOnWasm(question);
+  const { folder, dtype, text, patterns } = question;
+  const [seen] = await lookOnWebgpu(folder, dtype, [{ input: text, patterns }]);
+  if (seen === undefined) throw new RangeError('The page answers every forward it is asked for.');
+  return seen;
+}
