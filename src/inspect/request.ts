@@ -100,6 +100,7 @@ export function provenanceOf(record: RequestRecord): Provenance {
     introspectionDuration: _introspection,
     hooksCaptured: _hooks,
     inclusionProbability: _probability,
+    epsilon: _epsilon,
     confidenceMean: _mean,
     confidenceMin: _min,
     entropyMean: _entropy,

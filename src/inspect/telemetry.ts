@@ -1,4 +1,5 @@
 import { openBatch } from '../batch/batch.ts';
+import { withLocalPrivacy } from '../mask/local-privacy.ts';
 import { maskRecord, maskService } from '../mask/mask.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { RequestRecord } from '../schema/record.ts';
@@ -12,6 +13,9 @@ export interface Pipe {
   /** Lets go of the journal and of the locks that say that this life goes on. */
   close(): void;
 }
+
+/** In [0, 1): noise that could be foreseen could be taken off again. */
+const unforeseen = (): number => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 
 /** Without telemetry options nothing is masked, stored or sent. */
 export const silentPipe: Pipe = { granted: () => false, record: () => undefined, close: () => undefined };
@@ -27,6 +31,7 @@ export function openPipe(
     life,
     service = { name: 'unknown_service' },
     sampling = 'all',
+    epsilon,
   }: NonNullable<HelloOptions['telemetry']>,
   onRecord: RecordListener,
 ): Pipe {
@@ -49,9 +54,11 @@ export function openPipe(
   return {
     granted: () => batch.consent === 'granted',
     record(record) {
-      const { probability, kept } = batch.decide(record);
+      // Before the draw: its chance travels too, and must not tell what the noise hides.
+      const told = epsilon === undefined ? record : withLocalPrivacy(record, epsilon, unforeseen);
+      const { probability, kept } = batch.decide(told);
       if (probability === 0) return batch.refuse('sampling_budget');
-      const { masked } = maskRecord({ ...record, inclusionProbability: probability });
+      const { masked } = maskRecord({ ...told, inclusionProbability: probability });
       if (masked === undefined) return batch.refuse('masked');
       onRecord(record, masked);
       if (kept) batch.add(masked);

@@ -49,7 +49,7 @@ export function openTelemetry(
     },
     connect() {
       const { port, life, consent } = delivery.connect();
-      const { sampling } = options;
+      const { sampling, epsilon } = options;
       return {
         port,
         hello: {
@@ -57,6 +57,7 @@ export function openTelemetry(
           consent,
           ...(service === undefined ? {} : { service }),
           ...(sampling === undefined ? {} : { sampling }),
+          ...(epsilon === undefined ? {} : { epsilon }),
         },
       };
     },

@@ -39,6 +39,7 @@ export interface HelloOptions {
     readonly life: { readonly session: string; readonly epoch: number };
     readonly service?: ServiceIdentity;
     readonly sampling?: Sampling;
+    readonly epsilon?: number;
   };
 }
 

@@ -20,6 +20,11 @@ export interface TelemetryOptions {
    * carries the chance it had. Either way the operator may ask for fewer.
    */
   readonly sampling?: Sampling;
+  /**
+   * Local differential privacy of each record (0.7 = ln 2: a guess among candidates is right at most twice as often
+   * as by chance). Means over many records stay right; a single record says next to nothing. Default: none.
+   */
+  readonly epsilon?: number;
 }
 
 /** Invariant, always: emitted = acknowledged + pending + sum(dropped). Counts records. */

@@ -456,6 +456,16 @@ export const recordFields = {
     description:
       'Probability with which a record like this one is kept; exact, so that weights are unbiased.',
   },
+  epsilon: {
+    wire: 'sonde.privacy.epsilon',
+    carrier: 'attribute',
+    spec: exact(100),
+    required: false,
+    privacy: 'public',
+    stability: 'experimental',
+    description:
+      'Local differential privacy of the record, where the application asked for it: signals, counts and times are then answers at random.',
+  },
   confidenceMean: {
     wire: 'sonde.confidence.mean',
     carrier: 'attribute',

@@ -75,4 +75,6 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
   readonly cohort?: string;
   /** Probability with which a record like this one is kept; 1 = always. */
   readonly inclusionProbability: Probability;
+  /** Of the local differential privacy under which the record was made; absent where it was not. */
+  readonly epsilon?: number;
 }

@@ -57,6 +57,7 @@ export function sampleRecord(overrides: Partial<RequestRecord> = {}): RequestRec
     entropyMean: nats(Math.random() * 8),
     entropyMax: nats(Math.random() * 10),
     marginMean: probability(Math.random()),
+    epsilon: 3,
     ...overrides,
   };
 }

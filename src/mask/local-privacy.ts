@@ -1,0 +1,85 @@
+import { type GridSpec, toGrid } from '../schema/field.ts';
+import { recordFields } from '../schema/fields.ts';
+import type { RequestRecord } from '../schema/record.ts';
+import { epochMilliseconds, milliseconds, type Unit } from '../shared/units.ts';
+
+/**
+ * Randomised response of a number (Warner 1965; for means Duchi et al. 2018): either end of its grid, the upper one
+ * with chance 1/2 + t/2 (e^eps - 1)/(e^eps + 1), t in [-1, 1] the place of the value. One answer says almost
+ * nothing; the mean of many is middle + (mean of answers - middle) (e^eps + 1)/(e^eps - 1), without bias.
+ */
+export function respond(
+  { min, max }: GridSpec,
+  value: number,
+  epsilon: number,
+  random: () => number,
+): number {
+  const place = Math.min(1, Math.max(-1, (2 * (value - min)) / (max - min) - 1));
+  const chance = (1 + place * Math.tanh(epsilon / 2)) / 2;
+  return random() < chance ? max : min;
+}
+
+/** Randomised response of yes or no: the truth with chance e^eps / (e^eps + 1). */
+export const respondFlag = (value: boolean, epsilon: number, random: () => number): boolean =>
+  random() < 1 / (1 + Math.exp(-epsilon)) ? value : !value;
+
+/**
+ * Laplace's mechanism (Dwork et al. 2006) on the logarithm of a count or a time: noise of scale range / epsilon on
+ * ln(1 + value), clamped to the range.
+ * @param most larger values count as this one
+ */
+export function blur(value: number, most: number, epsilon: number, random: () => number): number {
+  const range = Math.log1p(most);
+  const place = random() - 0.5;
+  const noise = -Math.sign(place) * Math.log(1 - 2 * Math.abs(place)) * (range / epsilon);
+  const noisy = Math.log1p(Math.min(most, Math.max(0, value))) + noise;
+  return Math.round(Math.expm1(Math.min(range, Math.max(0, noisy))));
+}
+
+/** What depends on the input and still leaves, each with an equal part of epsilon. */
+const parts = 6;
+/** Ranges of what is blurred: tokens of a context, and ten minutes. */
+export const mostTokens = 8191;
+const longest = 600_000;
+
+/**
+ * The record under local differential privacy: whichever input there was, any record is at most e^epsilon times as
+ * likely, so whoever guesses among candidates is right at most e^epsilon times as often as by chance. Confidence
+ * and entropy answer at random, counts and times are blurred, the other signals stay at home. The end of the
+ * request moves with its time. How it ended (`outcome`, `errorCode`) is told as it was.
+ * @param epsilon of the whole record, over 0; it is written on it
+ * @param random in [0, 1), not to be foreseen
+ */
+export function withLocalPrivacy(
+  record: RequestRecord,
+  epsilon: number,
+  random: () => number,
+): RequestRecord {
+  const {
+    confidenceMin: _min,
+    entropyMax: _max,
+    marginMean: _margin,
+    timeToFirstToken: _first,
+    introspectionDuration: _introspection,
+    confidenceMean,
+    entropyMean,
+    ...rest
+  } = record;
+  const share = epsilon / parts;
+  const answer = <T extends Unit<string>>(spec: GridSpec, value: T): T =>
+    toGrid(spec, respond(spec, value, share, random)) as T;
+  const duration = milliseconds(blur(record.duration, longest, share, random));
+  return {
+    ...rest,
+    ...(confidenceMean === undefined
+      ? {}
+      : { confidenceMean: answer(recordFields.confidenceMean.spec, confidenceMean) }),
+    ...(entropyMean === undefined ? {} : { entropyMean: answer(recordFields.entropyMean.spec, entropyMean) }),
+    inputTokens: blur(record.inputTokens, mostTokens, share, random),
+    outputTokens: blur(record.outputTokens, mostTokens, share, random),
+    truncated: respondFlag(record.truncated, share, random),
+    duration,
+    endedAt: epochMilliseconds(record.startedAt + duration),
+    epsilon,
+  };
+}
