@@ -1,14 +1,33 @@
 import type { Spec } from './field.ts';
 
-/** What a value that should be an identifier turned out to hold. */
-export type PersonalData = 'card' | 'iban' | 'key' | 'email' | 'phone' | 'ip';
+/** What a text turned out to hold. `encoded`: readable text in base64 or hex, which no identifier has a reason to be. */
+export type PersonalData = 'card' | 'iban' | 'key' | 'email' | 'phone' | 'ip' | 'encoded';
 
-/** Compatibility forms (full-width digits, ligatures) become plain ones; invisible characters go. */
-const normalise = (value: string): string => value.normalize('NFKC').replace(/[\p{Cf}\p{Cc}\p{Mn}]/gu, '');
+/** Where it stands: [start, end) in the text that was searched. */
+export interface Found {
+  readonly kind: PersonalData;
+  readonly start: number;
+  readonly end: number;
+}
 
-/** Digits with single separators between them, as people write numbers. */
-const numberRuns = (value: string): string[] =>
-  (value.match(/\d(?:[ ._:/-]?\d)*/g) ?? []).map((run) => run.replace(/\D/g, ''));
+type Detector = (text: string) => readonly Found[];
+
+const byPattern =
+  (kind: PersonalData, pattern: RegExp): Detector =>
+  (text) =>
+    [...text.matchAll(pattern)].map(({ index, 0: { length } }) => ({
+      kind,
+      start: index,
+      end: index + length,
+    }));
+
+/** Digits with a few separators between them, as people write numbers, and where each of them stands. */
+function numberRuns(text: string): { digits: string; at: readonly number[] }[] {
+  return [...text.matchAll(/\d(?:[\s._:/()-]{0,3}\d)*/g)].map(({ index, 0: run }) => {
+    const at = [...run.matchAll(/\d/g)].map((digit) => index + digit.index);
+    return { digits: run.replace(/\D/g, ''), at };
+  });
+}
 
 /** ISO/IEC 7812-1 annex B. */
 function luhn(digits: string): boolean {
@@ -24,16 +43,17 @@ function luhn(digits: string): boolean {
 /** Issuer prefixes in use: 2221-2720, 3, 4, 5, 6. */
 const issuer = /^(?:2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)|[3-6])/;
 
-function hasCard(value: string): boolean {
-  return numberRuns(value).some((run) => {
-    for (let start = 0; start + 13 <= run.length; start++)
-      for (let length = 13; length <= 19 && start + length <= run.length; length++) {
-        const window = run.slice(start, start + length);
-        if (issuer.test(window) && luhn(window)) return true;
+const cards: Detector = (text) =>
+  numberRuns(text).flatMap(({ digits, at }) => {
+    const found: Found[] = [];
+    for (let start = 0; start + 13 <= digits.length; start++)
+      for (let length = 13; length <= 19 && start + length <= digits.length; length++) {
+        const window = digits.slice(start, start + length);
+        const [first = 0, last = 0] = [at[start], at[start + length - 1]];
+        if (issuer.test(window) && luhn(window)) found.push({ kind: 'card', start: first, end: last + 1 });
       }
-    return false;
+    return found;
   });
-}
 
 /** ISO 13616: country and check digits moved behind, letters as 10..35, remainder 1 modulo 97. */
 function mod97(iban: string): boolean {
@@ -44,71 +64,112 @@ function mod97(iban: string): boolean {
   return remainder === 1;
 }
 
-function hasIban(value: string): boolean {
-  const candidates = value.toUpperCase().match(/[A-Z]{2}\d{2}(?:[ ._:-]?[A-Z0-9]){11,30}/g) ?? [];
-  return candidates.some((candidate) => {
-    const iban = candidate.replace(/[^A-Z0-9]/g, '');
-    // What follows an account number may be glued to it: every length from 15 on is tried.
-    for (let length = 15; length <= iban.length; length++) if (mod97(iban.slice(0, length))) return true;
-    return false;
-  });
-}
+const ibans: Detector = (text) =>
+  [...text.matchAll(/[A-Z]{2}\d{2}(?:[\s._:-]{0,3}[A-Z0-9]){11,30}/gi)].flatMap(
+    ({ index, 0: candidate }): Found[] => {
+      const at = [...candidate.matchAll(/[A-Z0-9]/gi)].map((character) => index + character.index);
+      const iban = candidate.toUpperCase().replace(/[^A-Z0-9]/g, '');
+      // What follows an account number may be glued to it: every length from 15 on is tried.
+      for (let length = 15; length <= iban.length; length++)
+        if (mod97(iban.slice(0, length)))
+          return [{ kind: 'iban', start: index, end: (at[length - 1] ?? index) + 1 }];
+      return [];
+    },
+  );
 
-/** Prefixes that issuers put on secrets so that they can be found. */
-const keys =
-  /(?:\bsk|\bpk|\brk)[-_][\w-]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|A[KS]IA[0-9A-Z]{16}|xox[abeoprs]-[\w-]{10,}|\bhf_\w{16,}|AIza[\w-]{30,}|glpat-[\w-]{16,}|\bnpm_\w{16,}|ya29\.[\w-]{16,}|SG\.[\w-]{16,}|eyJ[\w-]{8,}\.[\w-]+|-----BEGIN/;
+/** Prefixes that issuers put on secrets so that they can be found, and parameters that are named after one. */
+const keys = byPattern(
+  'key',
+  /(?:\bsk|\bpk|\brk)[-_][\w-]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|A[KS]IA[0-9A-Z]{16}|xox[abeoprs]-[\w-]{10,}|\bhf_\w{16,}|AIza[\w-]{30,}|glpat-[\w-]{16,}|\bnpm_\w{16,}|ya29\.[\w-]{16,}|SG\.[\w.-]{16,}|eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?|-----BEGIN[\s\S]*?(?:-----END[^-]*-----|$)|\b(?:access_token|api_?key|auth|passw(?:or)?d|pwd|secret|sig|token)=[^&\s"']+/gi,
+);
 
-const email = /[^\s@]+(?:@|%40)[^\s@]+\.[^\s@]{2,}/i;
+/** An address, and the name and password before a host in a URL. */
+const emails = byPattern('email', /[^\s@]+(?:@|%40|\s?[[(](?:at|@)[\])]\s?)[^\s@]+\.[^\s@]{2,}/gi);
 
 /** International with + or 00, national with a leading 0, or ten digits as North America groups them. */
-const phone = /^(?:00[1-9]\d{7,13}|0[1-9]\d{8,10}|1?[2-9]\d{2}[2-9]\d{6})$/;
+const national = /^(?:00[1-9]\d{7,13}|0[1-9]\d{8,10}|1?[2-9]\d{2}[2-9]\d{6})$/;
+const international = byPattern('phone', /\+\d(?:[ ()./-]{0,2}\d){7,14}/g);
 
-const hasPhone = (value: string): boolean =>
-  /\+\d(?:[ ()./-]{0,2}\d){7,14}/.test(value) || numberRuns(value).some((run) => phone.test(run));
+const phones: Detector = (text) => [
+  ...international(text),
+  ...numberRuns(text).flatMap(({ digits, at }): Found[] =>
+    national.test(digits) ? [{ kind: 'phone', start: at[0] ?? 0, end: (at.at(-1) ?? 0) + 1 }] : [],
+  ),
+];
 
-const ipv4 = /(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])/;
+const ipv4 = byPattern(
+  'ip',
+  /(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)/g,
+);
 
-function hasIpv6(value: string): boolean {
-  return (value.match(/(?<![\w:])[0-9A-Fa-f:]{3,39}(?![\w:])/g) ?? []).some((candidate) => {
+const ipv6: Detector = (text) =>
+  [...text.matchAll(/(?<![\w:])[0-9A-Fa-f:]{3,39}(?![\w:])/g)].flatMap(({ index, 0: candidate }): Found[] => {
     const groups = candidate.split(':');
     const filled = groups.filter((group) => group !== '');
-    if (!filled.every((group) => group.length <= 4) || filled.length === 0) return false;
-    return candidate.includes('::') ? filled.length <= 7 && groups.length >= 3 : groups.length === 8;
+    if (!filled.every((group) => group.length <= 4) || filled.length === 0) return [];
+    const whole = candidate.includes('::') ? filled.length <= 7 && groups.length >= 3 : groups.length === 8;
+    return whole ? [{ kind: 'ip', start: index, end: index + candidate.length }] : [];
   });
-}
+
+const detectors: readonly Detector[] = [keys, emails, cards, ibans, ipv4, ipv6, phones];
+
+/** Everything with a checksum, a prefix or a form of its own; they may overlap. @param text after NFKC */
+export const findAll = (text: string): readonly Found[] => detectors.flatMap((detect) => detect(text));
+
+/** Compatibility forms (full-width digits, ligatures) become plain ones; invisible characters go. */
+const normalise = (value: string): string => value.normalize('NFKC').replace(/[\p{Cf}\p{Cc}\p{Mn}]/gu, '');
 
 /** Random hex is no number anybody wrote: without this one UUID in some hundred would be taken for a card. */
 const isRandomHex = (value: string): boolean =>
   /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.test(value) ||
   (/^(?:[0-9a-f]{32}|[0-9a-f]{64})$/i.test(value) && /[a-f]/i.test(value));
 
-/** The readable text that a value is the base64 of, if it is. */
-function decoded(value: string): string | undefined {
-  if (!/^[A-Za-z0-9+/_-]{12,}={0,2}$/.test(value)) return undefined;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function readable(bytes: Uint8Array): string | undefined {
   try {
-    const text = atob(value.replace(/-/g, '+').replace(/_/g, '/'));
-    return /^[\x20-\x7e]+$/.test(text) ? text : undefined;
+    const text = utf8.decode(bytes);
+    return /^[\p{L}\p{M}\p{N}\p{P}\p{S}\s]+$/u.test(text) ? text : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** Long enough, or with letters among the digits: else it may be a number. */
+function decodeHex(value: string): string | undefined {
+  const isHex = /^(?:[0-9a-f]{2}){8,}$/i.test(value) && (value.length >= 24 || /[a-f]/i.test(value));
+  return isHex
+    ? readable(Uint8Array.from(value.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)))
+    : undefined;
+}
+
+function decodeBase64(value: string): string | undefined {
+  if (!/^[A-Za-z0-9+/_-]{12,}={0,2}$/.test(value)) return undefined;
+  try {
+    const bytes = atob(value.replace(/-/g, '+').replace(/_/g, '/'));
+    return readable(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The readable text that a value is the hex or base64 of, if it is. */
+export const decoded = (value: string): string | undefined => decodeHex(value) ?? decodeBase64(value);
 
 /**
  * The first kind of personal data found in an identifier, also under full-width digits, zero-width
  * characters or base64. For identifiers only: names and addresses in prose have no checksum to find them by.
  */
 export function findPersonalData(value: string): PersonalData | undefined {
-  if (isRandomHex(value)) return undefined;
   const plain = normalise(value);
-  if (isRandomHex(plain)) return undefined;
-  if (keys.test(plain)) return 'key';
-  if (email.test(plain)) return 'email';
-  if (hasCard(plain)) return 'card';
-  if (hasIban(plain)) return 'iban';
-  if (ipv4.test(plain) || hasIpv6(plain)) return 'ip';
-  if (hasPhone(plain)) return 'phone';
   const inside = decoded(plain);
-  return inside === undefined ? undefined : findPersonalData(inside);
+  if (inside !== undefined) return findPersonalData(inside) ?? 'encoded';
+  if (isRandomHex(plain)) return undefined;
+  for (const detect of detectors) {
+    const [first] = detect(plain);
+    if (first !== undefined) return first.kind;
+  }
+  return undefined;
 }
 
 /** Whether a value that its field accepts must still not leave the page, nor enter the log. */

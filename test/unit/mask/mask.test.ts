@@ -1,11 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Batch, BatchOptions } from '../../../src/batch/batch.ts';
+import { encode as encodeRecord } from '../../../src/batch/encode.ts';
+import type { Life } from '../../../src/batch/messages.ts';
 import { maskRecord, maskService } from '../../../src/mask/mask.ts';
 import { accepts } from '../../../src/schema/field.ts';
 import { recordFields } from '../../../src/schema/fields.ts';
 import type { Masked } from '../../../src/schema/masked.ts';
 import { type ChunkHeader, encodeLogs } from '../../../src/schema/otlp.ts';
-import type { RequestRecord } from '../../../src/schema/record.ts';
+import type { RequestRecord, ServiceIdentity } from '../../../src/schema/record.ts';
 import { sampleRecord } from '../schema/sample.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a caller's mistakes, which types would prevent
@@ -163,6 +166,16 @@ describe('the type of a masked record', () => {
     const encode = (header: ChunkHeader) =>
       // @ts-expect-error -- nor does the encoder take an unmasked one
       encodeLogs(header, [record]);
-    expect([masked, encode]).toHaveLength(2);
+    const add = (batch: Batch) =>
+      // @ts-expect-error -- nor does the batch
+      batch.add(record);
+    const hand = (service: Masked<ServiceIdentity>, life: Life) =>
+      // @ts-expect-error -- nor what makes the text that `deliver` sends
+      encodeRecord(service, life, record);
+    const service: ServiceIdentity = { name: 'shop' };
+    const open = (options: BatchOptions): BatchOptions =>
+      // @ts-expect-error -- nor is a service taken as the application gave it
+      ({ ...options, service });
+    expect([masked, encode, add, hand, open]).toHaveLength(5);
   });
 });
