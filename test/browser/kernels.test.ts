@@ -1,4 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rowStatisticsOnGpu } from '../../src/kernels/activation-statistics.gpu.ts';
+import { type RowStatistics, rowStatistics } from '../../src/kernels/activation-statistics.ts';
+import { attentionStatisticsOnGpu } from '../../src/kernels/attention-statistics.gpu.ts';
+import {
+  type AttentionShape,
+  type AttentionStatistics,
+  attentionStatistics,
+} from '../../src/kernels/attention-statistics.ts';
 import { createExecutor, type Executor } from '../../src/kernels/kernel.ts';
 import {
   candidatesOnGpu,
@@ -180,5 +188,117 @@ describe.each<[string, Choose, number]>([
     expect(Math.abs(found.logSumExp - largest / 0.7 - Math.log(sum))).toBeLessThanOrEqual(
       Math.max(1, largest / 0.7) * Math.max(tolerance, 1e-6),
     );
+  });
+});
+
+type LookAtAttention = (
+  pattern: Float32Array<ArrayBuffer>,
+  shape: AttentionShape,
+  ids: readonly number[],
+) => Promise<AttentionStatistics>;
+
+const attentionOnGpu: LookAtAttention = async (pattern, shape, ids) => {
+  const buffers = [upload(pattern), upload(Uint32Array.from(ids))] as const;
+  const [found] = await executor.ask(attentionStatisticsOnGpu(buffers[0], shape, buffers[1]));
+  for (const buffer of buffers) buffer.destroy();
+  return found;
+};
+
+describe.each<[string, LookAtAttention]>([
+  ['the oracle', async (...call) => attentionStatistics(...call)],
+  ['WebGPU', attentionOnGpu],
+])('statistics of attention rows by %s', (_name, compute) => {
+  it('are those of the published pattern A1', async () => {
+    const a1 = Float32Array.of(1, 0, 0, 0.5, 0.5, 0, 0.2, 0.3, 0.5);
+    const found = await compute(a1, { heads: 1, queries: 3, keys: 3 }, [7, 8, 7]);
+    const expected = [0, Math.LN2, 1.0296530141];
+    found.entropy.forEach((value, row) => {
+      expect(value).toBeCloseTo(expected[row] ?? 0, 5);
+    });
+    expect([...found.previous]).toEqual([0, 0.5, Math.fround(0.3)]);
+    expect([...found.first]).toEqual([1, 0.5, Math.fround(0.2)]);
+    // The last token was there at 0, and what followed it stands at 1.
+    expect([...found.induction]).toEqual([0, 0, Math.fround(0.3)]);
+    expect([...found.max]).toEqual([1, 0.5, 0.5]);
+  });
+
+  it('see the whole past in the one row of a step', async () => {
+    const row = Float32Array.of(0.1, 0.2, 0.3, 0.4, 0.25, 0.25, 0.25, 0.25);
+    const found = await compute(row, { heads: 2, queries: 1, keys: 4 }, [5, 6, 5, 5]);
+    expect(found.previous[0]).toBeCloseTo(0.3, 6);
+    expect(found.induction[0]).toBeCloseTo(0.2 + 0.4, 6);
+    expect(found.entropy[1]).toBeCloseTo(Math.log(4), 5);
+  });
+
+  it.each([1, 63, 1024, 200_000])('agree with sums in float64 over rows of %i keys', async (keys) => {
+    const weights = normal(keys, 1).map((x) => x * x);
+    const total = weights.reduce((sum, x) => sum + x, 0);
+    const row = weights.map((x) => x / total);
+    const ids = Array.from({ length: keys }, (_, at) => at % 10);
+    const position = keys - 1;
+    const entropy = row.reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0);
+    const induction = row.reduce(
+      (sum, p, key) => sum + (key > 0 && ids[key - 1] === ids[position] ? p : 0),
+      0,
+    );
+    const found = await compute(row, { heads: 1, queries: 1, keys }, ids);
+    expect(Math.abs((found.entropy[0] ?? 0) - entropy)).toBeLessThan(1e-4 * Math.max(1, entropy));
+    expect(Math.abs((found.induction[0] ?? 0) - induction)).toBeLessThan(1e-5);
+    expect(found.max[0]).toBe(row.reduce((a, b) => Math.max(a, b), 0));
+  });
+
+  it('count what is not finite and leave it out', async () => {
+    const row = Float32Array.of(Number.NaN, 0.5, Number.POSITIVE_INFINITY, 0.5, Number.NEGATIVE_INFINITY);
+    const found = await compute(row, { heads: 1, queries: 1, keys: 5 }, [1, 2, 3, 4, 5]);
+    expect([found.notFinite[0], found.first[0], found.max[0]]).toEqual([3, 0, 0.5]);
+    expect(found.entropy[0]).toBeCloseTo(Math.LN2, 5);
+  });
+});
+
+type LookAtRows = (values: Float32Array<ArrayBuffer>, rows: number, width: number) => Promise<RowStatistics>;
+
+const rowsOnGpu: LookAtRows = async (values, rows, width) => {
+  const buffer = upload(values);
+  const [found] = await executor.ask(rowStatisticsOnGpu(buffer, rows, width));
+  buffer.destroy();
+  return found;
+};
+
+describe.each<[string, LookAtRows]>([
+  ['the oracle', async (...call) => rowStatistics(...call)],
+  ['WebGPU', rowsOnGpu],
+])('statistics of activations by %s', (_name, compute) => {
+  it.each([1, 63, 1024, 200_000])('agree with sums in float64 over rows of %i values', async (width) => {
+    // A mean far from 0 eats the variance of a careless sum.
+    const values = normal(width, 2).map((x, at) => (at % 7 === 0 ? 0 : x + 100));
+    const mean = values.reduce((sum, x) => sum + x, 0) / width;
+    const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / width);
+    const found = await compute(values, 1, width);
+    expect(Math.abs((found.mean[0] ?? 0) - mean)).toBeLessThan(1e-4 * Math.max(1, Math.abs(mean)));
+    expect(Math.abs((found.standardDeviation[0] ?? 0) - deviation)).toBeLessThan(
+      1e-4 * Math.max(1, deviation),
+    );
+    expect(found.absoluteMaximum[0]).toBe(values.reduce((most, x) => Math.max(most, Math.abs(x)), 0));
+    expect(found.zeroFraction[0]).toBeCloseTo(Math.ceil(width / 7) / width, 6);
+    expect(found.histogram.reduce((sum, count) => sum + count, 0)).toBe(width);
+  });
+
+  it('sort values into powers of two, the edges into the upper bin', async () => {
+    const values = Float32Array.of(0, 2 ** -9, 2 ** -8, 0.75, -1, 1.999, 2, 64, 1e30);
+    const { histogram } = await compute(values, 1, values.length);
+    expect([...histogram]).toEqual([2, 1, 0, 0, 0, 0, 0, 0, 1, 2, 1, 0, 0, 0, 0, 2]);
+  });
+
+  it('tell rows apart, find outliers, and leave out what is not finite', async () => {
+    const calm = Array.from({ length: 100 }, (_, at) => (at % 2 === 0 ? 1 : -1));
+    const wild = calm.map((x, at) => (at === 3 ? 1000 : x));
+    const broken = calm.map((x, at) => (at < 2 ? Number.NaN : at < 4 ? Number.NEGATIVE_INFINITY : x));
+    const lost = calm.map(() => Number.NaN);
+    const found = await compute(Float32Array.from([...calm, ...wild, ...broken, ...lost]), 4, 100);
+    expect([...found.outlierFraction].slice(0, 3)).toEqual([0, Math.fround(0.01), 0]);
+    expect([...found.notFinite]).toEqual([0, 0, 4, 100]);
+    expect(found.mean[2]).toBeCloseTo(0, 6);
+    expect(found.mean[3]).toBeNaN();
+    expect(found.absoluteMaximum[3]).toBeNaN();
   });
 });

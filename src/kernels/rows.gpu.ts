@@ -1,0 +1,36 @@
+/** Rows beyond this are taken in turns: WebGPU allows 65,535 workgroups at least. */
+export const mostGroups = 16_384;
+
+const threads = 64;
+
+/**
+ * Sums and maxima of what the threads of a workgroup found, left in place 0. Every thread has to call `gather`.
+ * @param sums how many sums, @param peaks how many maxima
+ */
+export const sumsInWorkgroup = (sums: number, peaks: number): string => /* wgsl */ `
+const THREADS = ${threads}u;
+var<workgroup> sums: array<array<f32, ${threads}>, ${sums}>;
+var<workgroup> peaks: array<array<f32, ${threads}>, ${peaks}>;
+fn gather(thread: u32) {
+  for (var stride = THREADS / 2u; stride > 0u; stride /= 2u) {
+    workgroupBarrier();
+    if (thread < stride) {
+      for (var j = 0u; j < ${sums}u; j++) { sums[j][thread] += sums[j][thread + stride]; }
+      for (var j = 0u; j < ${peaks}u; j++) { peaks[j][thread] = max(peaks[j][thread], peaks[j][thread + stride]); }
+    }
+  }
+  workgroupBarrier();
+}
+`;
+
+/** Rows of named numbers as one array a name. */
+export function columns<Name extends string>(
+  rows: Float32Array,
+  names: readonly Name[],
+  width: number = names.length,
+): Record<Name, Float32Array> {
+  const count = rows.length / width;
+  const column = (at: number): Float32Array =>
+    Float32Array.from({ length: count }, (_, row) => rows[row * width + at] ?? Number.NaN);
+  return Object.fromEntries(names.map((name, at) => [name, column(at)])) as Record<Name, Float32Array>;
+}
