@@ -31,6 +31,7 @@ export default defineConfig(async () => ({
         optimizeDeps: {
           exclude: ['onnxruntime-web'],
           include: [
+            '@huggingface/jinja',
             '@huggingface/tokenizers',
             '@huggingface/transformers',
             '@observablehq/plot',

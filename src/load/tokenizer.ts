@@ -17,6 +17,13 @@ export interface Tokenizer {
    */
   encode(text: string, limit: number | undefined, keep: 'start' | 'end'): Encoded;
   token(id: number): Token;
+  /**
+   * The ids of a whole text.
+   * @param hasSpecials false for a text that has its special tokens already, as a chat template writes them
+   * @throws SondeError `empty_input` | `tokenizer_mismatch`
+   */
+  ids(text: string, hasSpecials?: boolean): readonly number[];
+  decode(ids: readonly number[]): string;
 }
 
 /** @throws SondeError `tokenizer_mismatch` where tokenizer.json is missing or cannot be read */
@@ -41,28 +48,33 @@ export function openTokenizer(folder: ModelFolder): Tokenizer {
   }
   const vocabulary = folder.config.vocabulary;
   const special = specialTail(tokenizer);
+  const idsOf = (text: string, hasSpecials = true): readonly number[] => {
+    if (text.trim() === '') {
+      throw new SondeError('empty_input', 'There is no text to run on.', 'Type or paste a few words.');
+    }
+    const { ids } = tokenizer.encode(text, { add_special_tokens: hasSpecials });
+    const unknown = ids.find((id) => vocabulary !== undefined && id >= vocabulary);
+    if (unknown !== undefined) {
+      throw new SondeError(
+        'tokenizer_mismatch',
+        `The tokenizer gives token ${unknown}, but the model knows only ${vocabulary}.`,
+        'Use the tokenizer the model was trained with.',
+      );
+    }
+    return ids;
+  };
+  const decode = (ids: readonly number[]): string =>
+    tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
   return {
+    ids: idsOf,
+    decode,
     encode(text, limit, keep) {
-      if (text.trim() === '') {
-        throw new SondeError('empty_input', 'There is no text to run on.', 'Type or paste a few words.');
-      }
-      const { ids } = tokenizer.encode(text);
-      const unknown = ids.find((id) => vocabulary !== undefined && id >= vocabulary);
-      if (unknown !== undefined) {
-        throw new SondeError(
-          'tokenizer_mismatch',
-          `The tokenizer gives token ${unknown}, but the model knows only ${vocabulary}.`,
-          'Use the tokenizer the model was trained with.',
-        );
-      }
+      const ids = idsOf(text);
       if (limit === undefined || ids.length <= limit) return { ids, truncated: false };
       if (keep === 'end') return { ids: ids.slice(-limit), truncated: true };
       return { ids: [...ids.slice(0, limit - special.length), ...special], truncated: true };
     },
-    token: (id) => ({
-      id,
-      text: tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
-    }),
+    token: (id) => ({ id, text: decode([id]) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { InputOrigin, ModelIdentity, Operation, Outcome } from '../schema/record.ts';
 import type { Sha256Hex } from '../shared/digest.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
 import type { EpochMilliseconds, Milliseconds, Nats, Probability } from '../shared/units.ts';
 
 /** What the application knows about a request; it travels on the record. */
@@ -13,19 +14,56 @@ export interface RequestContext {
   readonly origin?: InputOrigin;
 }
 
+/** One turn of a conversation, for models whose tokenizer has a chat template. */
+export interface Message {
+  /** `system`, `user`, `assistant`, or what else the template knows. */
+  readonly role: string;
+  readonly content: string;
+}
+
+/**
+ * How far to look inside. `off` runs the graph as published. `summary` gives statistics of attention and
+ * activations with each step and keeps no values. `full` keeps every hook until `get`, within `captureBudget`.
+ * Hook patterns (`blocks.*.attn.hook_pattern`) keep those hooks, and rows of attention come with each step.
+ */
+export type CaptureLevel = 'off' | 'summary' | 'full' | readonly string[];
+
 export interface GenerateOptions extends RequestContext {
-  /** Default 32. */
+  /** Most tokens to make. Default 32. */
   readonly maxNewTokens?: number;
-  /** 0 or absent = greedy. */
+  /** Logits are divided by it, >= 0. 0 or absent = greedy: the likeliest token, and no other filter counts. */
   readonly temperature?: number;
-  /** Keep the k likeliest tokens when sampling. */
+  /** Keep the k likeliest tokens when sampling. 0 or absent = all. */
   readonly topK?: number;
-  /** Keep the smallest set of tokens with at least this probability when sampling. */
+  /** Then keep the smallest set of tokens with at least this probability, in (0, 1] (Holtzman et al. 2020). */
   readonly topP?: number;
+  /** Then drop tokens less likely than this share of the likeliest, in [0, 1] (Nguyen et al. 2024). */
+  readonly minP?: number;
+  /**
+   * Divides the logits, if positive, of tokens of the prompt and the text so far, and multiplies negative ones
+   * (Keskar et al. 2019, as transformers does it). > 0; above 1 discourages. Counts when greedy too. Default 1.
+   */
+  readonly repetitionPenalty?: number;
   /** Same seed, same text. Default 0. */
   readonly seed?: number;
-  /** Hook patterns to capture over the whole sequence, e.g. `blocks.*.attn.hook_pattern`. */
-  readonly capture?: readonly string[];
+  /** Strings that end the text, wherever tokens are cut. They are no part of it, and no step shows them. */
+  readonly stop?: readonly string[];
+  /** Tokens that end the text, beside the model's own end of sequence. */
+  readonly stopTokenIds?: readonly number[];
+  /**
+   * Tokens of one forward over the prompt, for less memory. Default: all at once. The result is the same up to
+   * rounding; q8 files scale their activations over each forward, so there it may differ visibly.
+   */
+  readonly prefillChunk?: number;
+  /**
+   * Where prompt and new tokens exceed the model's context: `truncate` (default) leaves out the beginning of the
+   * prompt, `error` refuses, `slide` goes on, each time the window is full, from its younger half.
+   */
+  readonly overflow?: 'error' | 'truncate' | 'slide';
+  /** Default `off`. */
+  readonly capture?: CaptureLevel;
+  /** Most bytes that `full` and patterns may hold, estimated before the run. Default 512 MiB. */
+  readonly captureBudget?: number;
 }
 
 export interface Token {
@@ -52,7 +90,53 @@ export interface Step {
   readonly topK: readonly TokenChance[];
   /** Since the request began. */
   readonly elapsed: Milliseconds;
+  /**
+   * With capture level `summary`: what the forward before this token looked like; the first step's spans the prompt.
+   * More than one where the prompt ran in chunks.
+   */
+  readonly summaries?: readonly StepSummary[];
+  /** With capture patterns: rows of attention [1, heads, queries, keys] by hook, of the forwards before this token. */
+  readonly attention?: readonly StepAttention[];
 }
+
+/** Statistics of every layer in one forward. */
+export interface StepSummary {
+  readonly attention: readonly AttentionSummary[];
+  readonly activations: readonly ActivationSummary[];
+}
+
+/** Each array is [heads, queries]; values that are not finite are counted and left out. */
+export interface AttentionSummary {
+  readonly hook: string;
+  readonly heads: number;
+  /** -sum p ln p, nats. */
+  readonly entropy: Float32Array;
+  /** Mass on the first token. */
+  readonly first: Float32Array;
+  /** Mass on the token before. */
+  readonly previous: Float32Array;
+  /** Mass on tokens that followed an earlier occurrence of the row's own (Olsson et al. 2022). */
+  readonly induction: Float32Array;
+  readonly max: Float32Array;
+  readonly notFinite: Float32Array;
+}
+
+/** Each array has one number a position, `histogram` has 16. */
+export interface ActivationSummary {
+  readonly hook: string;
+  readonly mean: Float32Array;
+  readonly standardDeviation: Float32Array;
+  readonly absoluteMaximum: Float32Array;
+  /** Share of values that are exactly 0. */
+  readonly zeroFraction: Float32Array;
+  /** Share of values further than 6 standard deviations from the mean. */
+  readonly outlierFraction: Float32Array;
+  readonly notFinite: Float32Array;
+  /** Counts of |x|: below 2^-8, then one bin a power of two, the last from 2^6 on. */
+  readonly histogram: Float32Array;
+}
+
+export type StepAttention = Readonly<Record<string, FloatTensor>>;
 
 export interface ClassChance {
   readonly label: string;
@@ -100,9 +184,21 @@ export interface CapturedHook {
 }
 
 export interface CaptureInfo {
+  /** The tokens that positions, queries and keys are. */
   readonly tokens: readonly Token[];
+  /** Of an encoder-decoder: those of the hooks under `encoder.`, and of the keys of cross-attention. */
+  readonly encoderTokens?: readonly Token[];
   readonly hooks: readonly CapturedHook[];
   readonly provenance: Provenance;
+}
+
+/** Counted over a whole generation. */
+export interface GpuWork {
+  /** Times the CPU waited for a result. */
+  readonly synchronisations: number;
+  readonly dispatches: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
 }
 
 /** What ends a generation. */
@@ -111,5 +207,9 @@ export interface GenerationEnd {
   readonly provenance: Provenance;
   /** Prompt and generated tokens, in order. */
   readonly tokens: readonly Token[];
+  /** What was generated, up to the stop string or the token that ended it. */
+  readonly text: string;
+  /** Sonde's own work on the GPU beside the runtime's; absent on WASM. */
+  readonly gpu?: GpuWork;
   readonly capture?: CaptureInfo;
 }

@@ -6,14 +6,16 @@ import type { FloatTensor } from '../shared/tensor.ts';
 import { readFloatTensor } from './float.ts';
 import type { OrtTensor, Runtime } from './runtime.ts';
 import type { Fetches } from './sessions.ts';
-import { stitch, stitchedDims } from './stitch.ts';
+import { cut, cutDims, stitch, stitchedDims } from './stitch.ts';
 
 /** Tapped tensors of one forward, or of each step of a generation, left where they lie until somebody asks. */
 export interface CaptureStore {
   /** Takes over what the taps of one forward gave. */
   add(taps: readonly TapOutput[], fetches: Fetches): void;
-  /** Forgets what was added: without a cache each step sees the whole sequence again. */
-  clear(): void;
+  /** Forgets what these taps gave: without a cache each step sees the whole sequence again. */
+  clear(taps: readonly TapOutput[]): void;
+  /** Lets only the first `tokens` of the text count: what was run beyond them was taken back. */
+  cut(tokens: number): void;
   /** True for a tensor that was taken over: whoever frees the outputs of a run must leave it. */
   holds(tensor: OrtTensor): boolean;
   hooks(): readonly CapturedHook[];
@@ -24,30 +26,45 @@ export interface CaptureStore {
 
 export function createCaptureStore(runtime: Runtime, hooks: readonly Hook[]): CaptureStore {
   const parts = new Map<string, { readonly hook: Hook; readonly tensors: OrtTensor[] }>();
+  const held = new Set<OrtTensor>();
+  const known = new Map(hooks.map((hook) => [hook.name, hook]));
   let disposed = false;
-  const clear = (): void => {
-    for (const { tensors } of parts.values()) for (const tensor of tensors) tensor.dispose();
-    parts.clear();
+  let counted = Number.POSITIVE_INFINITY;
+  const forget = (names: readonly string[]): void => {
+    for (const name of names) {
+      for (const tensor of parts.get(name)?.tensors ?? []) {
+        // Two hooks may be one tensor.
+        if (held.delete(tensor)) tensor.dispose();
+      }
+      parts.delete(name);
+    }
   };
   return {
-    clear,
+    clear: (taps) => forget(taps.map(({ hook }) => hook)),
+    cut(tokens) {
+      counted = tokens;
+    },
     add(taps, fetches) {
       for (const { hook: name, output } of taps) {
         const tensor = fetches[output];
         if (tensor === undefined) continue;
-        const known = parts.get(name);
-        const hook = hooks.find((candidate) => candidate.name === name) ?? rawHook(name);
-        if (known === undefined) parts.set(name, { hook, tensors: [tensor] });
-        else known.tensors.push(tensor);
+        held.add(tensor);
+        const part = parts.get(name);
+        if (part === undefined) parts.set(name, { hook: known.get(name) ?? rawHook(name), tensors: [tensor] });
+        else part.tensors.push(tensor);
       }
     },
-    holds: (tensor) => [...parts.values()].some(({ tensors }) => tensors.includes(tensor)),
+    holds: (tensor) => held.has(tensor),
     hooks: () =>
       [...parts.values()].map(({ hook, tensors }) => ({
         name: hook.name,
-        dims: stitchedDims(
+        dims: cutDims(
           hook,
-          tensors.map(({ dims }) => dims),
+          stitchedDims(
+            hook,
+            tensors.map(({ dims }) => dims),
+          ),
+          counted,
         ),
         location: tensors.some(({ location }) => location === 'gpu-buffer') ? 'gpu' : 'cpu',
       })),
@@ -64,10 +81,10 @@ export function createCaptureStore(runtime: Runtime, hooks: readonly Hook[]): Ca
       }
       const tensors: FloatTensor[] = [];
       for (const tensor of part.tensors) tensors.push(await readFloatTensor(runtime, tensor));
-      return stitch(part.hook, tensors);
+      return cut(part.hook, stitch(part.hook, tensors), counted);
     },
     dispose() {
-      clear();
+      forget([...parts.keys()]);
       disposed = true;
     },
   };

@@ -83,7 +83,7 @@ export function createChooser({ executor }: LoadedModel, sampler: Sampler): Choo
       }
       const { data } = toFloatTensor(logits);
       const values = data.subarray(data.length - length);
-      return { choice: fromRow(values, sampler, tempering, at), beside: undefined };
+      return { choice: fromRow(values, sampler, tempering, at), beside: beside?.answer([]) };
     },
     dispose: () => seen.dispose(),
   };

@@ -1,3 +1,4 @@
+import type { Query } from '../kernels/kernel.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import type { KeyValueCache } from './cache.ts';
 import type { CaptureStore } from './capture.ts';
@@ -9,9 +10,10 @@ import type { LoadedModel } from './model.ts';
 import { ownPlan } from './plan.ts';
 import type { OrtTensor } from './runtime.ts';
 import type { Sampler } from './sample.ts';
-import type { Feeds, PlanSession } from './sessions.ts';
+import type { Feeds, Fetches, PlanSession } from './sessions.ts';
+import type { Watcher } from './watch.ts';
 
-export interface DecodeOptions {
+export interface DecodeOptions<Seen = never> {
   readonly plan?: Plan;
   readonly sampler: Sampler;
   readonly maxNewTokens: number;
@@ -23,83 +25,106 @@ export interface DecodeOptions {
   readonly prefillChunk?: number;
   /** Most tokens a forward can see: when the window is full, its younger half runs again as a prompt. */
   readonly window?: number;
-  /** Takes over what each step's taps gave; without it they are freed. */
+  /** Keeps what each step's taps gave; without it they are freed. */
   readonly capture?: CaptureStore;
+  /** Looks at what each step's taps gave. */
+  readonly watcher?: Watcher<Seen>;
+}
+
+/** A chosen token, and what was seen in the forwards before it: one, or one for each chunk of the prompt. */
+export interface Decoded<Seen> extends Choice {
+  readonly seen: readonly Seen[];
+}
+
+/** One decoder at work, with everything that stays the same over its steps. */
+interface Decoder<Seen> {
+  readonly model: LoadedModel;
+  readonly session: PlanSession;
+  readonly cache: KeyValueCache;
+  /** The encoder's states by the decoder's input name; nothing for a model of one graph. */
+  readonly source: Feeds;
+  readonly options: DecodeOptions<Seen>;
 }
 
 /**
  * Prefill, then one forward a token. What the cache holds of the prompt already is not run again, and the cache
  * stays the caller's.
  */
-export async function* decode(
+export async function* decode<Seen = never>(
   { encoder, decoder: model }: Generator,
   prompt: readonly number[],
   cache: KeyValueCache,
-  options: DecodeOptions,
-): AsyncGenerator<Choice> {
-  const { plan = emptyPlan, sampler, capture, window = Number.POSITIVE_INFINITY } = options;
-  const { instrumented, gpu } = model;
+  options: DecodeOptions<Seen>,
+): AsyncGenerator<Decoded<Seen>> {
+  const { plan = emptyPlan, sampler, capture, watcher, window = Number.POSITIVE_INFINITY } = options;
   const source = encoder === undefined ? {} : await encode(encoder, options.source ?? [], plan, capture);
   const session = await model.sessions.open(ownPlan(model, plan));
-  const logitsName = instrumented.anatomy.logits ?? '';
+  const decoder: Decoder<Seen> = { model, session, cache, source, options };
+  const chooser = createChooser(model, sampler);
   const sequence = [...prompt];
   let start = 0;
-  const chooser = createChooser(model, sampler);
   cache.rollBack(Math.min(sharedStart(cache.ids, prompt), prompt.length - 1));
   try {
     for (let made = 0; made < options.maxNewTokens; made++) {
       if (sequence.length - start > window) {
         start = sequence.length - Math.max(1, Math.floor(window / 2));
         cache.rollBack(0);
-        capture?.clear();
+        capture?.clear(session.graph.taps);
       }
-      const seen = start === 0 ? sequence : sequence.slice(start);
-      const logits = await advance(model, session, seen, cache, source, options);
-      const { choice } = await chooser.choose(logits, sequence).catch(async (cause: unknown) => {
-        throw await nameFault(cause, 'The next token could not be chosen.', gpu);
-      });
-      if (logits !== undefined) release({ [logitsName]: logits }, capture);
+      const { fetches, seen } = await advance(decoder, start === 0 ? sequence : sequence.slice(start));
+      const logits = fetches[model.instrumented.anatomy.logits ?? ''];
+      const look = watcher?.look(session.graph.taps, fetches, sequence.slice(start));
+      const { choice, beside } = await chooser
+        .choose(logits, sequence, look)
+        .catch(async (cause: unknown) => {
+          throw await nameFault(cause, 'The next token could not be chosen.', model.gpu);
+        });
+      releaseOutputs(decoder, fetches);
       sequence.push(choice.id);
-      yield choice;
+      yield { ...choice, seen: beside === undefined ? seen : [...seen, beside] };
       if (options.stop.has(choice.id)) return;
     }
   } finally {
     chooser.dispose();
-    release(source, capture);
+    for (const tensor of Object.values(source)) release(tensor, capture);
   }
 }
 
-/** Runs what the cache has not seen; of the chunks of a prompt only the last one's logits are wanted. */
-async function advance(
-  model: LoadedModel,
-  session: PlanSession,
+/**
+ * Runs what the cache has not seen, and leaves the outputs of the last forward for whoever chooses from them.
+ * Of the chunks of a prompt only the last one's logits are wanted.
+ */
+async function advance<Seen>(
+  decoder: Decoder<Seen>,
   sequence: readonly number[],
-  cache: KeyValueCache,
-  source: Feeds,
-  { prefillChunk = Number.POSITIVE_INFINITY, capture }: DecodeOptions,
-): Promise<OrtTensor | undefined> {
+): Promise<{ readonly fetches: Fetches; readonly seen: readonly Seen[] }> {
+  const { model, session, cache, source, options } = decoder;
+  const { prefillChunk = Number.POSITIVE_INFINITY, capture, watcher } = options;
   const { runtime, instrumented } = model;
-  const { anatomy } = instrumented;
   // Without a cache the whole sequence runs again each time.
-  const hasCache = anatomy.cache.length > 0;
+  const hasCache = instrumented.anatomy.cache.length > 0;
+  const seen: Seen[] = [];
   for (;;) {
     const from = cache.ids.length;
     const to = hasCache ? Math.min(sequence.length, from + prefillChunk) : sequence.length;
     const fresh = sequence.slice(from, to);
-    const feeds = completeFeeds(
-      runtime.ort,
-      instrumented,
-      { input_ids: idTensor([fresh]) },
-      { ...source, ...cache.feeds },
-    );
+    const given = { input_ids: idTensor([fresh]) };
+    const feeds = completeFeeds(runtime.ort, instrumented, given, { ...source, ...cache.feeds });
     const fetches = await session.run(feeds);
-    if (!hasCache) capture?.clear();
+    if (!hasCache) capture?.clear(session.graph.taps);
     capture?.add(session.graph.taps, fetches);
     cache.take(fresh, fetches, capture);
-    const { logits } = anatomy;
-    if (to === sequence.length) return logits === undefined ? undefined : fetches[logits];
-    if (logits !== undefined) release({ logits: fetches[logits] }, capture);
+    if (to === sequence.length) return { fetches, seen };
+    if (watcher !== undefined)
+      seen.push(await ask(model, watcher.look(session.graph.taps, fetches, sequence.slice(0, to))));
+    releaseOutputs(decoder, fetches);
   }
+}
+
+async function ask<T>({ executor }: LoadedModel, query: Query<T>): Promise<T> {
+  if (executor === undefined) return query.answer([]);
+  const [answer] = await executor.ask(query);
+  return answer;
 }
 
 function sharedStart(a: readonly number[], b: readonly number[]): number {
@@ -108,17 +133,22 @@ function sharedStart(a: readonly number[], b: readonly number[]): number {
   return length;
 }
 
+/** Logits and taps of a forward; the cache has taken what it keeps. */
+function releaseOutputs<Seen>({ session, model, cache, options }: Decoder<Seen>, fetches: Fetches): void {
+  const { logits = '' } = model.instrumented.anatomy;
+  const kept = new Set(Object.values(cache.feeds));
+  for (const name of new Set([logits, ...session.graph.taps.map(({ output }) => output)])) {
+    const tensor = fetches[name];
+    if (tensor !== undefined && !kept.has(tensor)) release(tensor, options.capture);
+  }
+}
+
 /** A hook may be tapped at a tensor of the model's own: such a tensor lives on in the capture. */
-function release(
-  tensors: Readonly<Record<string, OrtTensor | undefined>>,
-  capture: CaptureStore | undefined,
-): void {
-  for (const tensor of Object.values(tensors)) {
-    if (tensor === undefined || capture?.holds(tensor)) continue;
-    try {
-      tensor.dispose();
-    } catch {
-      // A runtime that broke can free nothing; the fault that broke it is the one to be told.
-    }
+function release(tensor: OrtTensor, capture: CaptureStore | undefined): void {
+  if (capture?.holds(tensor)) return;
+  try {
+    tensor.dispose();
+  } catch {
+    // A runtime that broke can free nothing; the fault that broke it is the one to be told.
   }
 }

@@ -68,3 +68,34 @@ export function stitch(hook: Hook, parts: readonly FloatTensor[]): FloatTensor {
   }
   return { type: 'float32', dims, data };
 }
+
+/** Dims of what is left of a hook when only the first `tokens` count. */
+export function cutDims(hook: Hook, dims: Dims, tokens: number): Dims {
+  return dims.map((size, axis) => (isOfTokens(hook, axis) ? Math.min(size, tokens) : size));
+}
+
+/** The rows and keys of the first `tokens` tokens. */
+export function cut(hook: Hook, tensor: FloatTensor, tokens: number): FloatTensor {
+  const dims = cutDims(hook, tensor.dims, tokens);
+  if (dims.every((size, axis) => size === tensor.dims[axis])) return tensor;
+  const data = new Float32Array(elementCount(dims));
+  const copy = (axis: number, from: number, to: number): void => {
+    const size = dims[axis] ?? 1;
+    if (axis === dims.length - 1) {
+      data.set(tensor.data.subarray(from, from + size), to);
+      return;
+    }
+    const fromStride = elementCount(tensor.dims.slice(axis + 1));
+    const toStride = elementCount(dims.slice(axis + 1));
+    for (let at = 0; at < size; at++) copy(axis + 1, from + at * fromStride, to + at * toStride);
+  };
+  copy(0, 0, 0);
+  return { type: 'float32', dims, data };
+}
+
+/** An encoder's tokens, and the keys that cross-attention sees, are not those of the text that grows. */
+function isOfTokens({ name, dims }: Hook, axis: number): boolean {
+  if (name.startsWith('encoder.')) return false;
+  const label = dims[axis];
+  return label === 'query' || label === 'position' || (label === 'key' && !name.includes('.cross_attn.'));
+}

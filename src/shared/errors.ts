@@ -1,6 +1,8 @@
 /** Every code a `SondeError` can carry; applications switch on these, so none is ever renamed. */
 export type ErrorCode =
   | 'aborted'
+  | 'capture_too_large'
+  | 'context_overflow'
   | 'device_lost'
   | 'disposed'
   | 'empty_input'
