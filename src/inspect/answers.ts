@@ -1,26 +1,20 @@
 import { observeClasses } from '../observe/classes.ts';
-import { observeStatistics } from '../observe/token.ts';
 import type { ModelInput } from '../protocol/input.ts';
-import type { Captured, CaptureRequest, Generated, TextRequest } from '../protocol/inspector.ts';
-import type { Classification, GenerateOptions, RequestContext, Step, Token } from '../protocol/request.ts';
-import { createCache } from '../run/cache.ts';
-import { type CaptureStore, createCaptureStore } from '../run/capture.ts';
-import { decode } from '../run/decode.ts';
+import type { Captured, CaptureRequest, TextRequest } from '../protocol/inspector.ts';
+import type { Classification, RequestContext, Token } from '../protocol/request.ts';
+import type { CaptureStore } from '../run/capture.ts';
 import { readFloatTensor } from '../run/float.ts';
-import { generatorOf } from '../run/generator.ts';
 import { forward } from '../run/model.ts';
-import { createSampler } from '../run/sample.ts';
 import type { Fetches } from '../run/sessions.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Plan } from '../shared/plan.ts';
-import { milliseconds, probability } from '../shared/units.ts';
-import { aggregate, type Observation } from './aggregate.ts';
+import { probability } from '../shared/units.ts';
+import { aggregate } from './aggregate.ts';
 import type { ModelEntry } from './entry.ts';
-import { type Prepared, prepare, requireTokenizer, type Texts, tokenOf } from './inputs.ts';
+import { type Prepared, prepare, type Texts, tokenOf } from './inputs.ts';
 import { look, releaseOutputs, resolveIn } from './look.ts';
 import { beginRequest, provenanceOf, type Request, type RequestEnd } from './request.ts';
-import type { StepSender } from './steps.ts';
 
 /** What a request needs of the worker around it. */
 export interface Surroundings {
@@ -29,105 +23,6 @@ export interface Surroundings {
   record(record: RequestRecord): void;
   keep(store: CaptureStore): number;
 }
-
-const shown = 10;
-
-export async function generate(
-  entry: ModelEntry,
-  around: Surroundings,
-  { text }: TextRequest,
-  options: GenerateOptions,
-  steps: StepSender,
-  signal: AbortSignal,
-): Promise<Generated> {
-  requireTask(entry, 'text-generation');
-  const plan = planFor(entry, options.capture ?? []);
-  const request = beginRequest(entry.info.identity, 'generate', text, plan, options, around.mayKey);
-  const tokenizer = requireTokenizer(textsOf(entry));
-  const store =
-    options.capture === undefined ? undefined : createCaptureStore(entry.model.runtime, entry.info.hooks);
-  const seen: Observation[] = [];
-  let ids: readonly number[] = [];
-  let inputTokens = 0;
-  let truncated = false;
-  let timeToFirstToken: number | undefined;
-  let introspection = 0;
-  const sofar = (): Omit<RequestEnd, 'outcome'> => {
-    const signals = aggregate(seen);
-    return {
-      inputTokens,
-      outputTokens: ids.length - inputTokens,
-      truncated,
-      introspection,
-      ...(timeToFirstToken === undefined ? {} : { timeToFirstToken }),
-      ...(signals === undefined ? {} : { signals }),
-    };
-  };
-  try {
-    const { context } = entry.info;
-    const maxNewTokens = Math.min(options.maxNewTokens ?? 32, (context ?? Number.POSITIVE_INFINITY) - 1);
-    const encoded = tokenizer.encode(text, context === undefined ? undefined : context - maxNewTokens, 'end');
-    ({ ids, truncated } = encoded);
-    inputTokens = ids.length;
-    const stop = new Set(entry.folder.config.endOfSequence);
-    const generator = generatorOf([{ part: 'model', model: entry.model }]);
-    const cache = createCache(entry.model);
-    const decoding = decode(generator, ids, cache, {
-      plan,
-      maxNewTokens,
-      stop,
-      sampler: createSampler(options),
-      ...(store === undefined ? {} : { capture: store }),
-    });
-    let stopped = false;
-    for await (const { id, logit, statistics } of decoding) {
-      if (signal.aborted) break;
-      timeToFirstToken ??= request.elapsed();
-      const before = performance.now();
-      const signals = observeStatistics(statistics, logit, shown);
-      introspection += performance.now() - before;
-      seen.push(signals);
-      stopped = stop.has(id);
-      const step: Step = {
-        index: ids.length - inputTokens,
-        token: tokenizer.token(id),
-        confidence: signals.confidence,
-        logProbability: signals.logProbability,
-        entropy: signals.entropy,
-        margin: signals.margin,
-        topK: signals.topK.map((chance) => ({
-          ...tokenizer.token(chance.id),
-          probability: chance.probability,
-        })),
-        elapsed: milliseconds(request.elapsed()),
-      };
-      ids = [...ids, id];
-      await steps.send(step);
-      if (signal.aborted) break;
-    }
-    const record = await finish(around, request, { ...sofar(), outcome: signal.aborted ? 'aborted' : 'ok' });
-    const provenance = provenanceOf(record);
-    const tokens = tokensOf(entry, ids);
-    return {
-      end: {
-        reason: signal.aborted ? 'aborted' : stopped ? 'stop' : 'length',
-        provenance,
-        tokens,
-        ...(store === undefined
-          ? {}
-          : { capture: { tokens: forwarded(tokens), hooks: store.hooks(), provenance } }),
-      },
-      ...(store === undefined ? {} : { capture: around.keep(store) }),
-    };
-  } catch (error) {
-    store?.dispose();
-    await finish(around, request, failedEnd(error, sofar()));
-    throw error;
-  }
-}
-
-/** The last token was chosen but never run, so no hook has a row for it. */
-const forwarded = (tokens: readonly Token[]): readonly Token[] => tokens.slice(0, -1);
 
 export async function capture(
   entry: ModelEntry,
@@ -156,7 +51,7 @@ export async function classify(
   { text }: TextRequest,
   context: RequestContext,
 ): Promise<Classification> {
-  requireTask(entry, 'text-classification');
+  requireClassifier(entry);
   return tracked(entry, around, 'classify', text, planFor(entry, []), context, async ({ inputs, ids }) => {
     const { outputs } = await forward(entry.model, inputs, []);
     const logits = await classLogits(entry, outputs);
@@ -212,13 +107,17 @@ async function tracked<T>(
   }
 }
 
-async function finish(around: Surroundings, request: Request, end: RequestEnd): Promise<RequestRecord> {
+export async function finish(
+  around: Surroundings,
+  request: Request,
+  end: RequestEnd,
+): Promise<RequestRecord> {
   const record = await request.end(end);
   around.record(record);
   return record;
 }
 
-const failedEnd = (error: unknown, known: Omit<RequestEnd, 'outcome'>): RequestEnd => ({
+export const failedEnd = (error: unknown, known: Omit<RequestEnd, 'outcome'>): RequestEnd => ({
   ...known,
   outcome: 'error',
   errorCode: error instanceof SondeError ? error.code : 'run_failed',
@@ -229,7 +128,7 @@ const planFor = (entry: ModelEntry, patterns: readonly string[]): Plan => ({
   edits: [],
 });
 
-const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly Token[] =>
+export const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly Token[] =>
   ids.map((id) => tokenOf(entry.tokenizer, id));
 
 const textsOf = ({ tokenizer, info }: ModelEntry): Texts => ({ tokenizer, id: info.id });
@@ -245,13 +144,11 @@ async function classLogits({ info, model }: ModelEntry, outputs: Fetches): Promi
   );
 }
 
-function requireTask(entry: ModelEntry, task: 'text-generation' | 'text-classification'): void {
-  if (entry.info.task === task) return;
+function requireClassifier({ info }: ModelEntry): void {
+  if (info.task === 'text-classification') return;
   throw new SondeError(
     'wrong_task',
-    `${entry.info.id} is a ${entry.info.task} model.`,
-    task === 'text-generation'
-      ? 'Load a model that generates text, such as GPT-2.'
-      : 'Load a model with a classification head.',
+    `${info.id} is a ${info.task} model.`,
+    'Load a model with a classification head.',
   );
 }

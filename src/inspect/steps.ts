@@ -5,11 +5,14 @@ import type { Step } from '../protocol/request.ts';
 export interface StepSender {
   /** Resolves when the next step may be computed, or the call was stopped. */
   send(step: Step): Promise<void>;
+  /** Steps so far. */
+  readonly sent: number;
   close(): void;
 }
 
 export function createStepSender(port: MessagePort, signal: AbortSignal): StepSender {
   let credits = creditWindow;
+  let sent = 0;
   let wake: (() => void) | undefined;
   const waken = (): void => wake?.();
   port.onmessage = (_message: MessageEvent<CreditMessage>) => {
@@ -18,9 +21,13 @@ export function createStepSender(port: MessagePort, signal: AbortSignal): StepSe
   };
   signal.addEventListener('abort', waken);
   return {
+    get sent() {
+      return sent;
+    },
     async send(step) {
       credits--;
-      port.postMessage({ kind: 'step', step } satisfies StepMessage);
+      sent++;
+      port.postMessage({ kind: 'step', step } satisfies StepMessage, buffersOf(step));
       while (credits <= 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -34,3 +41,7 @@ export function createStepSender(port: MessagePort, signal: AbortSignal): StepSe
     },
   };
 }
+
+/** Rows of attention are handed over; the rest of a step is small. */
+const buffersOf = ({ attention = [] }: Step): Transferable[] =>
+  attention.flatMap((rows) => Object.values(rows).map(({ data }) => data.buffer as ArrayBuffer));

@@ -4,23 +4,30 @@ export interface TextStream {
   push(id: number): string;
 }
 
+/** Enough for any character and any rule about spaces. */
+const looksBack = 6;
+
 /**
  * A token alone may decode to something else than it does behind others (spaces, bytes), so each piece is the
  * difference of two decodings of the last few tokens.
+ * @param before tokens that the text goes on from
  */
-export function createTextStream(decode: (ids: readonly number[]) => string): TextStream {
-  const ids: number[] = [];
+export function createTextStream(
+  decode: (ids: readonly number[]) => string,
+  before: readonly number[] = [],
+): TextStream {
+  const ids = before.slice(-looksBack);
   let start = 0;
-  let read = 0;
+  let read = ids.length;
   return {
     push(id) {
       ids.push(id);
-      const before = decode(ids.slice(start, read));
+      const known = decode(ids.slice(start, read));
       const after = decode(ids.slice(start));
-      if (after.endsWith('\uFFFD') || after.length <= before.length) return '';
+      if (after.endsWith('\uFFFD') || after.length <= known.length) return '';
       start = read;
       read = ids.length;
-      return after.slice(before.length);
+      return after.slice(known.length);
     },
   };
 }

@@ -64,7 +64,9 @@ export function openTokenizer(folder: ModelFolder): Tokenizer {
     return ids;
   };
   const decode = (ids: readonly number[]): string =>
-    tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+    ids.length === 0
+      ? ''
+      : tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
   return {
     ids: idsOf,
     decode,

@@ -6,7 +6,7 @@ import { SondeError } from '../shared/errors.ts';
  * @throws SondeError `run_failed` for an empty row, NaN, +inf, or a row of -inf only: no distribution follows
  * from it, and a number made up here would be shown to somebody as confidence
  */
-export function largestLogit(logits: ArrayLike<number>): number {
+function largestLogit(logits: ArrayLike<number>): number {
   let largest = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < logits.length; i++) {
     const logit = logits[i] as number;

@@ -7,6 +7,7 @@ import type {
   Classification,
   GenerateOptions,
   GenerationEnd,
+  Message,
   RequestContext,
   Step,
 } from '../protocol/request.ts';
@@ -52,7 +53,7 @@ export interface Capture extends CaptureInfo {
 export interface Generation extends AsyncIterable<Step> {
   /** Resolves when the last step was taken, or the loop was left. */
   readonly end: Promise<GenerationEnd>;
-  /** The capture asked for by `options.capture`, over prompt and generated tokens; rejects if none was asked for. */
+  /** What the levels `full` and patterns keep, over prompt and generated tokens; rejects at the other levels. */
   readonly capture: Promise<Capture>;
 }
 
@@ -65,8 +66,13 @@ export interface ProveOptions extends Abortable {
 }
 
 export interface Model extends ModelInfo {
-  /** @throws SondeError `wrong_task` | `empty_input` | `hook_unknown` | `device_lost` | `aborted` */
-  generate(text: string, options?: GenerateOptions & Abortable): Generation;
+  /**
+   * Makes text, with a decoder or an encoder-decoder.
+   * @param prompt a text, or a conversation for the model's chat template
+   * @throws SondeError `wrong_task` | `empty_input` | `invalid_argument` | `context_overflow` | `capture_too_large` |
+   * `hook_unknown` | `hook_unavailable` | `device_lost` | `aborted`
+   */
+  generate(prompt: string | readonly Message[], options?: GenerateOptions & Abortable): Generation;
   /**
    * One forward. An encoder-decoder runs both graphs; without `decoder_input_ids` its decoder reads the start token.
    * @throws SondeError `hook_unknown` | `hook_unavailable` | `empty_input` | `tokenizer_mismatch` | `aborted`

@@ -73,7 +73,7 @@ export async function openModel(
   };
 
   const methods: Omit<Model, keyof ModelInfo> = {
-    generate(text, { signal, ...generateOptions } = {}) {
+    generate(prompt, { signal, ...generateOptions } = {}) {
       const call = host.nextCall();
       const stop = (): void => void current?.link.tell((api) => api.abort(call));
       let link: Link | undefined;
@@ -81,7 +81,7 @@ export async function openModel(
         async start(port) {
           const place = await here();
           link = place.link;
-          const request = { call, model: place.loaded.model, text };
+          const request = { call, model: place.loaded.model, prompt };
           return stoppable(place.link, call, signal, () =>
             asked(place.link, () =>
               place.link.ask((api) => api.generate(request, generateOptions, transfer(port, [port]))),

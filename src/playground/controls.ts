@@ -92,6 +92,6 @@ export class Controls {
     );
     this.#origin.useExample(model.examples[0] ?? '');
     for (const row of this.#form.querySelectorAll<HTMLElement>('.sampling'))
-      row.hidden = model.task !== 'text-generation';
+      row.hidden = !model.task.endsWith('-generation');
   }
 }

@@ -13,6 +13,7 @@ import type {
   Classification,
   GenerateOptions,
   GenerationEnd,
+  Message,
   RequestContext,
   Step,
 } from './request.ts';
@@ -70,6 +71,11 @@ export interface TextRequest {
   readonly text: string;
 }
 
+/** A text, or a conversation for the model's chat template. */
+export interface GenerateRequest extends Omit<TextRequest, 'text'> {
+  readonly prompt: string | readonly Message[];
+}
+
 export interface CaptureRequest extends Omit<TextRequest, 'text'> {
   readonly input: ModelInput;
 }
@@ -102,7 +108,11 @@ export interface InspectorApi {
     onRecord: RecordListener,
   ): Promise<Answer<{ version: string }>>;
   load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<Answer<Loaded>>;
-  generate(request: TextRequest, options: GenerateOptions, steps: MessagePort): Promise<Answer<Generated>>;
+  generate(
+    request: GenerateRequest,
+    options: GenerateOptions,
+    steps: MessagePort,
+  ): Promise<Answer<Generated>>;
   capture(
     request: CaptureRequest,
     patterns: readonly string[],

@@ -5,7 +5,12 @@ import type { Bytes, Milliseconds } from '../shared/units.ts';
 import type { DeviceReport } from './device.ts';
 import type { InputPort } from './input.ts';
 
-export type Task = 'text-generation' | 'text-classification' | 'feature-extraction' | 'other';
+export type Task =
+  | 'text-generation'
+  | 'text2text-generation'
+  | 'text-classification'
+  | 'feature-extraction'
+  | 'other';
 
 export interface FileDigest {
   readonly path: string;

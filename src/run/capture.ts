@@ -50,7 +50,8 @@ export function createCaptureStore(runtime: Runtime, hooks: readonly Hook[]): Ca
         if (tensor === undefined) continue;
         held.add(tensor);
         const part = parts.get(name);
-        if (part === undefined) parts.set(name, { hook: known.get(name) ?? rawHook(name), tensors: [tensor] });
+        if (part === undefined)
+          parts.set(name, { hook: known.get(name) ?? rawHook(name), tensors: [tensor] });
         else part.tensors.push(tensor);
       }
     },

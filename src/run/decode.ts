@@ -34,6 +34,8 @@ export interface DecodeOptions<Seen = never> {
 /** A chosen token, and what was seen in the forwards before it: one, or one for each chunk of the prompt. */
 export interface Decoded<Seen> extends Choice {
   readonly seen: readonly Seen[];
+  /** Where in the text the forward began to see: past 0 where the window slid. */
+  readonly start: number;
 }
 
 /** One decoder at work, with everything that stays the same over its steps. */
@@ -81,7 +83,7 @@ export async function* decode<Seen = never>(
         });
       releaseOutputs(decoder, fetches);
       sequence.push(choice.id);
-      yield { ...choice, seen: beside === undefined ? seen : [...seen, beside] };
+      yield { ...choice, seen: beside === undefined ? seen : [...seen, beside], start };
       if (options.stop.has(choice.id)) return;
     }
   } finally {

@@ -8,11 +8,13 @@ import type { Task } from '../protocol/model.ts';
  */
 export function taskOf(config: ModelConfig, { anatomy, inputs, outputs }: Instrumented): Task {
   if (/ForCausalLM$|LMHeadModel$/.test(config.architecture)) return 'text-generation';
+  const readsText = inputs.some(({ name }) => name === 'input_ids');
+  if (config.isEncoderDecoder && anatomy.kind === 'encoder-decoder' && readsText)
+    return 'text2text-generation';
   if (config.architecture.endsWith('ForSequenceClassification')) return 'text-classification';
   const logits = outputs.find(({ name }) => name === 'logits');
   if (logits === undefined) return 'feature-extraction';
   if (logits.dims.length === 3 && anatomy.kind === 'decoder') return 'text-generation';
-  const readsText = inputs.some(({ name }) => name === 'input_ids');
   return readsText && logits.dims.length === 2 && config.labels !== undefined
     ? 'text-classification'
     : 'other';

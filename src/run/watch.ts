@@ -1,11 +1,11 @@
+import type { TapOutput } from '../instrument/instrumented.ts';
+import { rowStatisticsOnGpu } from '../kernels/activation-statistics.gpu.ts';
 import type { RowStatistics } from '../kernels/activation-statistics.ts';
 import { rowStatistics } from '../kernels/activation-statistics.ts';
-import { rowStatisticsOnGpu } from '../kernels/activation-statistics.gpu.ts';
+import { attentionStatisticsOnGpu } from '../kernels/attention-statistics.gpu.ts';
 import type { AttentionStatistics } from '../kernels/attention-statistics.ts';
 import { attentionStatistics } from '../kernels/attention-statistics.ts';
-import { attentionStatisticsOnGpu } from '../kernels/attention-statistics.gpu.ts';
 import type { Executor, Query } from '../kernels/kernel.ts';
-import type { TapOutput } from '../instrument/instrumented.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { toFloatTensor } from './float.ts';
 import type { OrtTensor } from './runtime.ts';
@@ -66,7 +66,9 @@ export const watchRows = (executor: Executor | undefined): Watcher<ReadonlyMap<s
         if (tensor === undefined || !hook.endsWith('attn.hook_pattern')) return [];
         const dims = [...tensor.dims];
         if (tensor.location !== 'gpu-buffer' || executor === undefined)
-          return [[hook, computed(() => ({ ...toFloatTensor(tensor), data: toFloatTensor(tensor).data.slice() }))]];
+          return [
+            [hook, computed(() => ({ ...toFloatTensor(tensor), data: toFloatTensor(tensor).data.slice() }))],
+          ];
         const copy = { buffer: tensor.gpuBuffer as GPUBuffer, offset: 0, bytes: tensor.size * 4 };
         return [
           [

@@ -47,6 +47,8 @@ const counter = whole(0, 10_000_000);
 
 const errorCodes: Readonly<Record<ErrorCode, ErrorCode>> = {
   aborted: 'aborted',
+  capture_too_large: 'capture_too_large',
+  context_overflow: 'context_overflow',
   device_lost: 'device_lost',
   disposed: 'disposed',
   empty_input: 'empty_input',
