@@ -80,6 +80,26 @@ function scoreProduct({ index }: View, softmax: Node): Node | undefined {
   return undefined;
 }
 
+/**
+ * The scores a softmax is taken of. Where a sink competes with the keys, its logits are one more column beside them,
+ * and the largest of a row may be taken off first.
+ */
+function scoresOf({ index }: View, softmax: Node, qk: Node): string {
+  const entering = softmax.inputs[0] ?? '';
+  let at = entering;
+  for (let node = index.producer(at); node !== undefined; node = index.producer(at)) {
+    const [first = '', second = ''] = node.inputs;
+    if (node.op === 'Concat') {
+      const product = qk.outputs[0] ?? '';
+      return node.inputs.find((input) => index.dependsOn(input, product)) ?? entering;
+    }
+    const isShift = node.op === 'Sub' && index.producer(second)?.op === 'ReduceMax';
+    if (!isShift && node.op !== 'Cast' && node.op !== 'Identity') return entering;
+    at = first;
+  }
+  return entering;
+}
+
 /** The number in a size such as `4·batch`. */
 const countIn = (dim: Dim | undefined): number | undefined => {
   if (typeof dim === 'number') return dim;
@@ -164,7 +184,7 @@ export function decomposedAttention(view: View, softmax: Node): Attention | unde
     q: q === undefined ? noSide : sideOf(view, q),
     k: keys,
     v: v === undefined ? noSide : sideOf(view, v),
-    scores: scoresAsShown(view, place(softmax.inputs[0] ?? '', 'position', 'key')),
+    scores: scoresAsShown(view, place(scoresOf(view, softmax, qk), 'position', 'key')),
     pattern: placed(place(pattern, 'position', 'key')),
     z: placed(z),
     output,

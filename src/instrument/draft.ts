@@ -11,6 +11,11 @@ export type Recipe = (append: Append) => string;
 export interface Site {
   readonly placed: Placed;
   readonly order: readonly Atom['label'][];
+  /** Where the hook's value is inside the operator that makes the tensor: what it is, and the tensor from it again. */
+  readonly within?: {
+    readonly value: Recipe;
+    readonly finish: (append: Append, changed: string) => string;
+  };
 }
 
 /** A hook and how to get it. */

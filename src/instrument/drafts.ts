@@ -1,5 +1,5 @@
 import { type Atom, type Axes, whole } from './axes.ts';
-import type { Draft, Recipe } from './draft.ts';
+import type { Draft, Recipe, Site } from './draft.ts';
 import type { Found } from './found.ts';
 import { arrange, isPlaceable, type Placed } from './layout.ts';
 import { isPassing } from './linear.ts';
@@ -39,8 +39,29 @@ export class Drafts {
     this.list.push({ name: this.#prefix + name, dims: [], source: { kind: 'unavailable', reason } });
   }
 
-  derived(name: string, dims: readonly Dim[], from: readonly string[], how: string, recipe: Recipe): void {
-    this.list.push({ name: this.#prefix + name, dims, source: { kind: 'derived', from, how }, recipe });
+  derived(
+    name: string,
+    dims: readonly Dim[],
+    from: readonly string[],
+    how: string,
+    recipe: Recipe,
+    site?: Site,
+  ): void {
+    const source = { kind: 'derived', from, how } as const;
+    this.list.push({
+      name: this.#prefix + name,
+      dims,
+      source,
+      recipe,
+      ...(site === undefined ? {} : { site }),
+    });
+  }
+
+  /** Where an edit of a [batch, position, width] tensor takes hold; `within`, if the hook is inside its operator. */
+  rowSite(tensor: string, within?: Site['within']): Site | undefined {
+    const placed = rows(this.#view, tensor, this.#leading);
+    if (placed === undefined) return undefined;
+    return { placed, order: rowOrder, ...(within === undefined ? {} : { within }) };
   }
 
   /** A tensor of the graph as it is, or laid out as `order`. */
@@ -86,6 +107,15 @@ export class Drafts {
     return at?.tensor ?? tensor;
   }
 
+  /** [batch, position, width], or [batch, width] behind a head that pools. */
+  #wholeSite(tensor: string): Site | undefined {
+    const dims = this.#view.shapes.dims(tensor);
+    if (dims?.length !== 2) return this.rowSite(tensor);
+    const [batch = 1, width = 1] = dims;
+    const axes = whole({ label: 'batch', size: batch }, { label: 'model', size: width });
+    return { placed: { tensor, axes }, order: ['batch', 'model'] };
+  }
+
   /** [batch, position, width]. */
   row(name: string, tensor: string | undefined, missing: string): void {
     const at = tensor === undefined ? undefined : rows(this.#view, tensor, this.#leading);
@@ -107,7 +137,15 @@ export class Drafts {
       if (typeof size === 'number') return size;
       return axis === sizes.length - 1 ? last : 'position';
     });
-    this.list.push({ name, dims, source: { kind: 'tap', tensor }, recipe: () => tensor });
+    const site = this.#wholeSite(tensor);
+    const source = { kind: 'tap', tensor } as const;
+    this.list.push({
+      name,
+      dims,
+      source,
+      recipe: () => tensor,
+      ...(site === undefined ? {} : { site }),
+    });
   }
 }
 

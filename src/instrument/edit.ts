@@ -8,7 +8,7 @@ import type { Graph, Node } from './onnx.ts';
 import type { View } from './view.ts';
 import { allWeights, type PlacedWeights, weightsOf } from './weights.ts';
 import { Writer } from './wire.ts';
-import { type GraphChange, writeModel } from './write.ts';
+import { type GraphChange, writeExternal, writeModel } from './write.ts';
 
 /** A model as published and what can be had from it. */
 export interface Source {
@@ -107,7 +107,7 @@ class Editing {
   }
 
   /** The tensor's maker is renamed, so everything that reads the tensor reads the changed values. */
-  #applyEdit(graph: Graph, edit: Edit, { placed, order }: Site): void {
+  #applyEdit(graph: Graph, edit: Edit, { placed, order, within }: Site): void {
     const { renamed, behind } = this.#board(graph);
     const { tensor } = placed;
     const maker = graph.nodes.find((node) => node.outputs.includes(tensor));
@@ -125,20 +125,22 @@ class Editing {
     const type = append.type(tensor);
     append.alias(aside, type);
     append.alias(edit.input, 'float');
-    const value = arrange(append, { ...placed, tensor: aside }, order);
-    const fed = append.cast(edit.input, type);
+    const value = within?.value(append) ?? arrange(append, { ...placed, tensor: aside }, order);
+    const fed = append.cast(edit.input, append.type(value));
     const changed =
       edit.kind === 'replace'
         ? append.node('Expand', [fed, append.node('Shape', [value], {}, { type: 'int64' })])
         : append.node(edit.kind === 'add' ? 'Add' : 'Mul', [value, fed]);
-    append.node('Identity', [restore(append, changed, aside, placed, order)], {}, { output: tensor });
+    const finished = append.cast(within?.finish(append, changed) ?? changed, type);
+    append.node('Identity', [restore(append, finished, aside, placed, order)], {}, { output: tensor });
   }
 
   /** What the plan came to, written into the graphs that it touches. */
   change(placed: PlacedWeights, as: 'inputs' | 'external', graph: Graph): GraphChange {
     const board = this.#boards.get(graph);
     const inner = new Map<Graph, GraphChange>();
-    for (const [each, weights] of placed.inner) inner.set(each, this.change(weights, as, each));
+    // The weights of inner graphs leave them, whichever way they come back outside.
+    for (const [each, weights] of placed.inner) inner.set(each, this.change(weights, 'inputs', each));
     return {
       weights: placed.own,
       weightsAs: as,
@@ -187,12 +189,15 @@ export function editGraph(source: Source, plan: Plan, as: 'inputs' | 'external')
     editing.edit(edit);
   }
   for (const hook of new Set(plan.taps)) editing.tap(hook);
-  const placed = weightsOf(graph, source.file, as);
+  const placed = weightsOf(model, graph, source.file, as);
   const weights = allWeights(placed);
   const declared = new Set(graph.inputs.map((input) => input.name));
   const fed = as === 'inputs' ? weights.filter((weight) => !declared.has(weight.name)) : [];
+  const own = editing.change(placed, as, graph);
+  const lifted = as === 'external' ? weights.filter(({ name }) => !placed.own.has(name)) : [];
   const change: GraphChange = {
-    ...editing.change(placed, as, graph),
+    ...own,
+    initializers: [...own.initializers, ...lifted.map(writeExternal)],
     inputs: [
       ...fed.map((weight) => writeValue(weight.name, weight.type, weight.dims)),
       ...editing.edits.map((port) => writeValue(port.name, port.type)),

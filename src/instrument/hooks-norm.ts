@@ -1,4 +1,5 @@
 import type { Append } from './append.ts';
+import type { Recipe, Site } from './draft.ts';
 import type { Drafts } from './drafts.ts';
 import type { Norm } from './norm.ts';
 
@@ -39,7 +40,19 @@ export function normHooks(drafts: Drafts, at: string, graphNorm: Norm): void {
     scale(append, norm),
   );
   const how = 'the norm before its gain and bias';
-  drafts.derived(`${at}.hook_normalized`, ['batch', 'position', 'd_model'], from, how, (append) =>
-    append.node('Div', [centred(append, norm), scale(append, norm)]),
-  );
+  const normalized: Recipe = (append) => append.node('Div', [centred(append, norm), scale(append, norm)]);
+  const dims = ['batch', 'position', 'd_model'];
+  drafts.derived(`${at}.hook_normalized`, dims, from, how, normalized, siteOf(drafts, graphNorm, normalized));
+}
+
+/** A change to the normalised rows goes through gain and bias, wherever those are. */
+function siteOf(drafts: Drafts, { core, output, gain, bias }: Norm, value: Recipe): Site | undefined {
+  if (core !== undefined) return drafts.rowSite(core);
+  return drafts.rowSite(output, {
+    value,
+    finish: (append, changed) => {
+      const scaled = gain === undefined ? changed : append.node('Mul', [changed, append.wide(gain)]);
+      return bias === undefined ? scaled : append.node('Add', [scaled, append.wide(bias)]);
+    },
+  });
 }

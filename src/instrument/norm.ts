@@ -9,6 +9,11 @@ export interface Norm {
   /** After gain and bias. */
   readonly output: string;
   readonly epsilon: number;
+  /** What an operator multiplies the normalised rows with and adds to them. */
+  readonly gain?: string;
+  readonly bias?: string;
+  /** The normalised rows before that, where the norm is spelled out. */
+  readonly core?: string;
   /** The node sums before it normalises: see `Skip`. */
   readonly skip?: Skip;
 }
@@ -50,15 +55,33 @@ export class Norms {
   }
 }
 
+function affine(node: Node, gainAt: number, biasAt?: number): { gain?: string; bias?: string } {
+  const gain = node.inputs[gainAt] ?? '';
+  const bias = biasAt === undefined ? '' : (node.inputs[biasAt] ?? '');
+  return { ...(gain === '' ? {} : { gain }), ...(bias === '' ? {} : { bias }) };
+}
+
 function fusedNorm(node: Node): Norm | undefined {
   const [input = '', skip = ''] = node.inputs;
   const output = node.outputs[0] ?? '';
   switch (node.op) {
     case 'LayerNormalization':
-      return { kind: 'layer', input, output, epsilon: floatOf(node, 'epsilon') ?? 1e-5 };
+      return {
+        kind: 'layer',
+        input,
+        output,
+        epsilon: floatOf(node, 'epsilon') ?? 1e-5,
+        ...affine(node, 1, 2),
+      };
     case 'SimplifiedLayerNormalization':
     case 'RMSNormalization':
-      return { kind: 'rms', input, output, epsilon: floatOf(node, 'epsilon') ?? 1e-5 };
+      return {
+        kind: 'rms',
+        input,
+        output,
+        epsilon: floatOf(node, 'epsilon') ?? 1e-5,
+        ...affine(node, 1),
+      };
     case 'SkipLayerNormalization':
     case 'SkipSimplifiedLayerNormalization': {
       const isLayer = node.op === 'SkipLayerNormalization';
@@ -70,6 +93,7 @@ function fusedNorm(node: Node): Norm | undefined {
         input: sum,
         output,
         epsilon: floatOf(node, 'epsilon') ?? 1e-12,
+        ...(isLayer ? affine(node, 2, 3) : affine(node, 2)),
         skip: { operands, ...(bias === '' ? {} : { bias }), ...(sum === '' ? {} : { sum }) },
       };
     }
@@ -139,16 +163,17 @@ function spelledNorm(index: GraphIndex, node: Node): Norm | undefined {
   if (square === undefined || epsilon === undefined) return undefined;
   const value = beforeCast(index, under.value);
   if (beforeCast(index, square) !== value) return undefined;
-  const output = withGain(index, node.outputs[0] ?? '').at(-1) ?? '';
+  const core = node.outputs[0] ?? '';
+  const output = withGain(index, core).at(-1) ?? '';
   const difference = index.producer(value);
   const [x = '', average = ''] = difference?.inputs ?? [];
   const averaged = index.producer(beforeCast(index, average));
   if (difference?.op === 'Sub' && averaged?.op === 'ReduceMean') {
     const input = beforeCast(index, x);
     if (beforeCast(index, averaged.inputs[0] ?? '') === input)
-      return { kind: 'layer', input, output, epsilon };
+      return { kind: 'layer', input, output, epsilon, core };
   }
-  return { kind: 'rms', input: value, output, epsilon };
+  return { kind: 'rms', input: value, output, epsilon, core };
 }
 
 /** A norm's tensors from x / root on: its casts, its gain and its bias. */

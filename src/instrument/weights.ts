@@ -1,6 +1,6 @@
-import { subgraphs } from './graph.ts';
+import { dataOf, subgraphs } from './graph.ts';
 import type { Weight } from './instrumented.ts';
-import { byteLength, type Constant, type Graph, smallestWeight } from './onnx.ts';
+import { byteLength, type Constant, type Graph, type Model, smallestWeight } from './onnx.ts';
 
 /** Element types that a session takes as a fed tensor on every provider. */
 const feedable = new Set(['float', 'float16', 'uint8']);
@@ -23,28 +23,44 @@ export interface PlacedWeights {
   readonly inner: ReadonlyMap<Graph, PlacedWeights>;
 }
 
-/** The weights of a graph and of the graphs inside it. As inputs, one name can stand for one weight only. */
+/** Both branches of a merged decoder bring their own copy of what they share. */
+function isSame(model: Model, a: Constant, b: Constant): boolean {
+  if (a.type !== b.type || a.dims.join() !== b.dims.join()) return false;
+  const [left, right] = [dataOf(model, a), dataOf(model, b)];
+  return left !== undefined && right !== undefined && left.every((byte, at) => byte === right[at]);
+}
+
+/**
+ * The weights of a graph and of the graphs inside it. Those of inner graphs move to the outermost one, since a
+ * runtime feeds and mounts nothing deeper; there, one name can stand for one weight only.
+ */
 export function weightsOf(
+  model: Model,
   graph: Graph,
   file: string,
   as: 'inputs' | 'external',
-  taken = new Set<string>(),
+  taken = new Map<string, Constant>(),
 ): PlacedWeights {
   const own = new Map<string, Weight>();
   for (const constant of graph.initializers.values()) {
     const weight = weightOf(constant, file);
-    if (weight === undefined) continue;
-    if (as === 'inputs' && (!feedable.has(weight.type) || taken.has(weight.name))) continue;
-    taken.add(weight.name);
+    if (weight === undefined || (as === 'inputs' && !feedable.has(weight.type))) continue;
+    const known = taken.get(weight.name);
+    if (known !== undefined && !isSame(model, known, constant)) continue;
+    taken.set(weight.name, known ?? constant);
     own.set(weight.name, weight);
   }
   const inner = new Map<Graph, PlacedWeights>();
   for (const node of graph.nodes) {
-    for (const each of subgraphs(node)) inner.set(each, weightsOf(each, file, as, taken));
+    for (const each of subgraphs(node)) inner.set(each, weightsOf(model, each, file, as, taken));
   }
   return { own, inner };
 }
 
+/** Every weight once. */
 export function allWeights(placed: PlacedWeights): Weight[] {
-  return [...placed.own.values(), ...[...placed.inner.values()].flatMap(allWeights)];
+  const named = new Map(placed.own);
+  for (const each of placed.inner.values())
+    for (const weight of allWeights(each)) if (!named.has(weight.name)) named.set(weight.name, weight);
+  return [...named.values()];
 }

@@ -5,7 +5,7 @@ import { type Check, shapesDiffer, skipped, verdict } from './identity.ts';
 const columnsSeen = 32;
 /** More rows than unknowns, or everything would look linear. */
 const spare = 1.2;
-/** Above this width the fit costs more than it is worth. */
+/** Above this width a fit costs too much: such maps are shown by feeding values back. */
 const widest = 512;
 
 /** How many rows of `width` numbers a probe needs so that a linear map of them can be told from any other. */
@@ -62,8 +62,8 @@ export const isLinear: Check = ([output, input], tolerance) => {
   const to = rowsOf(output, leading);
   if (from.rows !== to.rows) return shapesDiffer(output, input);
   const needed = rowsFor(from.width);
-  if (needed === undefined) return skipped(`its input is ${from.width} wide; at most ${widest} are fitted`);
-  if (from.rows < needed) return skipped(`the probe has ${from.rows} rows of the ${needed} that a fit needs`);
+  if (needed === undefined || from.rows < needed)
+    return skipped(`the probe has ${from.rows} rows, too few to fit a map of ${from.width} numbers`);
   const basis = orthonormal(input.data, from.rows, from.width);
   const stride = Math.max(1, Math.floor(to.width / columnsSeen));
   const columns: Float64Array[] = [];
@@ -97,14 +97,18 @@ export function leftOver(column: Float64Array, basis: readonly Float64Array[]): 
 
 /** output = cap · tanh(linear / cap), as some heads have it: turned back with the cap that leaves least over. */
 function underCap(columns: readonly Float64Array[], basis: readonly Float64Array[]): number {
-  const top = columns
-    .flatMap((column) => [...column])
-    .reduce((found, value) => Math.max(found, Math.abs(value)), 0);
-  const turned = (cap: number, some: readonly Float64Array[]): number =>
-    worstLeftOver(
-      some.map((column) => column.map((value) => cap * Math.atanh(value / cap))),
-      basis,
-    );
+  return underAnyCap(columns, (turned) => worstLeftOver(turned, basis));
+}
+
+/** What `cost` is of the columns turned back from under the soft cap for which it is least. */
+export function underAnyCap<Column extends Float32Array | Float64Array>(
+  columns: readonly Column[],
+  cost: (columns: readonly Column[]) => number,
+): number {
+  let top = 0;
+  for (const column of columns) for (const value of column) top = Math.max(top, Math.abs(value));
+  const turned = (cap: number, some: readonly Column[]): number =>
+    cost(some.map((column) => column.map((value) => cap * Math.atanh(value / cap)) as Column));
   let [low, high] = [Math.log(top * 1.0001), Math.log(top * 100)];
   for (let step = 0; step < 40; step++) {
     const [a, b] = [low + (high - low) * 0.382, low + (high - low) * 0.618];

@@ -1,7 +1,7 @@
 import type { Instrumented, Port } from '../instrument/instrumented.ts';
 import type { ModelInputs } from '../run/feeds.ts';
 import { mulberry32 } from '../run/sample.ts';
-import { elementCount, type Tensor } from '../shared/tensor.ts';
+import { elementCount, type Tensor, type TensorData } from '../shared/tensor.ts';
 import { rowsFor } from './linear.ts';
 
 /** A `config.json` as it is: what an input's free sizes are is said nowhere else. */
@@ -113,4 +113,25 @@ function sizesOf({ name, dims }: Port, config: Config, batch: number, tokens: nu
     if (axis === 0) return batch;
     return axis === dims.length - 1 ? hidden : tokens;
   });
+}
+
+/** Other inputs of the same shape: the rows of the batch in reverse, the ids alone where there are any. */
+export function reversed(inputs: ModelInputs): ModelInputs | undefined {
+  const names = 'input_ids' in inputs ? ['input_ids'] : Object.keys(inputs);
+  const turned: Record<string, Tensor> = { ...inputs };
+  for (const name of names) {
+    const tensor = inputs[name];
+    if (tensor === undefined || (tensor.dims[0] ?? 1) < 2) return undefined;
+    turned[name] = { ...tensor, data: rowsReversed(tensor) };
+  }
+  return turned;
+}
+
+export function rowsReversed<Data extends TensorData>({ dims, data }: Tensor<Data>): Data {
+  const [batch = 1] = dims;
+  const size = data.length / batch;
+  const turned = data.slice() as Data;
+  for (let at = 0; at < data.length; at++)
+    turned[at] = data[(batch - 1 - Math.floor(at / size)) * size + (at % size)] as Data[number];
+  return turned;
 }

@@ -1,12 +1,15 @@
-import { completeFeeds, type ModelInputs } from '../run/feeds.ts';
+import type { ModelInputs } from '../run/feeds.ts';
 import { toFloatTensor } from '../run/float.ts';
 import { forward, type LoadedModel } from '../run/model.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { Outcome, ProofProgress, Verdict } from '../shared/proof.ts';
-import { elementCount, type FloatTensor, type Tensor, type TensorData } from '../shared/tensor.ts';
+import { elementCount, type FloatTensor, type Tensor } from '../shared/tensor.ts';
+import { fedBack, type Mapping, runEdited } from './fed.ts';
 import { identitiesOf } from './identities.ts';
 import { farthest, type Identity, largest, skipped, type Tolerance, verdict } from './identity.ts';
+import { isLinear } from './linear.ts';
+import { reversed, rowsReversed } from './probe.ts';
 import { judge, type Proof, proofsOf } from './proof.ts';
 
 /** How precise a graph's own arithmetic is; weights of 8 or 4 bits leave sums, norms and attention in float32. */
@@ -57,6 +60,7 @@ export async function prove(
   if (given !== undefined) values.set('input_ids', asFloat(given));
   const captured = new Set<string>();
   const verdicts = new Map<Identity, Verdict>();
+  const sizes = new Map<string, readonly number[]>();
   const unseen = new Set(wanted.map(({ name }) => name));
   const forLens = lensHooks(wanted.map(({ name }) => name));
   const breathe = breather(watch.signal);
@@ -72,7 +76,10 @@ export async function prove(
     await captureAll(model, inputs, chunk, values, refused, breathe);
     for (const name of chunk) {
       unseen.delete(name);
-      if (values.has(name)) captured.add(name);
+      const value = values.get(name);
+      if (value === undefined) continue;
+      captured.add(name);
+      sizes.set(name, value.dims);
     }
     report();
     for (const identity of identities) {
@@ -82,6 +89,17 @@ export async function prove(
     }
     const needed = new Set(identities.flatMap((each) => (verdicts.has(each) ? [] : each.hooks)));
     for (const name of captured) if (!needed.has(name) && !forLens.has(name)) values.delete(name);
+  }
+  for (const [identity, outcome] of await feedWhatIsWide(
+    model,
+    inputs,
+    verdicts,
+    sizes,
+    tolerances[precision],
+  )) {
+    const judged = verdicts.get(identity);
+    if (judged !== undefined) verdicts.set(identity, { ...judged, outcome });
+    await breathe();
   }
   const all = [
     ...identities.flatMap((identity) => verdicts.get(identity) ?? []),
@@ -134,6 +152,31 @@ function breather(signal: AbortSignal | undefined): () => Promise<boolean> {
   };
 }
 
+/** Linear maps that the probe has too few rows to fit. */
+async function feedWhatIsWide(
+  model: LoadedModel,
+  inputs: ModelInputs,
+  verdicts: ReadonlyMap<Identity, Verdict>,
+  sizes: ReadonlyMap<string, readonly number[]>,
+  tolerance: Tolerance,
+): Promise<ReadonlyMap<Identity, Outcome>> {
+  const wide = new Map<Mapping, Identity>();
+  for (const [identity, { outcome }] of verdicts) {
+    const [output = '', input = ''] = identity.hooks;
+    const [outputDims, inputDims] = [sizes.get(output), sizes.get(input)];
+    if (identity.check !== isLinear || outcome.kind !== 'skipped') continue;
+    if (outputDims !== undefined && inputDims !== undefined)
+      wide.set({ output, input, outputDims, inputDims }, identity);
+  }
+  const found = await fedBack(model, inputs, [...wide.keys()], tolerance);
+  return new Map(
+    [...found].flatMap(([mapping, outcome]): [Identity, Outcome][] => {
+      const identity = wide.get(mapping);
+      return identity === undefined ? [] : [[identity, outcome]];
+    }),
+  );
+}
+
 /** The lens: what the head reads, and the end of the stream, decide the logits. Fed back over other inputs, they restore them. */
 async function lensVerdicts(
   model: LoadedModel,
@@ -172,17 +215,9 @@ async function lensVerdicts(
       return skipped('every input of the probe gives the same logits');
     const plan = { taps: [out], edits: [{ kind: 'replace' as const, hook, input: 'sonde.probe' }] };
     try {
-      const session = await model.sessions.open(plan);
-      const { ort } = model.runtime;
-      const feeds = completeFeeds(ort, model.instrumented, others);
-      const fed = new ort.Tensor('float32', value.data, [...value.dims]);
-      const fetches = await session.run({ ...feeds, 'sonde.probe': fed });
-      const tap = session.graph.taps.find((each) => each.hook === out);
-      const tensor = tap === undefined ? undefined : fetches[tap.output];
-      if (tensor === undefined) return skipped('the edited graph gave no logits');
-      if (tensor.location === 'gpu-buffer') await model.runtime.exclusive(() => tensor.getData(true));
-      const restored = toFloatTensor(tensor);
-      for (const each of Object.values(fetches)) each.dispose();
+      const read = await runEdited(model, others, plan, new Map([['sonde.probe', value]]));
+      const restored = read.get(out);
+      if (restored === undefined) return skipped('the edited graph gave no logits');
       const difference = farthest(clean.data, (at) => restored.data[at] ?? Number.NaN);
       return verdict(difference, limit);
     } catch (error) {
@@ -210,27 +245,6 @@ const lensHooks = (names: readonly string[]): ReadonlySet<string> =>
       .filter((name) => name.endsWith('unembed.hook_out'))
       .flatMap((out) => [out, ...decidersOf(out, names)]),
   );
-
-/** Other inputs of the same shape: the rows of the batch in reverse, the ids alone where there are any. */
-function reversed(inputs: ModelInputs): ModelInputs | undefined {
-  const names = 'input_ids' in inputs ? ['input_ids'] : Object.keys(inputs);
-  const turned: Record<string, Tensor> = { ...inputs };
-  for (const name of names) {
-    const tensor = inputs[name];
-    if (tensor === undefined || (tensor.dims[0] ?? 1) < 2) return undefined;
-    turned[name] = { ...tensor, data: rowsReversed(tensor) };
-  }
-  return turned;
-}
-
-function rowsReversed<Data extends TensorData>({ dims, data }: Tensor<Data>): Data {
-  const [batch = 1] = dims;
-  const size = data.length / batch;
-  const turned = data.slice() as Data;
-  for (let at = 0; at < data.length; at++)
-    turned[at] = data[(batch - 1 - Math.floor(at / size)) * size + (at % size)] as Data[number];
-  return turned;
-}
 
 async function runUntapped(model: LoadedModel, inputs: ModelInputs): Promise<Map<string, FloatTensor>> {
   const { outputs } = await forward(model, inputs, []);
