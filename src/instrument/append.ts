@@ -1,3 +1,4 @@
+import { SondeError } from '../shared/errors.ts';
 import { elementCode } from './onnx.ts';
 import type { Shapes } from './shape.ts';
 import { Writer } from './wire.ts';
@@ -15,6 +16,14 @@ function writeAttribute(name: string, value: AttributeValue): Writer {
   for (const each of value) out.integer(8, each);
   return out.integer(20, attributeType.ints);
 }
+
+/** A graph whose sizes contradict each other: no runtime would run it either. */
+export const impossible = (what: string): SondeError =>
+  new SondeError(
+    'graph_unsupported',
+    `The sizes in this graph do not go together: ${what}.`,
+    'Check that the file loads in onnxruntime; if it does, open an issue with the model id.',
+  );
 
 /** ValueInfoProto of a tensor. */
 export function writeValue(name: string, type: string, dims?: readonly (string | number)[]): Writer {
@@ -131,6 +140,7 @@ export class Append {
 
   /** A 1-D int64 constant. */
   ints(...values: readonly number[]): string {
+    if (!values.every(Number.isSafeInteger)) throw impossible(`a size would be ${values.join(', ')}`);
     return this.#initializer(
       'int64',
       [values.length],

@@ -37,10 +37,13 @@ function outputAt(view: View, output: string, heads: number, dHead: number, isHe
     : { tensor: output, axes: [[{ label: 'batch', size: batch }], [rows], [head, size]] };
 }
 
+const hasWholeSizes = ({ parts: { heads, kvHeads }, dHead }: Operator): boolean =>
+  [heads, kvHeads, dHead].every((size) => Number.isInteger(size) && size > 0);
+
 /** An attention inside one operator: what it keeps to itself is recomputed from what it reads. */
 export function fusedAttention(view: View, node: Node): Attention | undefined {
   const operator = operatorOf(view, node);
-  if (operator === undefined) return opaqueAttention(view, node);
+  if (operator === undefined || !hasWholeSizes(operator)) return opaqueAttention(view, node);
   const { parts, dHead, isHeadsFirst, q, k, v, queryOperand, keyOperand, causal } = operator;
   const output = node.outputs[0] ?? '';
   const from = [queryOperand, keyOperand];

@@ -14,13 +14,12 @@ interface Place {
   readonly prefix: string;
   /** Attributes of the call, by name; undefined where no function is being copied. */
   readonly given: ReadonlyMap<string, Attribute> | undefined;
-  readonly depth: number;
 }
 
 /** Functions may call functions, but not for ever. */
 const deepest = 32;
 /** A chain of functions that each call the next one twice doubles with every link. */
-const mostNodes = 200_000;
+const mostNodes = 50_000;
 
 const keyOf = (domain: string, name: string, overload: string): string =>
   JSON.stringify([domain, name, overload]);
@@ -40,7 +39,6 @@ class Inliner {
   readonly #file: string;
   readonly #functions: ReadonlyMap<string, LocalFunction>;
   readonly #taken: Set<string>;
-  #nodes = 0;
 
   constructor(model: Model, file: string) {
     this.#model = model;
@@ -73,7 +71,30 @@ class Inliner {
     return out;
   }
 
-  graph(graph: Graph, place: Place): Writer {
+  /** How many nodes these come to when every call among them is unfolded. */
+  #count(nodes: readonly Node[], depth: number, known: Map<LocalFunction, number>): number {
+    if (depth > deepest) throw invalidModel('its functions call each other too deeply, or in a circle');
+    let count = 0;
+    for (const node of nodes) {
+      const called = this.#called(node);
+      const size =
+        called === undefined ? 1 : (known.get(called) ?? this.#count(called.nodes, depth + 1, known));
+      if (called !== undefined) known.set(called, size);
+      count += size;
+      for (const { nodes: inner } of subgraphs(node)) count += this.#count(inner, depth + 1, known);
+      if (count > mostNodes) throw invalidModel(`its functions unfold to over ${mostNodes} nodes`);
+    }
+    return count;
+  }
+
+  /** @throws SondeError `model_invalid` */
+  model(): Writer {
+    const { graph } = this.#model;
+    this.#count(graph.nodes, 0, new Map());
+    return this.#graph(graph, { rename: (name) => name, prefix: '', given: undefined });
+  }
+
+  #graph(graph: Graph, place: Place): Writer {
     const { bytes } = this.#model;
     const out = new Writer();
     const nodeAt = new Map(graph.nodes.map((node) => [node.span.start, node]));
@@ -98,8 +119,6 @@ class Inliner {
   }
 
   #node(out: Writer, node: Node, place: Place): void {
-    this.#nodes++;
-    if (this.#nodes > mostNodes) throw invalidModel(`its functions unfold to over ${mostNodes} nodes`);
     const called = this.#called(node);
     if (called !== undefined) this.#body(out, node, called, place);
     else if (place.given === undefined) out.message(1, this.#copy(node, place));
@@ -114,7 +133,6 @@ class Inliner {
 
   /** The nodes of a function under names of their own; what it is given and gives has the caller's names. */
   #body(out: Writer, call: Node, { name, inputs, outputs, nodes, defaults }: LocalFunction, at: Place): void {
-    if (at.depth >= deepest) throw invalidModel('its functions call each other too deeply, or in a circle');
     const prefix = `${at.prefix}${call.name === '' ? (call.outputs[0] ?? name) : call.name}/`;
     const names = new Map<string, string>([['', '']]);
     for (const [place, formal] of inputs.entries()) names.set(formal, at.rename(call.inputs[place] ?? ''));
@@ -134,7 +152,7 @@ class Inliner {
       return fresh;
     };
     const given = new Map([...defaults, ...this.#resolved(call, at)]);
-    for (const node of nodes) this.#node(out, node, { rename, prefix, given, depth: at.depth + 1 });
+    for (const node of nodes) this.#node(out, node, { rename, prefix, given });
   }
 
   /** The attributes of a call, those of the call around it in place of the ones that refer to them. */
@@ -164,7 +182,7 @@ class Inliner {
     const { bytes } = this.#model;
     const out = new Writer().text(1, name);
     for (const field of fields(bytes, span)) {
-      if (field.number === 6 && graph !== undefined) out.message(6, this.graph(graph, place));
+      if (field.number === 6 && graph !== undefined) out.message(6, this.#graph(graph, place));
       else if (field.number !== 1) out.bytes(bytes.subarray(field.start, field.end));
     }
     return out;
@@ -183,11 +201,7 @@ export function inlineFunctions(model: Model, file: string): Uint8Array | undefi
   const { bytes } = model;
   const out = new Writer();
   for (const field of fields(bytes, { start: 0, end: bytes.length })) {
-    if (field.number === 7)
-      out.message(
-        7,
-        inliner.graph(model.graph, { rename: (name) => name, prefix: '', given: undefined, depth: 0 }),
-      );
+    if (field.number === 7) out.message(7, inliner.model());
     else if (field.number !== 25) out.bytes(bytes.subarray(field.start, field.end));
   }
   const missing = new Map(

@@ -1,4 +1,4 @@
-import type { Append } from './append.ts';
+import { type Append, impossible } from './append.ts';
 import type { Atom, Axes } from './axes.ts';
 
 /** A tensor of the graph together with what its axes mean. */
@@ -44,7 +44,7 @@ function unfoldedSizes({ tensor, axes, leading }: Placed): Size[] {
       else if (typeof atom.size === 'number') sizes.push(atom.size);
       else if (present.length === 1) sizes.push({ tensor, axis });
       else if (leading !== undefined) sizes.push({ tensor: leading, axis: part });
-      else if (isOpen) throw new Error(`two sizes of ${tensor} are unknown`);
+      else if (isOpen) throw impossible(`two sizes of ${tensor} are unknown`);
       else {
         sizes.push(-1);
         isOpen = true;

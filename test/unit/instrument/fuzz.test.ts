@@ -4,7 +4,7 @@ import { fuzz, seeds } from '../../fuzz/mutants.ts';
 
 /** `npm run fuzz` asks for more and writes down what came of them. */
 const printed = Number(process.env.SONDE_FUZZ ?? 0);
-const mutants = printed > 0 ? printed : 1_100;
+const mutants = printed > 0 ? printed : 660;
 
 describe('mutants of real files', () => {
   it('end in a model or a named error, within a second of CPU each', { timeout: printed + 120_000 }, () => {
