@@ -11,7 +11,7 @@ export function splitWeights(
   locations: readonly string[],
 ): { readonly graph: Uint8Array<ArrayBuffer>; readonly data: ReadonlyMap<string, Uint8Array<ArrayBuffer>> } {
   const read = readModel(model);
-  const { own } = weightsOf(read.graph, 'whole', 'external');
+  const { own } = weightsOf(read, read.graph, 'whole', 'external');
   const data = new Map(locations.map((location) => [location, [] as Uint8Array[]]));
   const moved = [...own.values()].map((weight, index) => {
     const file = locations[index % locations.length] ?? '';
