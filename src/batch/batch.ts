@@ -1,11 +1,11 @@
 import type { Log } from '../protocol/frame.ts';
 import type { Consent, Ledger, Sampling } from '../protocol/telemetry.ts';
 import type { Masked } from '../schema/masked.ts';
-import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Ack, Ranges } from '../shared/control.ts';
 import { Accounts } from './accounts.ts';
 import { Drain } from './drain.ts';
-import { encode } from './encode.ts';
+import { type Encoded, encode, encodeReported } from './encode.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { lifeKey, newSession } from './life.ts';
 import { liveUntil } from './locks.ts';
@@ -33,6 +33,8 @@ export interface Batch {
   decide(record: Sampled): Decision;
   /** Numbers, journals and mirrors one record; before consent it is only counted. */
   add(record: Masked<RequestRecord>): void;
+  /** The same for what became of a request. */
+  addOutcome(outcome: Masked<OutcomeRecord>): void;
   /** Counts a record that the mask refused as a whole. */
   refuse(reason: string): void;
   /** Resolves once `denied` has deleted the journal. */
@@ -99,12 +101,24 @@ class Pipe implements Batch {
       this.refuse(withheld);
       return;
     }
+    this.#enter(encode(this.#service, this.#life, record), record.outcome === 'error');
+  }
+
+  addOutcome(outcome: Masked<OutcomeRecord>): void {
+    const withheld = this.#withheld();
+    if (withheld !== undefined) {
+      this.refuse(withheld);
+      return;
+    }
+    this.#enter(encodeReported(this.#service, this.#life, outcome), outcome.unsafe === true);
+  }
+
+  #enter({ frame, text }: Encoded, anomalous: boolean): void {
     const life = this.#life;
-    const { frame, text } = encode(this.#service, life, record);
     this.#sampler.spend(text.length);
     const { id, isNew } = this.#sealer.register(life, frame);
     if (isNew) this.#post({ kind: 'frame', life, id, frame });
-    const log: Log = { seq: this.#nextSeq++, text, frame: id, anomalous: record.outcome === 'error' };
+    const log: Log = { seq: this.#nextSeq++, text, frame: id, anomalous };
     this.#accounts.enter({ kind: 'emitted', life, seq: log.seq });
     this.#post({ kind: 'log', log });
     this.#journalSoon(log);

@@ -1,8 +1,8 @@
 import type { Frame } from '../protocol/frame.ts';
 import { chunkFields } from '../schema/fields.ts';
 import type { Masked } from '../schema/masked.ts';
-import { encodeLogs } from '../schema/otlp.ts';
-import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import { type ExportLogsServiceRequest, encodeLogs, encodeOutcome } from '../schema/otlp.ts';
+import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Life } from './messages.ts';
 
 export interface Encoded {
@@ -17,8 +17,20 @@ const number = `{"key":"${chunkFields.seq.wire}","value":{"intValue":"`;
  * One record as text, and the frame it stands in. Encoded once, when it is made: sealing, the page's exit
  * and the next visit only join texts.
  */
-export function encode(service: Masked<ServiceIdentity>, life: Life, record: Masked<RequestRecord>): Encoded {
-  const request = JSON.stringify(encodeLogs({ service, chunk: { ...life, seq: 0 } }, [record]));
+export const encode = (
+  service: Masked<ServiceIdentity>,
+  life: Life,
+  record: Masked<RequestRecord>,
+): Encoded => framed(encodeLogs({ service, chunk: { ...life, seq: 0 } }, [record]));
+
+export const encodeReported = (
+  service: Masked<ServiceIdentity>,
+  life: Life,
+  outcome: Masked<OutcomeRecord>,
+): Encoded => framed(encodeOutcome({ service, chunk: { ...life, seq: 0 } }, outcome));
+
+function framed(logs: ExportLogsServiceRequest): Encoded {
+  const request = JSON.stringify(logs);
   // A quote inside a JSON string is escaped, so neither mark can occur in a value.
   const body = request.slice('{"resourceLogs":['.length, -']}'.length);
   const cut = body.indexOf(number) + number.length;

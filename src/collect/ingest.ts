@@ -78,7 +78,10 @@ function freshRuns({ life, records }: Delivery, stored: StoredRecords): readonly
 function entriesOf(life: Life, run: readonly Numbered[], receivedAt: number): EntryText[] {
   const texts = run.flatMap(({ seq, service, verdict }) => {
     if ('reject' in verdict) return [];
-    const record = 'json' in verdict ? verdict.json : JSON.stringify(verdict.record);
+    const record =
+      'json' in verdict
+        ? verdict.json
+        : JSON.stringify('outcome' in verdict ? verdict.outcome : verdict.record);
     return [recordText({ ...life, seq }, receivedAt, service, record)];
   });
   const count = { count: run.length, records: texts.length, rejected: countRejected(run) };
@@ -114,7 +117,9 @@ export function createIngest({ log, stored, metrics, keys }: IngestParts) {
     for (const run of runs) stored.add({ ...life, seq: run[0]?.seq ?? 0 }, run.length);
     metrics.accepted(
       fresh.flatMap(({ verdict }) =>
-        'reject' in verdict ? [] : ['json' in verdict ? verdict.measured : verdict.record],
+        'reject' in verdict || 'outcome' in verdict
+          ? []
+          : ['json' in verdict ? verdict.measured : verdict.record],
       ),
     );
     metrics.rejected(countRejected(fresh));

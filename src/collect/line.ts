@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ChunkIdentity } from '../schema/fields.ts';
-import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Head } from './head.ts';
 
 /** One record as it is kept, under its own `seq`. A `ChunkEntry` behind its last record closes what came with it. */
@@ -9,7 +9,7 @@ export interface RecordEntry extends ChunkIdentity {
   /** Epoch ms by the collector's clock. */
   readonly receivedAt: number;
   readonly service: ServiceIdentity;
-  readonly record: RequestRecord;
+  readonly record: RequestRecord | OutcomeRecord;
 }
 
 /**

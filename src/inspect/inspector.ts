@@ -131,6 +131,7 @@ export function createInspector(): InspectorApi {
         for (const { model } of entry?.parts ?? []) await closeModel(model);
         models.delete(handle);
       }),
+    outcome: (requestId, reported) => answer(async () => pipe.outcome(requestId, reported)),
     abort: (call) => calls.get(call)?.abort(),
   };
 }

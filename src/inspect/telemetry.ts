@@ -1,15 +1,19 @@
 import { openBatch } from '../batch/batch.ts';
 import { withLocalPrivacy } from '../mask/local-privacy.ts';
-import { maskRecord, maskService } from '../mask/mask.ts';
+import { maskOutcome, maskRecord, maskService } from '../mask/mask.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
+import type { Reported } from '../protocol/telemetry.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
+import { uuidv7 } from '../shared/id.ts';
+import { epochMilliseconds } from '../shared/units.ts';
 import { forgetInputKeys } from './input-key.ts';
 
 /** The worker's end of the record line: mask, then batch. */
 export interface Pipe {
   granted(): boolean;
   record(record: RequestRecord): void;
+  outcome(requestId: string, reported: Reported): void;
   /** Lets go of the journal and of the locks that say that this life goes on. */
   close(): void;
 }
@@ -17,8 +21,16 @@ export interface Pipe {
 /** In [0, 1): noise that could be foreseen could be taken off again. */
 const unforeseen = (): number => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 
+/** An outcome that comes later than this many unsent requests is sent, and joined with nothing. */
+const mostUnsampled = 10_000;
+
 /** Without telemetry options nothing is masked, stored or sent. */
-export const silentPipe: Pipe = { granted: () => false, record: () => undefined, close: () => undefined };
+export const silentPipe: Pipe = {
+  granted: () => false,
+  record: () => undefined,
+  outcome: () => undefined,
+  close: () => undefined,
+};
 
 /**
  * @param onRecord sees every record before and after the mask, whether it is sent or not
@@ -51,6 +63,8 @@ export function openPipe(
     sampling,
     onWithdrawn: forgetInputKeys,
   });
+  /** Requests of this page life whose record was not sent: an outcome has nothing to be joined with. */
+  const unsampled = new Set<string>();
   return {
     granted: () => batch.consent === 'granted',
     record(record) {
@@ -62,7 +76,24 @@ export function openPipe(
       if (masked === undefined) return batch.refuse('masked');
       onRecord(record, masked);
       if (kept) batch.add(masked);
-      else batch.refuse('not_sampled');
+      else {
+        unsampled.add(told.requestId);
+        for (const oldest of unsampled) if (unsampled.size > mostUnsampled) unsampled.delete(oldest);
+        batch.refuse('not_sampled');
+      }
+    },
+    outcome(requestId, { tags, ...reported }) {
+      if (unsampled.has(requestId)) return batch.refuse('not_sampled');
+      const now = Date.now();
+      const { masked } = maskOutcome({
+        ...reported,
+        recordId: uuidv7(now),
+        requestId,
+        reportedAt: epochMilliseconds(now),
+        ...(tags === undefined || tags.length === 0 ? {} : { tags: tags.join() }),
+      });
+      if (masked === undefined) batch.refuse('masked');
+      else batch.addOutcome(masked);
     },
     close: () => batch.close(),
   };

@@ -1,8 +1,9 @@
 import { accepts, type FieldTable, type Spec, toGrid } from '../schema/field.ts';
 import { recordFields, serviceFields } from '../schema/fields.ts';
 import type { Masked } from '../schema/masked.ts';
+import { outcomeFields } from '../schema/outcome-fields.ts';
 import { isPersonal } from '../schema/personal-data.ts';
-import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
 
 export interface MaskResult<T> {
   /** Absent where a required field was refused: such a record must not leave, and is counted as a whole. */
@@ -89,3 +90,7 @@ export const maskService = (service: ServiceIdentity): MaskResult<ServiceIdentit
     refine: {},
     substitute: (key) => (key === 'name' ? 'unknown_service' : undefined),
   });
+
+/** An outcome as it may leave: fields of the schema only, amounts to hundredths, no identifier with personal data. */
+export const maskOutcome = (outcome: OutcomeRecord): MaskResult<OutcomeRecord> =>
+  maskFields<OutcomeRecord>(outcomeFields, outcome, { refine: {}, substitute: () => undefined });

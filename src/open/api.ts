@@ -11,7 +11,7 @@ import type {
   RequestContext,
   Step,
 } from '../protocol/request.ts';
-import type { Consent, Ledger, TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
+import type { Consent, Ledger, Reported, TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
 import type { RawGraph } from '../shared/graph.ts';
 import type { ProofProgress } from '../shared/proof.ts';
@@ -116,6 +116,12 @@ export interface Sonde {
    * picked or dropped them, a folder's handle, or one bare ONNX file
    */
   load(model: string | PickedModel, options?: LoadOptions): Promise<Model>;
+  /**
+   * Tells what became of a request, when it is known: joined by the collector with the record of that id.
+   * @param requestId yours, or `provenance.requestId` of the answer
+   * @throws SondeError `invalid_argument` without a `telemetry` option
+   */
+  outcome(requestId: string, reported: Reported): Promise<void>;
   /** Absent when no `telemetry` option was given. */
   readonly telemetry?: Telemetry;
   /** Ends the worker. Pending calls reject with `disposed`; records stay journalled. Twice is harmless. */

@@ -46,6 +46,16 @@ export function createSonde(options: SondeOptions = {}): Sonde {
 
   return {
     load: (model, loadOptions = {}) => openModel(host, model, loadOptions),
+    async outcome(requestId, reported) {
+      if (pipe === undefined)
+        throw new SondeError(
+          'invalid_argument',
+          'Without telemetry nobody can be told of an outcome.',
+          'Give createSonde() the option `telemetry`.',
+        );
+      const link = await host.link();
+      await link.ask((api) => api.outcome(requestId, reported));
+    },
     ...(pipe === undefined ? {} : { telemetry: pipe }),
     async dispose() {
       if (disposed) return;

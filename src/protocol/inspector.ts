@@ -17,7 +17,7 @@ import type {
   RequestContext,
   Step,
 } from './request.ts';
-import type { Consent, Sampling } from './telemetry.ts';
+import type { Consent, Reported, Sampling } from './telemetry.ts';
 
 /** Errors cross the thread as data: structured clone would drop their class and code. */
 export type Answer<T> =
@@ -125,5 +125,7 @@ export interface InspectorApi {
   read(capture: number, hook: string): Promise<Answer<FloatTensor>>;
   disposeCapture(capture: number): Promise<Answer<void>>;
   disposeModel(model: number): Promise<Answer<void>>;
+  /** What became of a request, to be sent where consent was given. */
+  outcome(requestId: string, reported: Reported): Promise<Answer<void>>;
   abort(call: CallId): void;
 }

@@ -27,6 +27,22 @@ export interface TelemetryOptions {
   readonly epsilon?: number;
 }
 
+/** What became of a request, as far as the application knows. */
+export interface Reported {
+  readonly cohort?: string;
+  /** Class that the model gave, such as `Classification.label`. */
+  readonly predicted?: string;
+  /** Class that it turned out to be. */
+  readonly label?: string;
+  /** What it was worth and what it cost, in a unit of yours; sent in hundredths. */
+  readonly value?: number;
+  readonly cost?: number;
+  /** A safety rule was triggered. */
+  readonly unsafe?: boolean;
+  /** Up to eight words of up to 32 letters, digits, `_.:-`. */
+  readonly tags?: readonly string[];
+}
+
 /** Invariant, always: emitted = acknowledged + pending + sum(dropped). Counts records. */
 export interface Ledger {
   readonly emitted: number;

@@ -9,7 +9,8 @@ import {
   serviceFields,
 } from './fields.ts';
 import type { Masked } from './masked.ts';
-import type { RequestRecord, ServiceIdentity } from './record.ts';
+import { outcomeEvent, outcomeFields } from './outcome-fields.ts';
+import type { OutcomeRecord, RequestRecord, ServiceIdentity } from './record.ts';
 
 /** OTLP/JSON: lowerCamelCase keys, 64-bit integers as decimal text, ids in hex. */
 export type AnyValue =
@@ -28,8 +29,8 @@ export interface LogRecord {
   readonly observedTimeUnixNano: string;
   readonly severityNumber: number;
   readonly eventName: string;
-  readonly traceId: string;
-  readonly spanId: string;
+  readonly traceId?: string;
+  readonly spanId?: string;
   readonly attributes: readonly KeyValue[];
 }
 
@@ -109,6 +110,37 @@ const toLogRecord = (record: Masked<RequestRecord>): LogRecord => ({
   attributes: attributesOf(recordFields, 'attribute', record),
 });
 
+const senderOf = ({ service }: ChunkHeader): readonly KeyValue[] => [
+  ...Object.entries(sdkAttributes).map(([key, stringValue]) => ({ key, value: { stringValue } })),
+  ...attributesOf(serviceFields, 'resource', service),
+];
+
+const scopeLogsOf = (chunk: ChunkIdentity, logRecords: readonly LogRecord[]): ScopeLogs => ({
+  scope: { name: 'sonde', attributes: attributesOf(chunkFields, 'scope', chunk) },
+  schemaUrl: schemaUrl(schemaVersion),
+  logRecords,
+});
+
+/** The outcome of a request as a complete export request: no model stands on it, the request's record names it. */
+export const encodeOutcome = (
+  header: ChunkHeader,
+  outcome: Masked<OutcomeRecord>,
+): ExportLogsServiceRequest => {
+  const at = toNanoseconds(outcome.reportedAt);
+  const log: LogRecord = {
+    timeUnixNano: at,
+    observedTimeUnixNano: at,
+    severityNumber: outcome.unsafe === true ? severity.error : severity.ok,
+    eventName: outcomeEvent,
+    attributes: attributesOf(outcomeFields, 'attribute', outcome),
+  };
+  return {
+    resourceLogs: [
+      { resource: { attributes: senderOf(header) }, scopeLogs: [scopeLogsOf(header.chunk, [log])] },
+    ],
+  };
+};
+
 /**
  * Records with consecutive numbers, the first of which is `header.chunk.seq`, as a complete export request.
  * What is constant stands once, on the resource: at most 150 B gzip a record in chunks of 50. Where model,
@@ -118,10 +150,7 @@ export function encodeLogs(
   header: ChunkHeader,
   records: readonly Masked<RequestRecord>[],
 ): ExportLogsServiceRequest {
-  const service: KeyValue[] = [
-    ...Object.entries(sdkAttributes).map(([key, stringValue]) => ({ key, value: { stringValue } })),
-    ...attributesOf(serviceFields, 'resource', header.service),
-  ];
+  const service = senderOf(header);
   const resourceLogs: ResourceLogs[] = [];
   let open: { identity: string; logRecords: LogRecord[] } | undefined;
   for (const [index, record] of records.entries()) {
@@ -132,13 +161,7 @@ export function encodeLogs(
       const chunk: ChunkIdentity = { ...header.chunk, seq: header.chunk.seq + index };
       resourceLogs.push({
         resource: { attributes: [...service, ...attributes] },
-        scopeLogs: [
-          {
-            scope: { name: 'sonde', attributes: attributesOf(chunkFields, 'scope', chunk) },
-            schemaUrl: schemaUrl(schemaVersion),
-            logRecords: open.logRecords,
-          },
-        ],
+        scopeLogs: [scopeLogsOf(chunk, open.logRecords)],
       });
     }
     open.logRecords.push(toLogRecord(record));

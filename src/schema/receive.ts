@@ -9,7 +9,8 @@ import {
   serviceFields,
 } from './fields.ts';
 import { sdkAttributes } from './otlp.ts';
-import type { RequestRecord, ServiceIdentity } from './record.ts';
+import { outcomeEvent, outcomeFields } from './outcome-fields.ts';
+import type { OutcomeRecord, RequestRecord, ServiceIdentity } from './record.ts';
 import {
   type Attributes,
   attributesAt,
@@ -22,7 +23,10 @@ import {
 } from './wire.ts';
 
 /** `reject` is one of a closed set of words, fit to be a metric's label: it never quotes what was sent. */
-export type Verdict = { readonly record: RequestRecord } | { readonly reject: string };
+export type Verdict =
+  | { readonly record: RequestRecord }
+  | { readonly outcome: OutcomeRecord }
+  | { readonly reject: string };
 
 /** A good record that was never an object: what is looked at on arrival, and all of it as JSON. */
 export interface Read {
@@ -55,6 +59,7 @@ const mostRecords = 2000;
 const chunkTable = wireTable(chunkFields);
 const serviceTable = wireTable(serviceFields);
 const recordTable = wireTable(recordFields);
+const outcomeTable = wireTable(outcomeFields);
 const identityTable = wireTable(
   Object.fromEntries(Object.entries<Field>(recordFields).filter(([, { carrier }]) => carrier === 'resource')),
 );
@@ -98,15 +103,29 @@ function readIdentity(attributes: Attributes): Identity {
   return { values, reject: readInto(values, recordTable.attributes, attributes) };
 }
 
+function nativeOf(log: JsonObject, table: WireTable): Attributes {
+  const native = new Map<string, unknown>();
+  for (const wire of table.native.keys()) if (log[wire] !== undefined) native.set(wire, log[wire]);
+  return native;
+}
+
+function judgeOutcome(log: JsonObject, sent: Attributes): Verdict {
+  const values: Record<string, unknown> = {};
+  const reject =
+    readInto(values, outcomeTable.native, nativeOf(log, outcomeTable)) ??
+    readInto(values, outcomeTable.attributes, sent) ??
+    missingFrom(outcomeTable, values);
+  return reject === undefined ? { outcome: values as unknown as OutcomeRecord } : { reject };
+}
+
 function judge(log: JsonObject, identity: Identity, upgrade: Upgrade): Verdict {
   if (identity.reject !== undefined) return { reject: identity.reject };
   const sent = attributesAt(log);
   if (sent === undefined) return { reject: 'not_otlp' };
-  const native = new Map<string, unknown>();
-  for (const wire of recordTable.native.keys()) if (log[wire] !== undefined) native.set(wire, log[wire]);
+  if (log.eventName === outcomeEvent) return judgeOutcome(log, upgrade(sent));
   const values: Record<string, unknown> = {};
   const reject =
-    readInto(values, recordTable.native, native) ??
+    readInto(values, recordTable.native, nativeOf(log, recordTable)) ??
     readInto(values, recordTable.attributes, upgrade(sent)) ??
     // Behind, and not by spreading: adding keys to a spread object costs six times as much.
     missingFrom(recordTable, Object.assign(values, identity.values));

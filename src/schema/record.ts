@@ -78,3 +78,21 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
   /** Of the local differential privacy under which the record was made; absent where it was not. */
   readonly epsilon?: number;
 }
+
+/** What became of a request, known later and joined by its id. It holds no text in any field. */
+export interface OutcomeRecord {
+  /** UUIDv7. */
+  readonly recordId: string;
+  readonly requestId: string;
+  readonly reportedAt: EpochMilliseconds;
+  readonly cohort?: string;
+  /** Class that the model gave. */
+  readonly predicted?: string;
+  /** Class that it turned out to be. */
+  readonly label?: string;
+  readonly value?: number;
+  readonly cost?: number;
+  readonly unsafe?: boolean;
+  /** Joined by commas. */
+  readonly tags?: string;
+}

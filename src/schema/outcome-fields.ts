@@ -1,0 +1,103 @@
+import { chosenText, type FieldTable, flag, grid, instant, text } from './field.ts';
+import type { OutcomeRecord } from './record.ts';
+
+export const outcomeEvent = 'sonde.outcome';
+
+const identifier = chosenText(/^[A-Za-z0-9_.:-]{1,64}$/);
+/** Hundredths of whatever an application counts in. */
+const amount = grid(-10_000_000, 10_000_000, 100);
+
+/** Every field that the outcome of a request can carry; it is joined with the request by its id. */
+export const outcomeFields = {
+  recordId: {
+    wire: 'sonde.record.id',
+    carrier: 'attribute',
+    spec: text(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
+    required: true,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'UUIDv7 of this record.',
+  },
+  requestId: {
+    wire: 'sonde.request.id',
+    carrier: 'attribute',
+    spec: identifier,
+    required: true,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'The request that it is the outcome of.',
+  },
+  reportedAt: {
+    wire: 'timeUnixNano',
+    carrier: 'native',
+    spec: instant,
+    required: true,
+    unit: 'ms since the epoch',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: "When the application told, by the client's clock.",
+  },
+  cohort: {
+    wire: 'sonde.cohort',
+    carrier: 'attribute',
+    spec: identifier,
+    required: false,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'As on the request.',
+  },
+  predicted: {
+    wire: 'sonde.outcome.predicted',
+    carrier: 'attribute',
+    spec: identifier,
+    required: false,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Class that the model gave, as the application tells it.',
+  },
+  label: {
+    wire: 'sonde.outcome.label',
+    carrier: 'attribute',
+    spec: identifier,
+    required: false,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Class that it turned out to be.',
+  },
+  value: {
+    wire: 'sonde.outcome.value',
+    carrier: 'attribute',
+    spec: amount,
+    required: false,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'What it was worth, in a unit of the application.',
+  },
+  cost: {
+    wire: 'sonde.outcome.cost',
+    carrier: 'attribute',
+    spec: amount,
+    required: false,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'What it cost, in the same unit.',
+  },
+  unsafe: {
+    wire: 'sonde.outcome.unsafe',
+    carrier: 'attribute',
+    spec: flag,
+    required: false,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Whether a safety rule was triggered.',
+  },
+  tags: {
+    wire: 'sonde.outcome.tags',
+    carrier: 'attribute',
+    spec: chosenText(/^[A-Za-z0-9_.:-]{1,32}(?:,[A-Za-z0-9_.:-]{1,32}){0,7}$/),
+    required: false,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Up to eight words of the application, joined by commas.',
+  },
+} as const satisfies FieldTable<OutcomeRecord>;
