@@ -1,3 +1,21 @@
+export type { Names } from './mask/names.ts';
+export { type MaskedText, maskText } from './mask/text.ts';
+export { binningNoise } from './observe/calibration/binning-noise.ts';
+export {
+  applyCalibration,
+  type Calibrated,
+  type Calibration,
+  calibrate,
+} from './observe/calibration/calibrate.ts';
+export { type Baseline, makeBaseline } from './observe/drift/baseline.ts';
+export { type Alarm, DriftMonitor, seasonOf } from './observe/drift/monitor.ts';
+export type { Traffic } from './observe/drift/statistics.ts';
+export { type EmbeddingSignals, observeEmbedding } from './observe/embedding.ts';
+export type { Estimate } from './observe/estimate.ts';
+export { type HostedSignals, observeHosted } from './observe/hosted/openai.ts';
+export { type CohortReport, joinOutcomes, reportByCohort } from './observe/outcomes.ts';
+export { perturb } from './observe/probe/perturb.ts';
+export { answerStability, type Stability } from './observe/probe/stability.ts';
 export type * from './open/api.ts';
 export type { PickedModel } from './open/picked.ts';
 export { createSonde, openSonde } from './open/sonde.ts';

@@ -28,6 +28,11 @@ const commands: Readonly<Record<string, Entry>> = {
       "compares a folder's goldens with what Sonde captures; --self holds every variant's hooks against identities instead, without goldens; exit status 1 if anything differs",
     load: async () => (await import('./verify.ts')).verify,
   },
+  signals: {
+    usage: 'sonde signals [--json]',
+    summary: 'the signal map: every signal with its unit, tier, privacy class and stability',
+    load: async () => (await import('./signals.ts')).signals,
+  },
   collect: {
     usage: 'sonde collect [--help]',
     summary: 'the collector of masked telemetry; serves the playground too',

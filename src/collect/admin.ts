@@ -43,6 +43,7 @@ export function createAdmin(folder: string, token: string): FastifyInstance {
   app.get('/api/summary', async () => {
     const counts = new Map<string, { model: string; operation: string; outcome: string; records: number }>();
     const { records, chunks, faults } = await eachRecord(({ record }) => {
+      if ('reportedAt' in record) return;
       const { modelId: model, operation, outcome } = record;
       const name = `${model} ${operation} ${outcome}`;
       const group = counts.get(name) ?? { model, operation, outcome, records: 0 };

@@ -1,5 +1,7 @@
 import type { Field, Spec } from './field.ts';
 import { chunkFields, recordFields, schemaUrl, schemaVersion, serviceFields } from './fields.ts';
+import { outcomeEvent, outcomeFields } from './outcome-fields.ts';
+import { signalMap } from './signals.ts';
 
 /** What a value can be, in a few words. */
 function domain(spec: Spec): string {
@@ -48,10 +50,22 @@ const table = (fields: Readonly<Record<string, Field>>): string =>
     ...Object.entries(fields).map(row),
   ].join('\n');
 
+const stays = (): string =>
+  [
+    '| signal | unit | stability | |',
+    '|---|---|---|---|',
+    ...signalMap()
+      .filter(({ tier }) => tier === 'device')
+      .map(
+        ({ name, unit, stability, description }) =>
+          `| \`${name}\` | ${unit} | ${stability} | ${description} |`,
+      ),
+  ].join('\n');
+
 /** `docs/telemetry.md`: all that can leave a page, from the tables that the mask and the collector go by. */
 export const telemetryDocument = (): string => `# What Sonde sends
 
-Made from \`src/schema/fields.ts\` by \`npx vitest run --project unit test/unit/schema/document.test.ts -u\`; a test
+Made from \`src/schema\` by \`npx vitest run --project unit test/unit/schema/document.test.ts -u\`; a test
 fails when the two differ. The mask lets nothing out that is not in these tables, and the collector takes nothing in
 that is not: no text of an input or output, no value of a single token.
 
@@ -71,6 +85,13 @@ that is not: no text of an input or output, no value of a single token.
 
 ${table(recordFields)}
 
+## The outcome of a request
+
+Event \`${outcomeEvent}\`, told by the application with \`sonde.outcome\`, joined by the request's id. No model stands
+on it: the request's record names that. Sampled with its request.
+
+${table(outcomeFields)}
+
 ## The service
 
 ${table(serviceFields)}
@@ -81,4 +102,10 @@ Records of one page life are numbered from 0 without gaps, so that what came twi
 is known. \`sonde.seq\` is the number of the first record of its \`ScopeLogs\`; the others follow in order.
 
 ${table(chunkFields)}
+
+## What stays on the device
+
+\`npx sonde signals\` prints these and the fields above as one map.
+
+${stays()}
 `;

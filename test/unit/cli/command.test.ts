@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from '../../../src/cli/main.ts';
 import { readSafetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
+import { recordFields, serviceFields } from '../../../src/schema/fields.ts';
 
 const gpt2 = fileURLToPath(new URL('../../zoo/gpt2', import.meta.url));
 let scratch: string;
@@ -130,6 +131,18 @@ describe('sonde verify', () => {
     expect(none.status).toBe(1);
     expect(none.stderr).toContain('golden.safetensors');
   });
+});
+
+it('sonde signals prints every field that can leave, and what stays', async () => {
+  const { status, stdout } = await sonde('signals', '--json');
+  const map: readonly { name: string; unit: string; tier: unknown; privacy: string }[] = JSON.parse(stdout);
+  expect(status).toBe(0);
+  for (const { wire } of [...Object.values(recordFields), ...Object.values(serviceFields)])
+    expect(map).toContainEqual(expect.objectContaining({ name: wire, tier: 1 }));
+  expect(map.filter(({ tier }) => tier === 'device').every(({ privacy }) => privacy === 'local')).toBe(true);
+  expect(new Set(map.map(({ name }) => name)).size).toBe(map.length);
+  const listed = (await sonde('signals')).stdout;
+  for (const { name } of map) expect(listed).toContain(name);
 });
 
 it('sonde inspect prints anatomy and hooks', async () => {
