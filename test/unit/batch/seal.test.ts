@@ -52,7 +52,7 @@ describe('joined texts', () => {
     const seen = read.chunks.flatMap(({ chunk, verdicts }) =>
       verdicts.map((verdict, index) => [
         chunk.seq + index,
-        'record' in verdict ? verdict.record.requestId : verdict.reject,
+        'record' in verdict ? verdict.record.requestId : verdict,
       ]),
     );
     expect(Object.fromEntries(seen)).toEqual({ 30: 'r0', 31: 'r1', 32: 'r2', 33: 'r3', 34: 'r4' });

@@ -27,7 +27,7 @@ const recordsOf = (chunks: readonly ReceivedChunk<Verdict | Read>[]) =>
   chunks.map(({ verdicts, ...part }) => ({
     ...part,
     records: verdicts.map((verdict) =>
-      'reject' in verdict ? verdict : 'json' in verdict ? JSON.parse(verdict.json) : verdict.record,
+      'json' in verdict ? JSON.parse(verdict.json) : 'record' in verdict ? verdict.record : verdict,
     ),
   }));
 
