@@ -15,6 +15,7 @@ import { type Against, againstFor, type Comparison } from './compare.ts';
 import type { GoldenCase, Goldens } from './golden.ts';
 import { readGoldens } from './golden-files.ts';
 import { lookOnWebgpu } from './look-webgpu.ts';
+import { checkMoved } from './moved.ts';
 
 /** One line of the table. */
 export interface Checked {
@@ -173,6 +174,12 @@ export async function checkFolder(
       comparison: { kind: 'failed', reason: 'golden.json names it, golden.safetensors lacks it' },
     }));
     checked.push(...(await checkCases(opened, goldens.cases, capture, against)));
+    const [golden] = goldens.cases;
+    if (golden !== undefined) {
+      const looks = (lists: readonly (readonly string[])[]) =>
+        capture(lists.map((hooks) => ({ golden, hooks })));
+      checked.push(...(await checkMoved(opened.parts, looks)));
+    }
     if (device === 'wasm') checked.push(...(await checkGeneration(opened, goldens, against)));
     return checked;
   } finally {
