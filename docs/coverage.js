@@ -134,7 +134,7 @@ ${reasons.length === 0 ? 'None.' : table(['model', 'dtype', 'hook', 'proof', 'wh
 
 ## How far looking moves what is seen
 
-Largest difference of the model's first output from the plain file's, absolute, over the probe's inputs; beside it the largest output. The limit is 5e-4; the tests hold every file to this table, `npx sonde verify <folder>` prints it for any. Where it is not 0, a residual tap splits a fused addition and norm. In half precision onnxruntime computes most nodes in float32 and rounds only where a node wants float16, so a plain Cast at a tap moved the logits by up to 3.8e-2 (and a Transpose behind it by 2.6e-2); taps that round beside the graph's own path (Neg, Cast, Neg, Einsum) move them by 0.
+Largest difference of the model's first output from the plain file's, absolute, over the probe's inputs; beside it the largest output. The limit is 5e-4; the tests hold every file to this table, \`npx sonde verify <folder>\` prints it for any. Where it is not 0, a residual tap splits a fused addition and norm. In half precision onnxruntime computes most nodes in float32 and rounds only where a node wants float16, so a plain Cast at a tap moved the logits by up to 3.8e-2 (and a Transpose behind it by 2.6e-2); taps that round beside the graph's own path (Neg, Cast, Neg, Einsum) move them by 0.
 
 ${table(['model', 'dtype', 'empty plan', 'attention patterns tapped', 'every hook tapped', 'largest output'], shifts)}
 `,
