@@ -1,6 +1,6 @@
 import { openPipe, type Pipe, silentPipe } from '../inspect/telemetry.ts';
 import { openTelemetry, type TelemetryPipe } from '../open/telemetry.ts';
-import { openGpu, useGpu } from '../run/device.ts';
+import { openGpu } from '../run/device.ts';
 import type { Gpu } from '../run/gpu.ts';
 import { type OrtSession, type Runtime, shareRuntime } from '../run/runtime.ts';
 import { applicationRuntime as ort } from '../run/runtime.worker.ts';
@@ -9,7 +9,7 @@ import { SondeError } from '../shared/errors.ts';
 import type { AttachOptions, ObservedRequest, TransformersInspector } from './api.ts';
 import { Capturing } from './capturing.ts';
 import { Exchanges, type FollowedRun } from './exchanges.ts';
-import { faceOf, watchPlain } from './face.ts';
+import { faceOf, takeTurns, watchPlain } from './face.ts';
 import { requireOneRuntime, whyNothingRan } from './one-runtime.ts';
 import { type Scope, Scopes } from './scopes.ts';
 import { awaitSeat } from './seat.ts';
@@ -98,6 +98,7 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
   const wrapped: Create = async (...call) => {
     created += 1;
     const opened = await takeOver(shared, create as Create, call, shareGpu);
+    if ('isOperator' in opened.made && opened.made.isOperator) return takeTurns(shared, opened.made.session);
     const subject = new Subject(shared, opened, subjects);
     subjects.push(subject);
     const released = (): void => void subjects.splice(subjects.indexOf(subject), 1);
@@ -168,10 +169,18 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
 
 let sharedGpu: Promise<Gpu> | undefined;
 
-/** One device for all sessions: the runtime's own where a session made it one already. */
+/**
+ * One device for all sessions, never the one that the runtime opens by itself: that is gone with the last session
+ * that was made on it. A lost one is opened anew.
+ */
 function shareGpu(): Promise<Gpu> {
-  const known: unknown = ort.env.webgpu.device;
-  sharedGpu ??= known instanceof GPUDevice ? Promise.resolve(useGpu(known)) : openGpu();
+  const forget = (): void => {
+    sharedGpu = undefined;
+  };
+  if (sharedGpu === undefined) {
+    sharedGpu = openGpu();
+    sharedGpu.then(({ device }) => device.lost.then(forget), forget);
+  }
   return sharedGpu;
 }
 

@@ -1,4 +1,4 @@
-import type { Ort, OrtFetches, OrtRunOptions, OrtSession } from '../run/runtime.ts';
+import type { Ort, OrtFetches, OrtRunOptions, OrtSession, Runtime } from '../run/runtime.ts';
 import type { Feeds, Fetches } from '../run/sessions.ts';
 import type { RunCall, Subject } from './subject.ts';
 import type { Shared } from './takeover.ts';
@@ -60,4 +60,10 @@ export function watchPlain(
       await subject.release();
     },
   });
+}
+
+/** The application's own session, unobserved. */
+export function takeTurns({ exclusive }: Runtime, session: OrtSession): OrtSession {
+  const run = session.run.bind(session) as (...call: unknown[]) => ReturnType<OrtSession['run']>;
+  return Object.assign(session, { run: (...call: unknown[]) => exclusive(() => run(...call)) });
 }

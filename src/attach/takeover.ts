@@ -1,5 +1,6 @@
 import { instrument } from '../instrument/instrument.ts';
 import type { Instrumented } from '../instrument/instrumented.ts';
+import { useGpu } from '../run/device.ts';
 import type { Gpu } from '../run/gpu.ts';
 import type { OrtSession, OrtSessionOptions, Runtime } from '../run/runtime.ts';
 import { type CallerOptions, openSessions, type PlanSession, type Sessions } from '../run/sessions.ts';
@@ -22,15 +23,29 @@ export interface Opened {
   readonly device: 'webgpu' | 'wasm';
   readonly gpu?: Gpu;
   readonly files?: WeightFiles;
-  readonly made: { readonly shared: Shared } | { readonly session: OrtSession; readonly plain: string };
+  readonly made:
+    | { readonly shared: Shared }
+    | {
+        readonly session: OrtSession;
+        readonly plain: string;
+        /** No model, but an operator on its own: transformers.js sorts and slices with such sessions. */
+        readonly isOperator: boolean;
+      };
   /** The session as the application asked for it. */
   readonly openPlain: () => Promise<OrtSession>;
 }
 
 /** A reason, in words, to leave a session alone. */
-class Plain extends Error {}
+class Plain extends Error {
+  readonly isOperator: boolean;
 
-/** @param gpu the one device of all sessions */
+  constructor(why: string, isOperator = false) {
+    super(why);
+    this.isOperator = isOperator;
+  }
+}
+
+/** @param gpu the one device of all sessions that bring none */
 export async function takeOver(
   runtime: Runtime,
   create: Create,
@@ -42,7 +57,9 @@ export async function takeOver(
   const providers = options.executionProviders ?? [];
   const onGpu = providers.map((provider) => (typeof provider === 'string' ? provider : provider.name));
   const device = onGpu[0] === 'webgpu' ? 'webgpu' : 'wasm';
-  const used = onGpu.includes('webgpu') ? await gpu().catch(() => undefined) : undefined;
+  const own = providers.find(isWebGpu)?.device;
+  const opening = own === undefined ? gpu : async () => useGpu(own);
+  const used = onGpu.includes('webgpu') ? await opening().catch(() => undefined) : undefined;
   const openPlain = (): Promise<OrtSession> =>
     runtime.exclusive(() =>
       create(...call.map((part) => (part === options ? onDevice(options, used) : part))),
@@ -56,11 +73,9 @@ export async function takeOver(
   } catch (error) {
     // Whatever stands in Sonde's way must not stand in the application's.
     const plain = error instanceof Error ? error.message : String(error);
-    return {
-      ...found,
-      ...(files === undefined ? {} : { files }),
-      made: { session: await openPlain(), plain },
-    };
+    const isOperator = error instanceof Plain && error.isOperator;
+    const made = { session: await openPlain(), plain, isOperator };
+    return { ...found, ...(files === undefined ? {} : { files }), made };
   }
 }
 
@@ -73,7 +88,10 @@ async function open(
 ): Promise<Shared> {
   if (device === 'webgpu' && gpu === undefined) throw new Plain('WebGPU gives no device.');
   const instrumented = instrument(files.graph, { file: files.file, external: files.external });
-  if (instrumented.anatomy.kind === 'unknown') throw new Plain('No transformer was found in the graph.');
+  if (instrumented.anatomy.kind === 'unknown') {
+    const { weights } = instrumented.edit(emptyPlan, 'external');
+    throw new Plain('No transformer was found in the graph.', weights.length === 0);
+  }
   const onGpu = device === 'webgpu' ? gpu : undefined;
   const sessions = openSessions(runtime, instrumented, files, onGpu, caller);
   try {
@@ -89,12 +107,17 @@ async function open(
 function onDevice(options: OrtSessionOptions, gpu: Gpu | undefined): OrtSessionOptions {
   if (gpu === undefined || options.executionProviders === undefined) return options;
   const executionProviders = options.executionProviders.map((provider) => {
-    const name = typeof provider === 'string' ? provider : provider.name;
-    if (name !== 'webgpu') return provider;
-    return { device: gpu.device, ...(typeof provider === 'string' ? {} : provider), name };
+    if (provider !== 'webgpu' && !isWebGpu(provider)) return provider;
+    return { ...(isWebGpu(provider) ? provider : {}), name: 'webgpu', device: gpu.device };
   });
   return { ...options, executionProviders };
 }
+
+type Provider = NonNullable<OrtSessionOptions['executionProviders']>[number];
+type WebGpuProvider = Extract<Provider, { readonly name: 'webgpu' }> & { readonly device?: GPUDevice };
+
+const isWebGpu = (provider: Provider): provider is WebGpuProvider =>
+  typeof provider !== 'string' && provider.name === 'webgpu';
 
 /** What Sonde's own session takes over of the application's wishes. @throws Plain for a wish that it cannot keep */
 function callerOf(runtime: Runtime, options: OrtSessionOptions, providers: readonly string[]): CallerOptions {
@@ -115,8 +138,7 @@ function callerOf(runtime: Runtime, options: OrtSessionOptions, providers: reado
   const known = providers[0] === 'webgpu' ? ['cpu', 'gpu-buffer'] : ['cpu'];
   const odd = wanted.find((location) => !known.includes(location));
   if (odd !== undefined) throw new Plain(`Outputs were asked for as ${odd}.`);
-  const provider = executionProviders.find((each) => typeof each !== 'string' && each.name === 'webgpu');
-  return { session, provider: { ...(provider as object | undefined) }, locations };
+  return { session, provider: { ...executionProviders.find(isWebGpu) }, locations };
 }
 
 const isBytes = (part: unknown): part is Uint8Array | ArrayBuffer =>

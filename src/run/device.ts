@@ -36,7 +36,7 @@ export async function openGpu(): Promise<Gpu> {
   return useGpu(device, adapter.info);
 }
 
-/** A device that is open already, such as the runtime's own. */
+/** A device that somebody else opened. */
 export function useGpu(device: GPUDevice, info: GPUAdapterInfo = device.adapterInfo): Gpu {
   const gone = device.lost.then(() => true);
   // The browser tells of a loss a little later than the run that met it fails.
