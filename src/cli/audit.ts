@@ -48,7 +48,7 @@ async function savedHead(file: string): Promise<Head> {
 
 async function verify(folder: string, file: string | undefined): Promise<number> {
   const saved = file === undefined ? undefined : await savedHead(file);
-  const walk = await walkLog(folder, () => undefined, saved);
+  const walk = await walkLog(folder, () => undefined, { saved });
   const { faults, records, chunks, segment, chain, tail, erased, erasures } = walk;
   for (const { segment: file, line, what } of faults)
     process.stdout.write(`${file}${line === undefined ? '' : `:${line}`}: ${what}\n`);

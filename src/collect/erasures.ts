@@ -27,6 +27,11 @@ export class Erasures {
     }
   }
 
+  /** The notices that this was learnt from. */
+  get notices(): readonly Entry[] {
+    return [...this.#asked.values(), ...this.#done.values(), ...this.#holds.values()];
+  }
+
   get holds(): readonly HoldEntry[] {
     return [...this.#holds.values()];
   }

@@ -1,6 +1,7 @@
-import type { KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { type FileHandle, mkdir, open, truncate } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { type Checkpoint, type Keeper, type LogPlace, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { Erasures } from './erasures.ts';
 import { listSegments, saveHead, segmentName, syncFolder } from './folder.ts';
 import { type Head, signHead } from './head.ts';
@@ -30,7 +31,15 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
+export interface LogOptions {
+  /** A segment that has grown over this is closed. Default 64 MiB. */
+  readonly segmentBytes?: number | undefined;
+  /** With one the log opens from its last checkpoint, and makes new ones. */
+  readonly keeper?: Keeper | undefined;
+}
+
 interface LogParts {
+  readonly keeper: Keeper | undefined;
   readonly key: KeyObject;
   readonly unlock: () => Promise<void>;
   readonly segmentBytes: number;
@@ -51,6 +60,14 @@ export class SegmentLog {
   #chain: string;
   /** Records from the log's beginning on. */
   #records: number;
+  #chunks: number;
+  #sweeps = 0;
+  /** Of the open segment. */
+  #lines: number;
+  #erased: number;
+  readonly #keeper: Keeper | undefined;
+  /** Where the next checkpoint is made at. */
+  #place: LogPlace | undefined;
   #file: FileHandle | undefined;
   #size = 0;
   /** The next write begins a new segment, however small this one is. */
@@ -62,7 +79,7 @@ export class SegmentLog {
   #headChain: string;
   #heading: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, walk: Walk, { key, unlock, segmentBytes }: LogParts) {
+  private constructor(folder: string, walk: Walk, { key, unlock, segmentBytes, keeper }: LogParts) {
     this.folder = folder;
     this.erasures = walk.erasures;
     this.#key = key;
@@ -71,34 +88,41 @@ export class SegmentLog {
     this.#segment = walk.segment;
     this.#chain = walk.chain;
     this.#records = walk.due;
+    this.#chunks = walk.chunks;
+    this.#lines = walk.lines;
+    this.#erased = walk.erased;
+    this.#keeper = keeper;
     this.#headChain = walk.head?.chain ?? genesis;
-    this.#headTimer = setInterval(() => void this.#writeHead().catch(() => undefined), headInterval).unref();
+    this.#headTimer = setInterval(() => void this.#writeHead().catch(() => undefined), headInterval);
+    this.#headTimer.unref();
   }
 
   /**
    * Reads what is there, cuts off what a crash left unfinished, and goes on behind it. After a fault the
    * damaged segment stays as it is, for `sonde audit verify` to show, and writing goes on in a new one.
-   * @param segmentBytes a segment that has grown over this is closed
+   *
+   * With a keeper only what stands behind the last checkpoint is read, if that much is in order; whoever opens
+   * it so lets `walkLog` read the rest in the background.
    */
   static async open(
     path: string,
     onStored: (entries: readonly Entry[]) => void,
-    segmentBytes = defaultSegmentBytes,
-  ): Promise<{ log: SegmentLog; walk: Walk }> {
+    { segmentBytes = defaultSegmentBytes, keeper }: LogOptions = {},
+  ): Promise<{ log: SegmentLog; walk: Walk; checkpoint: Checkpoint | undefined }> {
     const folder = resolve(path);
     await mkdir(folder, { recursive: true });
     const unlock = await lockFolder(folder);
     try {
       const key = await openSigningKey(folder);
       await removeDrafts(folder);
-      const walk = await walkLog(folder, onStored);
+      const { walk, checkpoint } = await readLog(folder, key, onStored, keeper);
       if (walk.tail !== undefined) await truncate(walk.tail.path, walk.tail.keep);
-      const log = new SegmentLog(folder, walk, { key, unlock, segmentBytes });
+      const log = new SegmentLog(folder, walk, { key, unlock, segmentBytes, keeper });
       const last = (await listSegments(folder)).at(-1);
       // A tail without even a header is cut to nothing; its segment begins anew.
       if (walk.tail?.keep === 0) log.#segment -= 1;
       else if (last !== undefined && walk.faults.length === 0) await log.#resume(last.path);
-      return { log, walk };
+      return { log, walk, checkpoint };
     } catch (error) {
       await unlock();
       throw error;
@@ -144,11 +168,17 @@ export class SegmentLog {
     await this.sweep();
   }
 
+  /** How often closed segments were changed since the log was opened. */
+  get sweeps(): number {
+    return this.#sweeps;
+  }
+
   /** Makes the erasures that are asked for and not made yet. */
   async sweep(): Promise<void> {
     const subjects = this.erasures.unfinished;
     if (subjects.length === 0) return;
     const counts = await this.#alone(async () => {
+      this.#sweeps += 1;
       // The open segment is closed first: what is swept is written no more.
       this.#isFull = true;
       await this.#currentFile();
@@ -157,6 +187,7 @@ export class SegmentLog {
     });
     for (const [subject, { records, waiting }] of counts) {
       const told = this.erasures.told(subject);
+      this.#erased += records - (told?.records ?? 0);
       if (told?.records !== records || told.waiting !== waiting)
         await this.#note({ kind: 'erased', at: Date.now(), subject, records, waiting });
     }
@@ -205,7 +236,11 @@ export class SegmentLog {
     this.#torn = false;
     this.#size += bytes.length;
     this.#chain = chain;
-    for (const { kind } of entries) if (kind === 'record') this.#records += 1;
+    this.#lines += entries.length;
+    for (const { kind } of entries) {
+      if (kind === 'record') this.#records += 1;
+      if (kind === 'chunk') this.#chunks += 1;
+    }
   }
 
   async #currentFile(): Promise<FileHandle> {
@@ -234,6 +269,8 @@ export class SegmentLog {
     this.#size = bytes.length;
     this.#torn = false;
     this.#isFull = false;
+    this.#lines = 1;
+    this.#place = this.#here();
     return file;
   }
 
@@ -241,15 +278,42 @@ export class SegmentLog {
     return signHead({ segment: this.#segment, records: this.#records, chain: this.#chain }, this.#key);
   }
 
+  #here(): LogPlace {
+    return {
+      segment: this.#segment,
+      bytes: this.#size,
+      lines: this.#lines,
+      chain: this.#chain,
+      records: this.#records,
+      chunks: this.#chunks,
+      erased: this.#erased,
+    };
+  }
+
+  /**
+   * Called in a later task than the append that ended at the place, so its keeper has seen all of it; and
+   * behind the head, so that a log opened from here finds the head's chunk.
+   */
+  async #writeCheckpoint(): Promise<void> {
+    const place = this.#place;
+    if (place === undefined || this.#keeper === undefined) return;
+    const state = this.#keeper.snapshot();
+    const { notices } = this.erasures;
+    await saveCheckpoint(this.folder, { format: 1, place, notices, state }, this.#key);
+    if (this.#place === place) this.#place = undefined;
+  }
+
   /** One at a time: two would rename the same draft. */
   #writeHead(): Promise<void> {
     this.#heading = this.#heading
       .catch(() => undefined)
       .then(async () => {
-        if (this.#chain === this.#headChain) return;
-        const head = this.#head();
-        await saveHead(this.folder, head);
-        this.#headChain = head.chain;
+        if (this.#chain !== this.#headChain) {
+          const head = this.#head();
+          await saveHead(this.folder, head);
+          this.#headChain = head.chain;
+        }
+        await this.#writeCheckpoint();
       });
     return this.#heading;
   }
@@ -259,10 +323,26 @@ export class SegmentLog {
     clearInterval(this.#headTimer);
     while (this.#flushing !== undefined) await this.#flushing;
     if (this.#torn) await this.#file?.truncate(this.#size);
+    if (this.#file !== undefined) this.#place = this.#here();
     await this.#writeHead();
     await this.#file?.close();
     await this.#unlock();
   }
+}
+
+async function readLog(
+  folder: string,
+  key: KeyObject,
+  onStored: (entries: readonly Entry[]) => void,
+  keeper: Keeper | undefined,
+): Promise<{ walk: Walk; checkpoint: Checkpoint | undefined }> {
+  const checkpoint = keeper && (await loadCheckpoint(folder, createPublicKey(key)));
+  if (checkpoint !== undefined) {
+    keeper?.restore(checkpoint.state);
+    const walk = await walkLog(folder, onStored, { from: checkpoint });
+    if (walk.faults.length === 0) return { walk, checkpoint };
+  }
+  return { walk: await walkLog(folder, onStored), checkpoint: undefined };
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {

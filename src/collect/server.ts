@@ -7,6 +7,8 @@ import fastify, {
 } from 'fastify';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, decodeBody, jsonBytes, Refusal } from './body.ts';
+import type { Keeper } from './checkpoint.ts';
+import type { Fault } from './head-check.ts';
 import { createIngest } from './ingest.ts';
 import type { Entry } from './line.ts';
 import { SegmentLog } from './log.ts';
@@ -15,7 +17,8 @@ import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
 import type { OperatorPolicy } from './policy.ts';
 import { type RateLimit, RateLimiter, senderOf } from './rate.ts';
 import { type SiteOptions, serveSite } from './site.ts';
-import { StoredRecords } from './stored.ts';
+import { StoredRecords, type StoredState } from './stored.ts';
+import { Verification } from './verification.ts';
 
 export interface CollectorOptions {
   /** Folder of the log; made if absent. */
@@ -165,11 +168,31 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   const readEntries = (entries: readonly Entry[]) => {
     for (const entry of entries) if (entry.kind === 'chunk') stored.add(entry, entry.count);
   };
-  const { log, walk } = await SegmentLog.open(options.data, readEntries, options.segmentBytes);
-  for (const fault of walk.faults) app.log.error({ fault }, 'the log is damaged; run sonde audit verify');
+  const keeper: Keeper = {
+    snapshot: () => stored.snapshot(),
+    // Signed by this log's key, so it is what a collector wrote.
+    restore: (state) => stored.restore(state as StoredState),
+  };
+  const { segmentBytes } = options;
+  const { log, walk, checkpoint } = await SegmentLog.open(options.data, readEntries, {
+    segmentBytes,
+    keeper,
+  });
+  const sayFaults = (faults: readonly Fault[]): void => {
+    for (const fault of faults) app.log.error({ fault }, 'the log is damaged; run sonde audit verify');
+  };
+  sayFaults(walk.faults);
   if (walk.tail !== undefined)
     app.log.warn({ bytes: walk.tail.torn }, 'cut off an unfinished, unacknowledged end');
-  app.log.info({ records: walk.records, chunks: walk.chunks }, 'log opened');
+  const from = checkpoint === undefined ? 'its beginning' : 'its checkpoint';
+  app.log.info({ records: walk.records, chunks: walk.chunks, from }, 'log opened');
+  const verification =
+    checkpoint === undefined
+      ? undefined
+      : new Verification(log, (faults) => {
+          sayFaults(faults);
+          app.log.info({ faults: faults.length }, 'the whole log is verified');
+        });
 
   if (log.erasures.unfinished.length > 0) {
     await log.sweep();
@@ -191,10 +214,11 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     reply.header('X-Content-Type-Options', 'nosniff');
   });
   addLogs(app, options, createIngest({ log, stored, metrics, keys: new Set(options.keys) }), metrics);
-  app.get('/healthz', async () => ({
-    status: walk.faults.length === 0 ? 'ok' : 'damaged',
-    faults: walk.faults.length,
-  }));
+  app.get('/healthz', async () => {
+    const { faults } = verification ?? walk;
+    const count = faults?.length ?? 0;
+    return { status: count === 0 ? 'ok' : 'damaged', faults: count, verified: faults !== undefined };
+  });
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
@@ -208,6 +232,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     const deadline = setTimeout(() => app.server.closeAllConnections(), requestTimeout);
     await Promise.all([app.close(), admin?.close()]);
     clearTimeout(deadline);
+    await verification?.stop();
     await log.close();
   }
 

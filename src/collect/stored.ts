@@ -19,6 +19,12 @@ function indexOf(ranges: Ranges, seq: number): number {
 
 export const lifeKey = ({ session, epoch }: Life): string => `${session} ${epoch}`;
 
+/** As JSON. */
+export interface StoredState {
+  readonly missing: number;
+  readonly lives: readonly [life: string, ranges: OpenRanges][];
+}
+
 /** Which records are on disk, as ranges of sequence numbers per page life. Derived from the segments. */
 export class StoredRecords {
   readonly #lives = new Map<string, OpenRanges>();
@@ -54,6 +60,15 @@ export class StoredRecords {
     }
     ranges.splice(start, end - start, [first, last]);
     this.#missing += Math.max(last, highest) - highest - fresh;
+  }
+
+  snapshot(): StoredState {
+    return { missing: this.#missing, lives: [...this.#lives] };
+  }
+
+  restore({ missing, lives }: StoredState): void {
+    this.#missing = missing;
+    for (const [name, ranges] of lives) this.#lives.set(name, ranges);
   }
 
   rangesOf(life: Life): Stored {

@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { Checkpoint, LogPlace } from './checkpoint.ts';
 import { Erasures } from './erasures.ts';
-import { listSegments, loadHead, type SegmentFile } from './folder.ts';
+import { listSegments, loadHead, type SegmentFile, segmentName } from './folder.ts';
 import { type Head, isSigned, readHead } from './head.ts';
 import { type Fault, HeadCheck, type Place } from './head-check.ts';
 import { readPublicKey } from './keys.ts';
@@ -33,6 +34,8 @@ export interface Walk {
   readonly segment: number;
   /** Chain value behind the last stored chunk. */
   readonly chain: string;
+  /** Lines of the last segment that belong to stored chunks, its header among them. */
+  readonly lines: number;
   readonly chunks: number;
   readonly records: number;
   /** Records of which only a tombstone is left; `records` counts them too. */
@@ -44,7 +47,17 @@ export interface Walk {
   readonly head?: Head;
 }
 
+export interface WalkOptions {
+  /** A head kept elsewhere, to be held against the log too. */
+  readonly saved?: Head | undefined;
+  /** Begins there instead of at the first line; what stands before is taken for granted. */
+  readonly from?: Checkpoint | undefined;
+  /** Awaited every few hundred lines, so that others get their turn. */
+  readonly pause?: () => Promise<void>;
+}
+
 const newline = 10;
+const linesAtOnce = 200;
 
 /** Text and end offset (bytes, behind the newline) of every terminated line. */
 function* linesOf(bytes: Buffer): Generator<{ text: string; end: number }> {
@@ -59,29 +72,35 @@ function* linesOf(bytes: Buffer): Generator<{ text: string; end: number }> {
  * Reads the whole log in order, checks every hash, every link of the chain and every signed head, and hands
  * over each chunk's records once the chunk is known to be stored. Behind a fault it goes on from what it finds,
  * so that one changed line is one fault, not a fault for each line after it.
- * @param saved a head kept elsewhere, to be held against the log too
  */
 export async function walkLog(
   folder: string,
   onStored: (entries: readonly Entry[]) => void | Promise<void>,
-  saved?: Head,
+  { saved, from, pause }: WalkOptions = {},
 ): Promise<Walk> {
   const faults: Fault[] = [];
   const key = await readPublicKey(folder);
   const head = await loadHead(folder);
   const headCheck = head === undefined ? undefined : new HeadCheck(head, 'head.json', key);
   const savedCheck = saved === undefined ? undefined : new HeadCheck(saved, 'the saved head', key);
-  const segments = await listSegments(folder);
-  const total = { chunks: 0, records: 0, erased: 0 };
+  const start = from?.place;
+  const segments = (await listSegments(folder)).filter(({ number }) => number >= (start?.segment ?? 0));
+  const total = { chunks: start?.chunks ?? 0, records: start?.records ?? 0, erased: start?.erased ?? 0 };
   const erasures = new Erasures();
+  for (const notice of from?.notices ?? []) erasures.see(notice);
   const tombs = new TombCheck(erasures);
-  let chain = genesis;
+  let chain = start?.chain ?? genesis;
+  let lines = 0;
+  if (start !== undefined)
+    for (const check of [headCheck, savedCheck])
+      check?.see({ segment: segmentName(start.segment), line: start.lines, chain, records: start.records });
   let tail: Tail | undefined;
   for (const [index, file] of segments.entries()) {
-    const before = segments[index - 1]?.number ?? 0;
+    const before = segments[index - 1]?.number ?? (start?.segment ?? 1) - 1;
     if (file.number !== before + 1)
       faults.push({ segment: basename(file.path), what: `segment ${before + 1} before it is missing` });
-    const found = await walkSegment(file, chain, key, faults, async ({ entries, tombstones }, end) => {
+    const part = { chain, key, faults, pause, begin: index === 0 ? start : undefined };
+    const found = await walkSegment(file, part, async ({ entries, tombstones }, end) => {
       for (const tombstone of tombstones) tombs.see(tombstone, { segment: basename(file.path), ...end });
       for (const entry of entries) erasures.see(entry);
       await onStored(entries);
@@ -95,6 +114,7 @@ export async function walkLog(
       savedCheck?.see(place);
     });
     chain = found.chain;
+    lines = found.lines;
     if (found.torn === 0) continue;
     if (index === segments.length - 1) tail = { path: file.path, keep: found.keep, torn: found.torn };
     else
@@ -110,6 +130,7 @@ export async function walkLog(
     segment: segments.at(-1)?.number ?? 0,
     chain: headCheck?.isMissed === true ? (head?.chain ?? chain) : chain,
     ...total,
+    lines,
     erasures,
     due: headCheck?.due ?? total.records,
     ...(tail === undefined ? {} : { tail }),
@@ -138,22 +159,33 @@ interface Group {
   readonly tombstones: readonly Tombstone[];
 }
 
+/** What is known before a segment is read. */
+interface Part {
+  readonly chain: string;
+  readonly key: KeyObject | undefined;
+  readonly faults: Fault[];
+  readonly pause: (() => Promise<void>) | undefined;
+  /** Its lines up to there were read before. */
+  readonly begin: LogPlace | undefined;
+}
+
 async function walkSegment(
   file: SegmentFile,
-  chainBefore: string,
-  key: KeyObject | undefined,
-  faults: Fault[],
+  { chain: chainBefore, key, faults, pause, begin }: Part,
   onGroup: (group: Group, end: Pick<Place, 'line' | 'chain'>) => Promise<void>,
-): Promise<{ chain: string; keep: number; torn: number }> {
-  const bytes = await readFile(file.path);
+): Promise<{ chain: string; keep: number; torn: number; lines: number }> {
+  const skipped = begin?.bytes ?? 0;
+  const bytes = (await readFile(file.path)).subarray(skipped);
   const fault = (line: number, what: string) => faults.push({ segment: basename(file.path), line, what });
   let chain = chainBefore;
   let stored = chainBefore;
   let keep = 0;
-  let number = 0;
+  let number = begin?.lines ?? 0;
+  let lines = number;
   let open: { entries: Entry[]; tombstones: Tombstone[] } = { entries: [], tombstones: [] };
   for (const { text, end } of linesOf(bytes)) {
     number += 1;
+    if (number % linesAtOnce === 0) await pause?.();
     if (number === 1) {
       const header = readHeader(text);
       const what = headerFault(header, chain, key);
@@ -161,6 +193,7 @@ async function walkSegment(
       chain = header?.previous ?? chain;
       stored = chain;
       keep = end;
+      lines = number;
       continue;
     }
     const line = readLine(text);
@@ -182,6 +215,7 @@ async function walkSegment(
     open = { entries: [], tombstones: [] };
     stored = chain;
     keep = end;
+    lines = number;
   }
-  return { chain: stored, keep, torn: bytes.length - keep };
+  return { chain: stored, keep: skipped + keep, torn: bytes.length - keep, lines };
 }

@@ -109,7 +109,7 @@ async function machine(): Promise<string> {
 export async function bench(argv: readonly string[]): Promise<void> {
   buildIfStale();
   if (argv[0] === 'collector') {
-    process.stdout.write(await benchCollector());
+    process.stdout.write(await benchCollector(argv));
     return;
   }
   const page = await mkdtemp(join(tmpdir(), 'sonde-bench-'));

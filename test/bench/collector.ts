@@ -1,43 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Loaded, perBeacon, sendBeacons } from './beacons.ts';
+import { startCollector } from './collector-process.ts';
+import { starts } from './starts.ts';
 import { table } from './table.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const keys = ['k1', 'k2', 'k3', 'k4'];
 const warmUp = 2000;
 const measured = 8000;
-
-async function startCollector(data: string): Promise<{ child: ChildProcess; address: string }> {
-  const argv = [
-    'bin/sonde.js',
-    'collect',
-    '--port',
-    '0',
-    '--data',
-    data,
-    ...keys.flatMap((key) => ['--key', key]),
-  ];
-  // As docs/operator.md advises: what waits for the disk outlives a small nursery and is copied over and over.
-  const flags = ['--max-semi-space-size=64'];
-  const child = spawn(process.execPath, [...flags, ...argv], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const address = await new Promise<string>((found, fail) => {
-    let said = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      const url = /http:\/\/[\d.]+:\d+/.exec(said)?.[0];
-      if (url !== undefined) found(url);
-    });
-    child.once('exit', (code) => fail(new Error(`the collector ended with ${code}`)));
-  });
-  return { child, address };
-}
 
 /** Seconds of processor time that a process has used, all its threads together (proc(5), fields 14 and 15). */
 async function cpuSeconds(pid: number): Promise<number> {
@@ -51,7 +22,7 @@ const quantile = (sorted: readonly number[], q: number): number =>
 
 async function measure(gzip: boolean): Promise<Loaded & { cpu: number }> {
   const data = await mkdtemp(join(tmpdir(), 'sonde-bench-'));
-  const { child, address } = await startCollector(data);
+  const { child, address } = await startCollector(data, keys);
   const load = { address, pages: 48, keys, gzip };
   await sendBeacons({ ...load, milliseconds: warmUp });
   const before = await cpuSeconds(child.pid ?? 0);
@@ -67,7 +38,8 @@ async function measure(gzip: boolean): Promise<Loaded & { cpu: number }> {
 const header = ['body', 'events/s acknowledged', 'p50', 'p99', 'processor time an event', 'refused', 'load'];
 
 /** How many records a second are acknowledged after fdatasync, with every check on and the limits as they are. */
-export async function benchCollector(): Promise<string> {
+export async function benchCollector(argv: readonly string[]): Promise<string> {
+  const records = Number(argv[1] ?? 200_000);
   const rows: string[][] = [];
   for (const gzip of [true, false]) {
     const { acknowledged, seconds, answers, cpu, refused } = await measure(gzip);
@@ -81,5 +53,5 @@ export async function benchCollector(): Promise<string> {
       (loadavg()[0] ?? 0).toFixed(1),
     ]);
   }
-  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}; ${perBeacon} records a beacon, 48 pages over HTTP kept alive, load generator on the same cores:\n\n${table(header, rows)}\n`;
+  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}; ${perBeacon} records a beacon, 48 pages over HTTP kept alive, load generator on the same cores:\n\n${table(header, rows)}\n\n${await starts(records)}\n`;
 }

@@ -29,7 +29,7 @@ async function grow(folder: string, chunks: number): Promise<Head> {
 }
 
 const faultsOf = async (folder: string, saved: Head) =>
-  (await walkLog(folder, () => undefined, saved)).faults;
+  (await walkLog(folder, () => undefined, { saved })).faults;
 
 /** As an intruder with the run of the folder would: every chain value from the first line on is made anew. */
 async function rewrite(folder: string, edit: (json: string) => string): Promise<string> {
@@ -161,7 +161,7 @@ describe('a head', () => {
 describe('the end of a segment', () => {
   it('is signed in the header of the next; an unsigned one shows', async () => {
     const folder = await temporaryFolder();
-    const { log } = await SegmentLog.open(folder, () => undefined, 1);
+    const { log } = await SegmentLog.open(folder, () => undefined, { segmentBytes: 1 });
     const life = { session: newSession(), epoch: 0, seq: 0, receivedAt: 0 };
     const chunk = { kind: 'chunk', ...life, count: 0, records: 0, rejected: {} } as const;
     for (let i = 0; i < 3; i++) await log.append([textOf({ ...chunk, seq: i })]);

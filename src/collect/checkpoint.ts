@@ -1,0 +1,77 @@
+import { createHash, type KeyObject, sign, verify } from 'node:crypto';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { segmentName } from './folder.ts';
+import { type Entry, readHeader, readLine } from './line.ts';
+
+/** Where a chunk ends in the log, and what was counted up to there. */
+export interface LogPlace {
+  readonly segment: number;
+  /** Bytes of that segment up to here, and its lines. */
+  readonly bytes: number;
+  readonly lines: number;
+  readonly chain: string;
+  readonly records: number;
+  readonly chunks: number;
+  readonly erased: number;
+}
+
+/** What a collector would know if it had read the log up to `place`; it may know of later chunks too. */
+export interface Checkpoint {
+  readonly format: 1;
+  readonly place: LogPlace;
+  /** Erasures and holds so far. */
+  readonly notices: readonly Entry[];
+  /** Of whoever reads the entries: which records are there, and the like. */
+  readonly state: unknown;
+}
+
+/** A reader of the log whose knowledge can be kept. Seeing an entry twice must change nothing. */
+export interface Keeper {
+  snapshot(): unknown;
+  restore(state: unknown): void;
+}
+
+const pathIn = (folder: string): string => join(folder, 'checkpoint.json');
+
+const signedBytes = (json: string): Buffer =>
+  Buffer.concat([Buffer.from('sonde checkpoint 1\n'), createHash('sha256').update(json).digest()]);
+
+export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, key: KeyObject): Promise<void> {
+  const json = JSON.stringify(checkpoint);
+  const draft = `${pathIn(folder)}.new`;
+  await writeFile(draft, `${sign(null, signedBytes(json), key).toString('base64')}\n${json}`);
+  await rename(draft, pathIn(folder));
+}
+
+/** The chain value that the log really has at a place; absent where it has no line that ends there. */
+async function chainAt(folder: string, { segment, bytes }: LogPlace): Promise<string | undefined> {
+  const file = await open(join(folder, segmentName(segment)));
+  try {
+    const window = Math.min(bytes, 64 * 1024);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(window), 0, window, bytes - window);
+    const text = buffer.toString('utf8', 0, bytesRead);
+    if (bytesRead < window || !text.endsWith('\n')) return undefined;
+    const last = text.slice(text.lastIndexOf('\n', text.length - 2) + 1, -1);
+    return readLine(last)?.chain ?? readHeader(last)?.previous;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The checkpoint, if this log's key signed it and the log has the line that it was made at. */
+export async function loadCheckpoint(folder: string, publicKey: KeyObject): Promise<Checkpoint | undefined> {
+  try {
+    const text = await readFile(pathIn(folder), 'utf8');
+    const cut = text.indexOf('\n');
+    const json = text.slice(cut + 1);
+    if (!verify(null, signedBytes(json), publicKey, Buffer.from(text.slice(0, cut), 'base64')))
+      return undefined;
+    const checkpoint = JSON.parse(json) as Checkpoint;
+    if (checkpoint.format !== 1) return undefined;
+    return (await chainAt(folder, checkpoint.place)) === checkpoint.place.chain ? checkpoint : undefined;
+  } catch {
+    // None, or not one that can be used: the log is read from its beginning.
+    return undefined;
+  }
+}

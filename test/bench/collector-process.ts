@@ -1,0 +1,36 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** `sonde collect` as it is installed, in a process of its own. */
+export async function startCollector(
+  data: string,
+  keys: readonly string[],
+): Promise<{ child: ChildProcess; address: string }> {
+  const argv = [
+    'bin/sonde.js',
+    'collect',
+    '--port',
+    '0',
+    '--data',
+    data,
+    ...keys.flatMap((key) => ['--key', key]),
+  ];
+  // As docs/operator.md advises: what waits for the disk outlives a small nursery and is copied over and over.
+  const flags = ['--max-semi-space-size=64'];
+  const child = spawn(process.execPath, [...flags, ...argv], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const address = await new Promise<string>((found, fail) => {
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      const url = /http:\/\/[\d.]+:\d+/.exec(said)?.[0];
+      if (url !== undefined) found(url);
+    });
+    child.once('exit', (code) => fail(new Error(`the collector ended with ${code}`)));
+  });
+  return { child, address };
+}
