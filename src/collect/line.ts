@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ChunkIdentity } from '../schema/fields.ts';
+import type { ReceivedMetric } from '../schema/receive-metrics.ts';
 import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Head } from './head.ts';
 
@@ -62,11 +63,21 @@ export interface ReleaseEntry {
 /** About the log itself. A notice stands by itself: it closes no chunk and belongs to none. */
 export type NoticeEntry = ErasureEntry | ErasedEntry | HoldEntry | ReleaseEntry;
 
-export type Entry = RecordEntry | ChunkEntry | NoticeEntry;
+/** One export of tier 0; `seq` numbers the exports of its page life, apart from the records. */
+export interface MetricsEntry extends ChunkIdentity {
+  readonly kind: 'metrics';
+  readonly receivedAt: number;
+  readonly service: ServiceIdentity;
+  readonly modelId: string;
+  readonly points: readonly ReceivedMetric[];
+}
+
+export type Entry = RecordEntry | ChunkEntry | MetricsEntry | NoticeEntry;
 
 const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
   'record',
   'chunk',
+  'metrics',
   'erasure',
   'erased',
   'hold',
@@ -75,7 +86,7 @@ const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
 
 /** What stands in an erased entry's place: the entry's hash stays on the line, so the chain does. */
 export interface Tombstone {
-  readonly kind: 'record' | 'chunk';
+  readonly kind: 'record' | 'chunk' | 'metrics';
   readonly subject: string;
 }
 
@@ -138,10 +149,10 @@ export function readLine(text: string): Line | undefined {
   if (found === null) return undefined;
   const [, chain = '', hash = '', json, rest = ''] = found;
   if (json !== undefined) return { chain, hash, json };
-  const erased = /^"tombstone":\{"kind":"(record|chunk)","subject":"([0-9a-f]{64})"\}$/.exec(rest);
+  const erased = /^"tombstone":\{"kind":"(record|chunk|metrics)","subject":"([0-9a-f]{64})"\}$/.exec(rest);
   if (erased === null) return undefined;
   const [, kind, subject = ''] = erased;
-  return { chain, hash, tombstone: { kind: kind === 'chunk' ? 'chunk' : 'record', subject } };
+  return { chain, hash, tombstone: { kind: kind as Tombstone['kind'], subject } };
 }
 
 export function readEntry(json: string): Entry | undefined {

@@ -1,10 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { natsEdges, probabilityEdges, secondsEdges } from '../schema/metrics.ts';
 import type { Read } from '../schema/receive.ts';
-
-/** An edge at 0.2 s exactly: the objective is the fraction at or below it, and quantiles interpolate. */
-const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30];
-const probabilityBuckets = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
-const natsBuckets = [0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12.75];
 
 /** Everything `/metrics` tells. Label values come from closed sets only: a client cannot add a series. */
 export interface CollectorMetrics {
@@ -17,11 +13,24 @@ export interface CollectorMetrics {
   refused(code: string): void;
 }
 
+/** Metrics that have a name and no data: what they are made from does not reach a collector yet. */
+const awaited = [
+  ['accuracy_ratio', 'M1. No data: outcomes that become known later (labels) are not collected yet.'],
+  ['calibration_error_ratio', 'M2. No data: needs labels, which are not collected yet.'],
+  ['embedding_drift_distance', 'M3. No data: records carry no sketch of embeddings yet.'],
+  ['feature_drift_psi', 'M4. No data: records carry no sketch of features yet.'],
+] as const;
+
 /**
  * @param models ids that may appear as a label; every other model is counted as `other`
+ * @param faults of the log, as far as it was read
  * @param missing how many records have not arrived although a later one has
  */
-export function createMetrics(models: ReadonlySet<string>, missing: () => number): CollectorMetrics {
+export function createMetrics(
+  models: ReadonlySet<string>,
+  missing: () => number,
+  faults: () => number,
+): CollectorMetrics {
   const registry = new Registry();
   const registers = [registry];
   const name = (rest: string) => `sonde_${rest}`;
@@ -56,7 +65,7 @@ export function createMetrics(models: ReadonlySet<string>, missing: () => number
     name: name('collector_request_duration_seconds'),
     help: 'From the request to its answer, fdatasync included.',
     labelNames: ['status'],
-    buckets: secondsBuckets,
+    buckets: [...secondsEdges],
     registers,
   });
   new Gauge({
@@ -67,20 +76,67 @@ export function createMetrics(models: ReadonlySet<string>, missing: () => number
       this.set(missing());
     },
   });
-  const signal = (rest: string, help: string, buckets: number[]) =>
-    new Histogram({ name: name(rest), help, labelNames: ['model', 'outcome'], buckets, registers });
-  const confidence = signal('request_confidence', 'Mean confidence of a request.', probabilityBuckets);
-  const entropy = signal('request_entropy_nats', 'Mean entropy of a request.', natsBuckets);
-  const duration = signal(
-    'request_duration_seconds',
-    'Duration of a request in the browser.',
-    secondsBuckets,
+  new Gauge({
+    name: name('collector_log_faults'),
+    help: 'Faults found in the log since the collector started.',
+    registers,
+    collect() {
+      this.set(faults());
+    },
+  });
+  const signal = (rest: string, help: string, buckets: readonly number[]) =>
+    new Histogram({
+      name: name(rest),
+      help,
+      labelNames: ['model', 'outcome'],
+      buckets: [...buckets],
+      registers,
+    });
+  const confidence = signal('request_confidence', 'Mean confidence of a request.', probabilityEdges);
+  const entropy = signal(
+    'request_entropy_nats',
+    'M5 of sampled requests. Mean entropy of a request; sonde_tier0_token_entropy_nats has every token.',
+    natsEdges,
   );
+  const duration = signal('request_duration_seconds', 'Duration of a request in the browser.', secondsEdges);
   const introspection = signal(
     'request_introspection_seconds',
-    'Part of a request spent on looking inside.',
-    secondsBuckets,
+    'M7. Part of a request spent on looking inside.',
+    secondsEdges,
   );
+
+  const weights = new Map<string, { all: number; introspected: number; kept: number }>();
+  const latency = new Histogram({
+    name: name('ingestion_latency_seconds'),
+    help: "M8. From the end of a request by the client's clock to its record on disk; a clock ahead counts as 0.",
+    buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600],
+    registers,
+  });
+  const ratio = (
+    rest: string,
+    help: string,
+    of: (weight: { all: number; introspected: number; kept: number }) => number,
+  ) =>
+    new Gauge({
+      name: name(rest),
+      help,
+      labelNames: ['model'],
+      registers,
+      collect() {
+        for (const [model, weight] of weights) this.set({ model }, of(weight));
+      },
+    });
+  ratio(
+    'introspection_coverage_ratio',
+    'M6. Part of the requests inside which something was captured, each record weighted by 1 / inclusion probability.',
+    ({ introspected, all }) => introspected / all,
+  );
+  ratio(
+    'sampling_ratio',
+    'M9. Records received for each request they stand for, by their inclusion probabilities.',
+    ({ kept, all }) => kept / all,
+  );
+  for (const [rest, help] of awaited) new Gauge({ name: name(rest), help, labelNames: ['model'], registers });
 
   /** Finding a series by its labels takes longer than counting in it. */
   const series = new Map<string, ReturnType<typeof seriesOf>>();
@@ -98,6 +154,12 @@ export function createMetrics(models: ReadonlySet<string>, missing: () => number
     const found = series.get(name) ?? seriesOf({ model, outcome });
     series.set(name, found);
     found.duration.observe(record.duration / 1000);
+    latency.observe(Math.max(0, Date.now() - record.endedAt) / 1000);
+    const weight = weights.get(model) ?? { all: 0, introspected: 0, kept: 0 };
+    weights.set(model, weight);
+    weight.kept += 1;
+    weight.all += 1 / record.inclusionProbability;
+    if (record.introspectionDuration !== undefined) weight.introspected += 1 / record.inclusionProbability;
     if (record.confidenceMean !== undefined) found.confidence.observe(record.confidenceMean);
     if (record.entropyMean !== undefined) found.entropy.observe(record.entropyMean);
     if (record.introspectionDuration !== undefined)

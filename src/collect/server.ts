@@ -5,11 +5,13 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, decodeBody, jsonBytes, Refusal } from './body.ts';
 import type { Keeper } from './checkpoint.ts';
 import type { Fault } from './head-check.ts';
 import { createIngest } from './ingest.ts';
+import { createMetricsIngest } from './ingest-metrics.ts';
 import type { Entry } from './line.ts';
 import { SegmentLog } from './log.ts';
 import { type CollectorMetrics, createMetrics } from './metrics.ts';
@@ -18,6 +20,7 @@ import type { OperatorPolicy } from './policy.ts';
 import { type RateLimit, RateLimiter, senderOf } from './rate.ts';
 import { type SiteOptions, serveSite } from './site.ts';
 import { StoredRecords, type StoredState } from './stored.ts';
+import { Tier0 } from './tier0.ts';
 import { Verification } from './verification.ts';
 
 export interface CollectorOptions {
@@ -81,10 +84,17 @@ function toRefusal(error: FastifyError | Refusal): Refusal {
   return new Refusal(500, 'internal', 'The collector failed on this request; its log says where.');
 }
 
-function addLogs(
+/** What becomes of a body, behind the checks on its request. */
+type Take = (
+  text: string,
+  key: string | undefined,
+) => Promise<{ readonly stored: readonly Stored[]; readonly rejected: Readonly<Record<string, number>> }>;
+
+/** Both signals under one set of limits. `counted` is how OTLP calls what was refused. */
+function addSignals(
   app: FastifyInstance,
   options: CollectorOptions,
-  ingest: ReturnType<typeof createIngest>,
+  signals: readonly { readonly url: string; readonly counted: string; readonly take: Take }[],
   metrics: CollectorMetrics,
 ): void {
   const keys = new Set(options.keys);
@@ -99,51 +109,52 @@ function addLogs(
   app.addContentTypeParser('application/json', { ...bytes, bodyLimit: jsonBytes }, asBytes);
   app.addContentTypeParser('text/plain', { ...bytes, bodyLimit: beaconBytes }, asBytes);
 
-  app.route({
-    method: ['POST', 'OPTIONS'],
-    url: '/v1/logs',
-    onRequest: async (request, reply) => {
-      allowOrigin(request, reply, origins);
-      const key = keyOf(request);
-      const now = performance.now();
-      const wait =
-        perAddress.take(senderOf(request.ip), now) ||
-        (key !== undefined && keys.has(key) ? perKey.take(key, now) : 0);
-      if (wait > 0) {
-        reply.header('Retry-After', Math.ceil(wait / 1000));
-        throw new Refusal(
-          429,
-          'too_many_requests',
-          'Too many requests from one sender; Retry-After says when.',
-        );
-      }
-      if (!mayCall(request, origins))
-        throw new Refusal(403, 'bad_origin', 'This origin is not on the list of the collector.');
-      const encoding = request.headers['content-encoding'] ?? 'identity';
-      if (encoding !== 'gzip' && encoding !== 'identity')
-        throw new Refusal(415, 'bad_encoding', 'The only content-encoding taken is gzip.');
-    },
-    handler: async (request, reply) => {
-      if (request.method === 'OPTIONS') return reply.code(204).headers(preflightHeaders).send();
-      if (!Buffer.isBuffer(request.body)) throw new Refusal(400, 'bad_json', 'The body is empty.');
-      metrics.received(request.body.length);
-      const { stored, rejected } = await ingest(decodeBody(request.body), keyOf(request));
-      const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
-      // OTLP writes 64-bit integers as text.
-      const partialSuccess = {
-        rejectedLogRecords: String(refused),
-        errorMessage: `outside the schema: ${Object.keys(rejected).join(', ')}`,
-      };
-      const policy = options.policy?.() ?? {};
-      return {
-        ...(refused > 0 ? { partialSuccess } : {}),
-        stored,
-        rejected,
-        ...(Object.keys(policy).length > 0 ? { policy } : {}),
-      };
-    },
-    onResponse: async (_request, reply) => metrics.answered(reply.statusCode, reply.elapsedTime / 1000),
-  });
+  for (const { url, counted, take } of signals)
+    app.route({
+      method: ['POST', 'OPTIONS'],
+      url,
+      onRequest: async (request, reply) => {
+        allowOrigin(request, reply, origins);
+        const key = keyOf(request);
+        const now = performance.now();
+        const wait =
+          perAddress.take(senderOf(request.ip), now) ||
+          (key !== undefined && keys.has(key) ? perKey.take(key, now) : 0);
+        if (wait > 0) {
+          reply.header('Retry-After', Math.ceil(wait / 1000));
+          throw new Refusal(
+            429,
+            'too_many_requests',
+            'Too many requests from one sender; Retry-After says when.',
+          );
+        }
+        if (!mayCall(request, origins))
+          throw new Refusal(403, 'bad_origin', 'This origin is not on the list of the collector.');
+        const encoding = request.headers['content-encoding'] ?? 'identity';
+        if (encoding !== 'gzip' && encoding !== 'identity')
+          throw new Refusal(415, 'bad_encoding', 'The only content-encoding taken is gzip.');
+      },
+      handler: async (request, reply) => {
+        if (request.method === 'OPTIONS') return reply.code(204).headers(preflightHeaders).send();
+        if (!Buffer.isBuffer(request.body)) throw new Refusal(400, 'bad_json', 'The body is empty.');
+        metrics.received(request.body.length);
+        const { stored, rejected } = await take(decodeBody(request.body), keyOf(request));
+        const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+        // OTLP writes 64-bit integers as text.
+        const partialSuccess = {
+          [counted]: String(refused),
+          errorMessage: `outside the schema: ${Object.keys(rejected).join(', ')}`,
+        };
+        const policy = options.policy?.() ?? {};
+        return {
+          ...(refused > 0 ? { partialSuccess } : {}),
+          stored,
+          rejected,
+          ...(Object.keys(policy).length > 0 ? { policy } : {}),
+        };
+      },
+      onResponse: async (_request, reply) => metrics.answered(reply.statusCode, reply.elapsedTime / 1000),
+    });
 }
 
 /**
@@ -164,14 +175,27 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     trustProxy: options.trustedProxies === undefined ? false : [...options.trustedProxies],
   });
   const stored = new StoredRecords();
-  const metrics = createMetrics(new Set(options.models), () => stored.missing);
+  const metrics = createMetrics(
+    new Set(options.models),
+    () => stored.missing,
+    () => faultsFound,
+  );
+  let faultsFound = 0;
+  const storedExports = new StoredRecords();
+  const tier0 = new Tier0(new Set(options.models));
   const readEntries = (entries: readonly Entry[]) => {
-    for (const entry of entries) if (entry.kind === 'chunk') stored.add(entry, entry.count);
+    for (const entry of entries)
+      if (entry.kind === 'chunk') stored.add(entry, entry.count);
+      else if (entry.kind === 'metrics') storedExports.add(entry, 1);
   };
   const keeper: Keeper = {
-    snapshot: () => stored.snapshot(),
-    // Signed by this log's key, so it is what a collector wrote.
-    restore: (state) => stored.restore(state as StoredState),
+    snapshot: () => ({ records: stored.snapshot(), exports: storedExports.snapshot() }),
+    restore: (state) => {
+      // Signed by this log's key, so it is what a collector wrote.
+      const { records, exports } = state as { records: StoredState; exports: StoredState };
+      stored.restore(records);
+      storedExports.restore(exports);
+    },
   };
   const { segmentBytes } = options;
   const { log, walk, checkpoint } = await SegmentLog.open(options.data, readEntries, {
@@ -179,6 +203,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     keeper,
   });
   const sayFaults = (faults: readonly Fault[]): void => {
+    faultsFound = faults.length;
     for (const fault of faults) app.log.error({ fault }, 'the log is damaged; run sonde audit verify');
   };
   sayFaults(walk.faults);
@@ -213,14 +238,31 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   app.addHook('onSend', async (_request, reply) => {
     reply.header('X-Content-Type-Options', 'nosniff');
   });
-  addLogs(app, options, createIngest({ log, stored, metrics, keys: new Set(options.keys) }), metrics);
+  const keys = new Set(options.keys);
+  addSignals(
+    app,
+    options,
+    [
+      {
+        url: '/v1/logs',
+        counted: 'rejectedLogRecords',
+        take: createIngest({ log, stored, metrics, keys }),
+      },
+      {
+        url: '/v1/metrics',
+        counted: 'rejectedDataPoints',
+        take: createMetricsIngest({ log, stored: storedExports, tier0, keys }),
+      },
+    ],
+    metrics,
+  );
   app.get('/healthz', async () => {
     const { faults } = verification ?? walk;
     const count = faults?.length ?? 0;
     return { status: count === 0 ? 'ok' : 'damaged', faults: count, verified: faults !== undefined };
   });
   app.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    reply.type(metrics.registry.contentType).send((await metrics.registry.metrics()) + tier0.text()),
   );
   if (options.site !== undefined) await serveSite(app, options.site);
 

@@ -27,7 +27,7 @@ function swept(text: string, erasures: Erasures, counts: ReadonlyMap<string, Swe
     return `${text}\n`;
   }
   const entry = readEntry(line.json);
-  if (entry?.kind !== 'record' && entry?.kind !== 'chunk') return `${text}\n`;
+  if (entry === undefined || !('session' in entry)) return `${text}\n`;
   const subject = subjectOf(entry.session);
   const count = counts.get(subject);
   if (count === undefined) return `${text}\n`;

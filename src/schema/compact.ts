@@ -6,7 +6,10 @@ import type { RequestRecord } from './record.ts';
 
 /** What a collector looks at when a record comes; the rest is only stored. */
 export interface Measured
-  extends Pick<RequestRecord, 'modelId' | 'modelDigest' | 'outcome' | 'duration' | 'inclusionProbability'> {
+  extends Pick<
+    RequestRecord,
+    'modelId' | 'modelDigest' | 'endedAt' | 'outcome' | 'duration' | 'inclusionProbability'
+  > {
   readonly introspectionDuration?: RequestRecord['introspectionDuration'] | undefined;
   readonly cohort?: string | undefined;
   readonly confidenceMean?: RequestRecord['confidenceMean'] | undefined;
@@ -193,6 +196,7 @@ export class CompactReader {
     const measured: Measured = {
       modelId,
       modelDigest,
+      endedAt: values.endedAt,
       outcome: values.outcome,
       duration: values.duration,
       introspectionDuration: values.introspectionDuration,
