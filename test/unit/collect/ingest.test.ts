@@ -269,8 +269,8 @@ describe('who may send', () => {
 describe('what is not there', () => {
   it('is 404 with a reason', async () => {
     const { address } = await startCollector();
-    for (const path of ['/', '/v1/metrics', '/../../etc/passwd']) {
-      const answer = await fetch(`${address}${path}`, { method: path === '/v1/metrics' ? 'POST' : 'GET' });
+    for (const path of ['/', '/v1/traces', '/../../etc/passwd']) {
+      const answer = await fetch(`${address}${path}`, { method: path === '/v1/traces' ? 'POST' : 'GET' });
       expect(answer.status).toBe(404);
       expect(await answer.json()).toMatchObject({ code: 'not_found' });
     }

@@ -27,7 +27,11 @@ describe('/metrics', () => {
 describe('/healthz', () => {
   it('says ok', async () => {
     const { address } = await startCollector();
-    expect(await (await fetch(`${address}/healthz`)).json()).toEqual({ status: 'ok', faults: 0 });
+    expect(await (await fetch(`${address}/healthz`)).json()).toEqual({
+      status: 'ok',
+      faults: 0,
+      verified: true,
+    });
   });
 });
 
