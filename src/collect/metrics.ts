@@ -15,8 +15,11 @@ export interface CollectorMetrics {
 
 /** Metrics that have a name and no data: what they are made from does not reach a collector yet. */
 const awaited = [
-  ['accuracy_ratio', 'M1. No data: outcomes that become known later (labels) are not collected yet.'],
-  ['calibration_error_ratio', 'M2. No data: needs labels, which are not collected yet.'],
+  ['accuracy_ratio', 'M1. No data: labels are kept in the log, and not joined with their requests yet.'],
+  [
+    'calibration_error_ratio',
+    'M2. No data: labels are kept in the log, and not joined with their requests yet.',
+  ],
   ['embedding_drift_distance', 'M3. No data: records carry no sketch of embeddings yet.'],
   ['feature_drift_psi', 'M4. No data: records carry no sketch of features yet.'],
 ] as const;
