@@ -35,13 +35,5 @@ export interface Policy {
   readonly off?: boolean;
 }
 
-/** An outcome that became known later, to be joined with the request. */
-export interface Label {
-  readonly kind: 'label';
-  readonly requestId: string;
-  readonly label?: string;
-  readonly value?: number;
-}
-
 /** Everything that flows against the data. */
-export type Control = Ack | Backoff | Policy | Label;
+export type Control = Ack | Backoff | Policy;
