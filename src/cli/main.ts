@@ -28,6 +28,11 @@ const commands: Readonly<Record<string, Entry>> = {
       "compares a folder's goldens with what Sonde captures; --self holds every variant's hooks against identities instead, without goldens; exit status 1 if anything differs",
     load: async () => (await import('./verify.ts')).verify,
   },
+  baseline: {
+    usage: 'sonde baseline <folder> --texts FILE --out FILE [--window 200] [--dtype fp32]',
+    summary: 'what requests of a classifier are like, one text a line, to see drift against',
+    load: async () => (await import('./baseline.ts')).baseline,
+  },
   signals: {
     usage: 'sonde signals [--json]',
     summary: 'the signal map: every signal with its unit, tier, privacy class and stability',

@@ -1,10 +1,10 @@
 import { folderUrl } from '../load/address.ts';
-import type { JsonObject } from '../load/config.ts';
+import { temperatureOf } from '../load/card.ts';
 import { loadFolder, type ModelFolder, modelDigest, sumProgress } from '../load/load.ts';
 import { pickedSource } from '../load/picked.ts';
 import { remoteSource } from '../load/remote.ts';
 import { openTokenizer, type Tokenizer } from '../load/tokenizer.ts';
-import type { DeviceChoice, Dtype } from '../protocol/device.ts';
+import type { DeviceChoice } from '../protocol/device.ts';
 import type { LoadRequest } from '../protocol/inspector.ts';
 import type { LoadProgress, LoadStage, ModelInfo } from '../protocol/model.ts';
 import { sondeVersion } from '../protocol/version.ts';
@@ -86,7 +86,7 @@ async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVari
     sondeVersion,
     runtimeVersion: runtime.version,
   };
-  const temperature = temperatureOf(folder, report.dtype);
+  const temperature = temperatureOf(folder.card, report.dtype);
   return {
     id: folder.source.id,
     task: taskOf(config, variant.model.instrumented),
@@ -106,16 +106,4 @@ async function describe(runtime: Runtime, folder: ModelFolder, variant: OpenVari
     files,
     identity,
   };
-}
-
-/** `card.json` of an embedded model carries, for each dtype, the temperature fitted on its validation split. */
-function temperatureOf({ card }: ModelFolder, dtype: Dtype): number | undefined {
-  const metrics = objectAt(objectAt(card, 'metrics'), dtype);
-  const temperature = objectAt(metrics, 'ece')?.temperature;
-  return typeof temperature === 'number' && temperature > 0 ? temperature : undefined;
-}
-
-function objectAt(parent: JsonObject | undefined, key: string): JsonObject | undefined {
-  const value = parent?.[key];
-  return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
 }

@@ -6,9 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from '../../../src/cli/main.ts';
 import { readSafetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
+import type { Baseline } from '../../../src/observe/drift/baseline.ts';
+import { judgeWindow } from '../../../src/observe/drift/monitor.ts';
 import { recordFields, serviceFields } from '../../../src/schema/fields.ts';
 
 const gpt2 = fileURLToPath(new URL('../../zoo/gpt2', import.meta.url));
+const sentiment = fileURLToPath(new URL('../../../public/models/sentiment', import.meta.url));
 let scratch: string;
 
 beforeAll(async () => {
@@ -131,6 +134,28 @@ describe('sonde verify', () => {
     expect(none.status).toBe(1);
     expect(none.stderr).toContain('golden.safetensors');
   });
+});
+
+it('sonde baseline makes what drift is seen against', async () => {
+  const corpus = fileURLToPath(new URL('../../../training/corpus/', import.meta.url));
+  const reviews = (await readFile(`${corpus}sentence_polarity/rt-polarity.pos`, 'utf8')).split('\n');
+  const [texts, out] = [join(scratch, 'texts.txt'), join(scratch, 'baseline.json')];
+  await writeFile(texts, reviews.slice(0, 120).join('\n'));
+  const made = await sonde('baseline', sentiment, '--texts', texts, '--out', out, '--window', '40');
+  expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('120 texts, windows of 40') });
+  const baseline: Baseline = JSON.parse(await readFile(out, 'utf8'));
+  // The card's figures are of a file that PyTorch made; here it is enough that they are classifier's signals.
+  const { confidence = [], length = [] } = baseline.reference.features;
+  expect(Math.min(...confidence)).toBeGreaterThanOrEqual(0.5);
+  expect(length).toHaveLength(120);
+  const short = {
+    features: { confidence: confidence.slice(0, 40), length: Array<number>(40).fill(4) },
+    embeddings: [],
+    attributions: [],
+  };
+  const alarms = judgeWindow(baseline, short);
+  expect(alarms.map(({ statistic }) => statistic)).toContain('length.wasserstein');
+  expect((await sonde('baseline', sentiment)).status).toBe(2);
 });
 
 it('sonde signals prints every field that can leave, and what stays', async () => {

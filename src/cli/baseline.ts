@@ -1,0 +1,76 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { temperatureOf } from '../load/card.ts';
+import { observeClasses } from '../observe/classes.ts';
+import { makeBaseline } from '../observe/drift/baseline.ts';
+import type { Traffic } from '../observe/drift/statistics.ts';
+import { idTensor } from '../run/feeds.ts';
+import { readFloatTensor } from '../run/float.ts';
+import { forward } from '../run/model.ts';
+import { type NodeModel, openNodeModel } from '../run/open.node.ts';
+import { mulberry32 } from '../run/sample.ts';
+import { SondeError } from '../shared/errors.ts';
+import { dtypeOf, onlyFolder, readArguments } from './arguments.ts';
+
+async function logitsOf({ model }: NodeModel, ids: readonly number[]): Promise<Float32Array> {
+  const { outputs } = await forward(model, { input_ids: idTensor([ids]) }, []);
+  const tensor = outputs[model.instrumented.anatomy.logits ?? ''];
+  if (tensor === undefined || tensor.dims.length !== 2)
+    throw new SondeError(
+      'wrong_task',
+      'This model gives no class logits.',
+      'A baseline is made of a classifier.',
+    );
+  return (await readFloatTensor(model.runtime, tensor)).data;
+}
+
+/** Confidence, entropy and length as `classify` gives them (`provenance.inputTokens`). */
+async function trafficOf(opened: NodeModel, temperature: number, texts: readonly string[]): Promise<Traffic> {
+  const tokenizer = opened.tokenizer();
+  const features = { confidence: [] as number[], entropy: [] as number[], length: [] as number[] };
+  for (const text of texts) {
+    const { ids } = tokenizer.encode(text, opened.folder.config.context, 'start');
+    const { confidence, entropy } = observeClasses(await logitsOf(opened, ids), temperature);
+    features.confidence.push(confidence);
+    features.entropy.push(entropy);
+    features.length.push(ids.length);
+  }
+  return { features, embeddings: [], attributions: [] };
+}
+
+/** Too few for the limit of a window to mean anything; more than these only cost time. */
+const mostTexts = 2000;
+
+/** `sonde baseline <folder> --texts FILE --out FILE`: what requests of a classifier are like, one text a line. */
+export async function baseline(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv, {
+    texts: { type: 'string' },
+    out: { type: 'string' },
+    window: { type: 'string', default: '200' },
+    dtype: { type: 'string', default: 'fp32' },
+  });
+  const { texts: file, out } = values;
+  const window = Number(values.window);
+  if (file === undefined || out === undefined || !(Number.isInteger(window) && window > 0))
+    throw new SondeError(
+      'invalid_argument',
+      'A baseline is made of texts: `--texts` and `--out` name files, `--window` is a whole number.',
+      'Give at least three windows of texts like those that users will send, one a line.',
+    );
+  const dtype = dtypeOf(values.dtype);
+  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line.trim() !== '');
+  const step = Math.max(1, Math.floor(lines.length / mostTexts));
+  const texts = lines.filter((_, i) => i % step === 0).slice(0, mostTexts);
+  const opened = await openNodeModel(onlyFolder(positionals), dtype);
+  try {
+    const traffic = await trafficOf(opened, temperatureOf(opened.folder.card, dtype) ?? 1, texts);
+    const made = makeBaseline(traffic, { window, random: mulberry32(texts.length) });
+    await writeFile(out, `${JSON.stringify(made)}\n`);
+    process.stdout.write(
+      `${out}: ${texts.length} texts, windows of ${window}, ${Object.keys(made.scales).length} statistics, ` +
+        `a window without drift alarms with chance ${made.falseAlarms}.\n`,
+    );
+    return 0;
+  } finally {
+    await opened.dispose();
+  }
+}
