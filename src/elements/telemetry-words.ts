@@ -43,8 +43,6 @@ export function answerText({ status, control }: EventOf<'answer'>): string {
       return `HTTP ${status}: asks to wait ${durationText(control.retryAfter)} (${plainReason(control.reason)}). The records are kept.`;
     case 'policy':
       return `HTTP ${status}: ${control.off ? 'asks to stop sending' : `asks to keep ${control.sampling ?? 'the same share'} of the records`}.`;
-    case 'label':
-      return `HTTP ${status}: an outcome for request ${control.requestId}.`;
   }
 }
 
