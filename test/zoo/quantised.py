@@ -114,7 +114,9 @@ def lay_out(form, x, shape):
     if form == 'heads in batch':
         return x.reshape(shape[0], shape[2], -1, shape[3]).transpose(0, 2, 1, 3)
     if form == 'folded':
-        return x.reshape(shape[0], -1, *shape[2:])
+        # [b * h, q, k], or anything whose only free axis is that of positions.
+        free = x.shape[1:] if x.ndim == 3 and x.shape[0] == shape[0] * shape[1] else shape[2:]
+        return x.reshape(shape[0], -1, *free)
     if isinstance(form, tuple):   # a slice of a packed projection
         start, width = form
         return x[..., start:start + width].reshape(shape[0], -1, *shape[2:])
@@ -251,8 +253,8 @@ def build(folder):
                 continue
             try:
                 quantised(folder, dtype, names)
-            except AssertionError as e:
-                print(f'{folder}: no golden.{dtype}.safetensors: {e}')
+            except Exception as e:
+                print(f'{folder}: no golden.{dtype}.safetensors: {type(e).__name__}: {e}')
                 good = False
             break
     return good
