@@ -25,8 +25,8 @@ export interface Connection {
 
 /**
  * Carries the telemetry of a worker's pipelines: a worker has no beacons, so what its last second gave would be lost
- * with the page. Call it as soon as the worker is made, and `attach()` there before the first `await`: then the
- * application's own message listeners never see the one message this sends.
+ * with the page. Call it as soon as the worker is made, and `attach()` there before the first `await` and before the
+ * application adds listeners of its own: then those never see the one message that this sends.
  * @throws SondeError `invalid_argument` when the endpoint is no URL
  */
 export function connectSonde(worker: Worker, { telemetry, service }: ConnectOptions): Connection {

@@ -26,9 +26,12 @@ export const attachedChannel = 'sonde.attached';
 const isSeat = (data: unknown): data is SeatMessage =>
   typeof data === 'object' && data !== null && seatTag in data;
 
+/** A message that was under way when the worker attached has come by then. */
+const underWay = 200;
+
 /**
- * Waits in a worker for the seat that `connectSonde` on the page hands over. It listens before the application's own
- * listeners, which never see the message.
+ * Waits in a worker for the seat that `connectSonde` on the page hands over. Listeners are called in the order in
+ * which they were added, so those that the application adds after this never see the message.
  * @returns how to stop waiting
  */
 export function awaitSeat(onPipe: (pipe: Pipe) => void): () => void {
@@ -36,6 +39,7 @@ export function awaitSeat(onPipe: (pipe: Pipe) => void): () => void {
   const take = (event: MessageEvent<unknown>): void => {
     if (!isSeat(event.data)) return;
     event.stopImmediatePropagation();
+    clearTimeout(asking);
     const [port, answers] = event.ports;
     if (port === undefined || answers === undefined) return;
     const say = (answer: SeatAnswer): void => answers.postMessage(answer);
@@ -49,10 +53,13 @@ export function awaitSeat(onPipe: (pipe: Pipe) => void): () => void {
       say({ kind: 'refused', error: toWireError(error) });
     }
   };
-  addEventListener('message', take, { capture: true, signal: stopping.signal });
-  const channel = new BroadcastChannel(attachedChannel);
-  channel.postMessage('attached');
-  channel.close();
+  addEventListener('message', take, { signal: stopping.signal });
+  const asking = setTimeout(() => {
+    const channel = new BroadcastChannel(attachedChannel);
+    channel.postMessage('attached');
+    channel.close();
+  }, underWay);
+  stopping.signal.addEventListener('abort', () => clearTimeout(asking));
   return () => stopping.abort();
 }
 

@@ -20,13 +20,17 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** The test page as a production build, so what runs is what a user's bundler would make. */
-export async function serveSite(): Promise<Site> {
-  const root = fileURLToPath(new URL('./page', import.meta.url));
+/**
+ * A test page as a production build, so what runs is what a user's bundler would make.
+ * @param files a folder of files that are served as they are
+ */
+export async function serveSite(page = './page', files?: string): Promise<Site> {
+  const root = fileURLToPath(new URL(page, import.meta.url));
   const outDir = await mkdtemp(join(tmpdir(), 'sonde-telemetry-'));
   await build({
     root,
     configFile: false,
+    publicDir: files === undefined ? false : fileURLToPath(new URL(files, import.meta.url)),
     logLevel: 'warn',
     worker: { format: 'es' },
     build: { outDir, emptyOutDir: true, target: 'es2022' },
