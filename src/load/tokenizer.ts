@@ -67,6 +67,13 @@ export function openTokenizer(folder: ModelFolder): Tokenizer {
     ids.length === 0
       ? ''
       : tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+  // Ten likeliest tokens with each step: most of them were asked for before.
+  const texts = new Map<number, string>();
+  const textOf = (id: number): string => {
+    const known = texts.get(id) ?? decode([id]);
+    texts.set(id, known);
+    return known;
+  };
   return {
     ids: idsOf,
     decode,
@@ -76,7 +83,7 @@ export function openTokenizer(folder: ModelFolder): Tokenizer {
       if (keep === 'end') return { ids: ids.slice(-limit), truncated: true };
       return { ids: [...ids.slice(0, limit - special.length), ...special], truncated: true };
     },
-    token: (id) => ({ id, text: decode([id]) }),
+    token: (id) => ({ id, text: textOf(id) }),
   };
 }
 

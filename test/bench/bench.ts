@@ -8,6 +8,7 @@ import { chromiumFlags, chromiumPath } from '../../src/cli/chromium.ts';
 import { serveFolders } from '../../src/cli/serve.ts';
 import buildIfStale from '../setup/built.ts';
 import { benchCollector } from './collector.ts';
+import { decodeBench } from './decode.ts';
 import { instrumenting } from './instrument.ts';
 import { plans } from './plans.ts';
 import { sizes } from './sizes.ts';
@@ -19,11 +20,7 @@ type Device = (typeof devices)[number];
 
 /** SwiftShader needs about ten seconds for one. */
 const rounds = { wasm: 7, webgpu: 3 } as const;
-const modes = {
-  off: [],
-  summary: ['blocks.*.attn.hook_pattern', 'blocks.*.hook_resid_post'],
-  full: ['**'],
-} as const;
+const modes = { off: 'off', summary: 'summary', full: 'full' } as const;
 
 const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
@@ -126,6 +123,18 @@ export async function bench(argv: readonly string[]): Promise<void> {
     '/bench/': page,
     '/models/': join(root, 'public/models'),
   });
+  const openBench = async (device: Device): Promise<Page> => {
+    const opened = await (await launch(device)).newPage();
+    await opened.goto(`${server.origin}/bench/`);
+    return opened;
+  };
+  if (argv[0] === 'decode') {
+    const chosen = devices.filter((device) => argv.length < 2 || argv.includes(device));
+    process.stdout.write(await decodeBench(openBench, chosen));
+    await server.close();
+    await rm(page, { recursive: true });
+    return;
+  }
   const busy: number[] = [];
   const opened: string[][] = [];
   const rates: string[][] = [];
@@ -138,11 +147,8 @@ export async function bench(argv: readonly string[]): Promise<void> {
     const { off, summary, full } = await tokensPerSecond(device, server.origin);
     rates.push([device, ...[off, summary, full].map((rate) => rate.toFixed(1))]);
   }
-  const planCosts = await plans(async () => {
-    const page = await (await launch('webgpu')).newPage();
-    await page.goto(`${server.origin}/bench/`);
-    return page;
-  });
+  const planCosts = await plans(() => openBench('webgpu'));
+  const duels = await decodeBench(openBench);
   busy.push(loadavg()[0] ?? 0);
   await server.close();
   await rm(page, { recursive: true });
@@ -156,7 +162,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
     '',
     table(['device', 'first live map', 'longest task'], opened),
     '',
-    `Tokens per second of shakespeare-gpt, 32 tokens, median of ${rounds.wasm} (webgpu: ${rounds.webgpu}) interleaved rounds; summary = attention patterns and residual streams of every layer, full = every hook:`,
+    `Tokens per second of shakespeare-gpt, 32 tokens, median of ${rounds.wasm} (webgpu: ${rounds.webgpu}) interleaved rounds; summary = statistics of attention and activations of every layer, full = every hook kept:`,
     '',
     table(['device', 'capture off', 'summary', 'full'], rates),
     '',
@@ -175,6 +181,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
       ]),
     ),
     '',
+    duels,
     planCosts,
     '',
     'Bundles, gzip:',
