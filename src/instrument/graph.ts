@@ -71,9 +71,11 @@ export class GraphIndex {
   }
 
   #noteConstant(node: Node): void {
-    const fed = node.inputs.filter((input) => input !== '');
+    const fed = this.valuesOf(node).filter((input) => input !== '');
     const random = node.op.startsWith('Random') || node.op === 'Multinomial' || node.op === 'Bernoulli';
-    if (random || subgraphs(node).length > 0) return;
+    const isShape =
+      (node.op === 'Shape' || node.op === 'Size') && !node.inputs.every((input) => this.isConstant(input));
+    if (random || isShape || subgraphs(node).length > 0) return;
     if (fed.every((input) => this.isConstant(input)))
       for (const output of node.outputs) this.#constant.add(output);
   }
@@ -117,6 +119,12 @@ export class GraphIndex {
   inputsOf(node: Node): readonly string[] {
     const captured = this.#captured.get(node);
     return captured === undefined ? node.inputs : [...node.inputs, ...captured];
+  }
+
+  /** What the values of a node's outputs follow from: a shape or a type that is read off a tensor is none of it. */
+  valuesOf(node: Node): readonly string[] {
+    if (node.op === 'Shape' || node.op === 'Size') return [];
+    return node.op === 'CastLike' ? node.inputs.slice(0, 1) : this.inputsOf(node);
   }
 
   producer(tensor: string): Node | undefined {
@@ -198,8 +206,7 @@ export class GraphIndex {
       if (seen.has(name) || this.position(name) <= limit) continue;
       seen.add(name);
       const node = this.#producer.get(name);
-      if (node === undefined || node.op === 'Shape' || node.op === 'Size') continue;
-      queue.push(...this.inputsOf(node));
+      if (node !== undefined) queue.push(...this.valuesOf(node));
     }
     return false;
   }

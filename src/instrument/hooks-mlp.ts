@@ -1,8 +1,7 @@
 import { type Drafts, flattened } from './drafts.ts';
 import { type Router, routerOf } from './experts.ts';
 import { normHooks } from './hooks-norm.ts';
-import { projectionAt } from './linear.ts';
-import { activationBehind } from './mlp.ts';
+import { activationBehind, projectedFrom } from './mlp.ts';
 import { type Branch, normInto } from './structure.ts';
 import type { View } from './view.ts';
 
@@ -18,8 +17,8 @@ export function mlpHooks(drafts: Drafts, view: View, mlp: Branch, at: string, po
   }
   const post = mlp.projection?.input;
   const activation = post === undefined ? undefined : activationBehind(index, post);
-  const entering = activation === undefined ? undefined : projectionAt(index, activation.pre)?.input;
-  const norm = postNorm ? undefined : normInto(view, entering);
+  const entering = activation === undefined ? undefined : projectedFrom(index, activation.pre);
+  const norm = postNorm ? undefined : normInto(view, [entering], mlp);
   if (norm !== undefined) normHooks(drafts, `${at}ln2`, norm);
   if (activation === undefined)
     drafts.unavailable(`${at}mlp.hook_pre`, 'no activation between two projections was found');
@@ -39,6 +38,8 @@ export function mlpHooks(drafts: Drafts, view: View, mlp: Branch, at: string, po
 
 /** A mixture of experts has no one hidden layer; what it has is a choice for each position. */
 function expertHooks(drafts: Drafts, { weights, indices, logits, chosen = 1 }: Router, at: string): void {
+  const several = 'each expert has a hidden layer of its own, and a position passes through a few of them';
+  for (const hook of ['hook_pre', 'hook_post']) drafts.unavailable(`${at}mlp.${hook}`, several);
   const names = { weights: `${at}mlp.hook_expert_weights`, indices: `${at}mlp.hook_expert_indices` };
   if (logits === undefined) {
     const inside = 'the router does not compute it as a tensor';

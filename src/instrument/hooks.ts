@@ -19,8 +19,11 @@ export function hooksOf(view: View, structure: Structure, prefix: string): Draft
   for (const [layer, block] of structure.blocks.entries()) {
     blockHooks(drafts, view, structure, block, `blocks.${layer}.`);
   }
-  if (structure.finalNorm !== undefined && !structure.postNorm)
-    normHooks(drafts, 'ln_final', structure.finalNorm);
+  const { finalNorm, postNorm } = structure;
+  if (finalNorm !== undefined && !postNorm) normHooks(drafts, 'ln_final', finalNorm);
+  else if (!postNorm)
+    for (const hook of ['hook_scale', 'hook_normalized'])
+      drafts.unavailable(`ln_final.${hook}`, 'no norm was recognised after the last block');
   headHooks(drafts, view, structure);
   return drafts.list;
 }
@@ -39,12 +42,15 @@ function normOf({ norms }: View, join: Join): Norm | undefined {
   return join.sum === undefined ? undefined : norms.after(join.sum)[0];
 }
 
+const sourcesOf = ({ q, k, v }: Attention): readonly (string | undefined)[] =>
+  [q, k, v].map(({ source }) => source);
+
 function blockHooks(drafts: Drafts, view: View, structure: Structure, block: Block, at: string): void {
   const { attention, cross, mlp, parallel } = block;
   const { postNorm } = structure;
   drafts.row(`${at}hook_resid_pre`, block.first.stream, flattened);
   if (attention?.attention !== undefined) {
-    const before = postNorm ? undefined : normInto(view, attention.attention.q.source);
+    const before = postNorm ? undefined : normInto(view, sourcesOf(attention.attention), attention);
     if (before !== undefined) normHooks(drafts, `${at}ln1`, before);
     attentionHooks(drafts, attention.attention, `${at}attn.`);
     branchHook(drafts, `${at}hook_attn_out`, attention);
@@ -54,7 +60,7 @@ function blockHooks(drafts: Drafts, view: View, structure: Structure, block: Blo
     if (norm !== undefined) normHooks(drafts, `${at}ln1`, norm);
   }
   if (cross?.attention !== undefined) {
-    const before = postNorm ? undefined : normInto(view, cross.attention.q.source);
+    const before = postNorm ? undefined : normInto(view, [cross.attention.q.source], cross);
     if (before !== undefined) normHooks(drafts, `${at}ln_cross`, before);
     attentionHooks(drafts, cross.attention, `${at}cross_attn.`);
     branchHook(drafts, `${at}hook_cross_attn_out`, cross);

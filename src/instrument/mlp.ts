@@ -38,13 +38,13 @@ const fusedBias = (index: GraphIndex, node: Node): string | undefined => {
   return bias !== '' && index.isConstant(bias) ? bias : undefined;
 };
 
-/** Is the tensor a projection's output, or one part of a packed one's? */
-function isProjected(index: GraphIndex, tensor: string): boolean {
-  if (projectionAt(index, tensor) !== undefined) return true;
+/** What the projection reads whose output the tensor is, or whose packed output it is one part of. */
+export function projectedFrom(index: GraphIndex, tensor: string): string | undefined {
+  const whole = projectionAt(index, tensor);
+  if (whole !== undefined) return whole.input;
   const node = index.producer(tensor);
-  return (
-    (node?.op === 'Split' || node?.op === 'Slice') && projectionAt(index, node.inputs[0] ?? '') !== undefined
-  );
+  const isPart = node?.op === 'Split' || node?.op === 'Slice' || node?.op === 'Gather';
+  return isPart ? projectionAt(index, node.inputs[0] ?? '')?.input : undefined;
 }
 
 interface Frontier {
@@ -62,7 +62,7 @@ function frontier(index: GraphIndex, tensor: string): Frontier {
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
     if (seen.has(at) || at === '' || index.isConstant(at)) continue;
     seen.add(at);
-    if (at !== tensor && isProjected(index, at)) {
+    if (at !== tensor && projectedFrom(index, at) !== undefined) {
       sources.add(at);
       continue;
     }

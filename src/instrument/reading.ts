@@ -45,6 +45,10 @@ function prefixes(view: View, { stacks }: Structures, file: string): string[] {
   return areDistinct ? towers : stacks.map((_, at) => `stack${stacks.length - 1 - at}.`);
 }
 
+/** What the graph gives under its own names belongs to every stack behind it, and is listed once. */
+const isFirstOfItsName = ({ name }: Draft, at: number, all: readonly Draft[]): boolean =>
+  all.findIndex((each) => each.name === name) === at;
+
 function readView(view: View, file: string): Reading | undefined {
   const structures = understand(view);
   const { stacks, loose } = structures;
@@ -55,7 +59,8 @@ function readView(view: View, file: string): Reading | undefined {
   const drafts = stacks
     .map((stack, at) => hooksOf(view, stack, prefix[at] ?? ''))
     .toReversed()
-    .flat();
+    .flat()
+    .filter(isFirstOfItsName);
   const logits = main === undefined ? undefined : logitsOf(view, main);
   return {
     view,

@@ -239,7 +239,7 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ),
   ...table(
     like(0),
-    'Relu Gelu FastGelu QuickGelu Tanh Erf Sigmoid HardSigmoid HardSwish Softmax LogSoftmax Cast Identity Sqrt Neg Not IsNaN IsInf Clip Exp Log Abs Sin Cos Sign Floor Ceil Round Reciprocal Softplus Softsign Elu Selu LeakyRelu Celu Mish Swish ThresholdedRelu CumSum Trilu QuantizeLinear DequantizeLinear ScatterND ScatterElements RotaryEmbedding InstanceNormalization GroupNormalization LpNormalization RMSNormalization SimplifiedLayerNormalization BiasSplitGelu EyeLike NhwcConv',
+    'Relu Gelu FastGelu QuickGelu Tanh Erf Sigmoid HardSigmoid HardSwish Softmax LogSoftmax Cast CastLike Identity Sqrt Neg Not IsNaN IsInf Clip Exp Log Abs Sin Cos Sign Floor Ceil Round Reciprocal Softplus Softsign Elu Selu LeakyRelu Celu Mish Swish ThresholdedRelu CumSum Trilu QuantizeLinear DequantizeLinear ScatterND ScatterElements RotaryEmbedding InstanceNormalization GroupNormalization LpNormalization RMSNormalization SimplifiedLayerNormalization BiasSplitGelu EyeLike NhwcConv',
   ),
   ...table(like(0, 2), 'Dropout'),
   ...table(like(0, 4), 'SkipLayerNormalization SkipSimplifiedLayerNormalization'),
@@ -365,7 +365,7 @@ const arithmetic =
 const same: ValueRule = ({ value }) => value(0);
 
 export const valueRules: Readonly<Record<string, ValueRule>> = {
-  ...table(same, 'Cast Identity Unsqueeze Squeeze Reshape Flatten'),
+  ...table(same, 'Cast CastLike Identity Unsqueeze Squeeze Reshape Flatten'),
   Add: arithmetic(add),
   Sub: arithmetic(subtract),
   Mul: arithmetic(multiply),
@@ -429,6 +429,7 @@ export const elementTypeRules: Readonly<
   // A number is the input whose type the output has.
   Where: () => 1,
   DequantizeLinear: () => 1,
+  CastLike: () => 1,
   ...table(fixed('bool'), 'Equal Less Greater LessOrEqual GreaterOrEqual And Or Xor Not IsNaN IsInf'),
   ...table(fixed('int64'), 'Shape Size NonZero ArgMax ArgMin'),
   ...table(fixed('int32'), 'MatMulInteger ConvInteger'),

@@ -5,7 +5,7 @@ import { placed } from './found.ts';
 import { intsOf } from './graph.ts';
 import { isPlaceable, type Placed } from './layout.ts';
 import { isPassing, linearBehind, linearNode, projectionAt } from './linear.ts';
-import type { Dim } from './onnx.ts';
+import type { Dim, Node } from './onnx.ts';
 import type { View } from './view.ts';
 
 /** The graph input that a tensor is, but for its layout. */
@@ -22,6 +22,20 @@ const isScalar = ({ index, shapes }: View, tensor: string): boolean => {
   const dims = shapes.dims(tensor);
   return dims === undefined ? index.numbers(tensor)?.length === 1 : dims.every((size) => size === 1);
 };
+
+/** New rows written into a cache of a fixed number of places. */
+function writtenInto(view: View, node: Node): { cached: string; rows: string } | undefined {
+  const at = { ScatterND: 2, ScatterElements: 2, TensorScatter: 1 }[node.op];
+  const cached = at === undefined ? undefined : cachedInput(view, node.inputs[0] ?? '');
+  const rows = at === undefined ? '' : (node.inputs[at] ?? '');
+  return cached === undefined || rows === '' ? undefined : { cached, rows };
+}
+
+/** Do the rows have the cache's sizes everywhere but along the keys? */
+function isKeyAxis(axes: Axes, cache: readonly Dim[] | undefined, rows: readonly Dim[] | undefined): boolean {
+  if (cache?.length !== axes.length || rows?.length !== axes.length) return false;
+  return axes.every((axis, at) => axis.some(({ label }) => label === 'key') || cache[at] === rows[at]);
+}
 
 interface Walk {
   /** Layouts of one and the same values, the last nearest to the projection. */
@@ -57,6 +71,17 @@ function walkBack(view: View, operand: Placed): Walk {
         axis.map((atom) => (atom.label === 'key' ? { ...atom, size: dims[at] ?? 1 } : atom)),
       );
       tensor = fresh;
+      same = [{ tensor, axes }];
+      continue;
+    }
+    const written = writtenInto(view, node);
+    if (written !== undefined && isKeyAxis(axes, shapes.dims(first), shapes.dims(written.rows))) {
+      const dims = shapes.dims(written.rows) ?? [];
+      past = written.cached;
+      axes = axes.map((axis, at) =>
+        axis.map((atom) => (atom.label === 'key' ? { ...atom, size: dims[at] ?? 1 } : atom)),
+      );
+      tensor = written.rows;
       same = [{ tensor, axes }];
       continue;
     }
@@ -110,7 +135,7 @@ function behindRotation(view: View, rotated: Placed): Placed | undefined {
       continue;
     }
     const node = index.producer(at);
-    if (node !== undefined && node.op !== 'Shape') queue.push(...node.inputs);
+    if (node !== undefined) queue.push(...index.valuesOf(node));
   }
   const [tensor, second] = [...found].sort((a, b) => index.position(a) - index.position(b));
   if (tensor === undefined) return undefined;

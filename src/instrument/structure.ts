@@ -84,9 +84,24 @@ function halves(
   return left ? { attention: a, mlp: b } : { attention: b, mlp: a };
 }
 
-/** The norm that a branch reads the stream through. */
-export function normInto({ index, norms }: View, source: string | undefined): Norm | undefined {
-  return source === undefined ? undefined : norms.behind(origin(index, source));
+/**
+ * The norm that a branch reads the stream through: the one its projections read (`sources`), or the one between the
+ * stream and the branch.
+ */
+export function normInto(
+  { index, norms }: View,
+  sources: readonly (string | undefined)[],
+  { join, output }: Branch,
+): Norm | undefined {
+  for (const source of sources) {
+    const norm = source === undefined ? undefined : norms.behind(origin(index, source));
+    // A norm whose output is the stream itself stands before the block: that of the embeddings.
+    const isBefore = norm !== undefined && norms.behind(origin(index, join.stream)) === norm;
+    if (norm !== undefined) return isBefore ? undefined : norm;
+  }
+  if (sources.some((source) => source !== undefined)) return undefined;
+  const read = join.parallelTo ?? join.stream;
+  return norms.after(read).find((norm) => index.dependsOn(output, norm.output));
 }
 
 function branchAt(view: View, join: Join, output: string, attention?: Attention): Branch {
@@ -98,6 +113,11 @@ function branchAt(view: View, join: Join, output: string, attention?: Attention)
     ...(attention === undefined ? {} : { attention }),
     ...(linear === undefined ? {} : { projection: linear }),
   };
+}
+
+function isConvolution(view: View, { branch }: Join): boolean {
+  const { linear } = lastProjection(view, branch);
+  return linear === undefined || linear.node.op.endsWith('Conv');
 }
 
 /** A block begins with self-attention; cross attention and MLP follow it. */
@@ -114,6 +134,8 @@ function blocksOf(view: View, { joins }: Stream, attentions: readonly Attention[
       (each) => index.dependsOn(join.branch, each.output) && !index.dependsOn(join.stream, each.output),
     );
     if (attention === undefined) {
+      // Sound encoders convolve positions into the stream before the first block.
+      if (blocks.length === 0 && open === undefined && isConvolution(view, join)) continue;
       open ??= { first: join, last: join, parallel: false };
       open.mlp = branchAt(view, join, join.branch);
       open.last = join;
@@ -153,12 +175,16 @@ export function understand(view: View): Structures {
     const taken = new Set(attentionsOf(blocks));
     if (taken.size === 0) return { stacks, loose: left };
     left = left.filter((each) => !taken.has(each));
-    const [finalNorm] = norms.after(stream.end);
+    const postNorm = stream.joins
+      .slice(1)
+      .some((join) => norms.behind(origin(index, join.stream)) !== undefined);
+    // An operator may add the last branch and normalise at once.
+    const finalNorm = norms.after(stream.end)[0] ?? (postNorm ? undefined : stream.joins.at(-1)?.normed);
     stacks.push({
       blocks,
-      start: stream.start,
+      start: blocks[0]?.first.stream ?? stream.start,
       end: stream.end,
-      postNorm: stream.joins.slice(1).some((join) => norms.behind(origin(index, join.stream)) !== undefined),
+      postNorm,
       ...(finalNorm === undefined ? {} : { finalNorm }),
     });
   }

@@ -62,12 +62,30 @@ export const isSoftmax: Check = ([pattern, scores], { rounding }) => {
   return verdict(difference, rounding * size, hasSink ? 'with one sink logit a head' : undefined);
 };
 
+/**
+ * The columns of the keys that were fed; a cache of a fixed number of places has more, which a mask must hide.
+ * Undefined where a hidden one takes part.
+ */
+function fedKeys(
+  tensor: FloatTensor,
+  keys: number,
+  isHidden: (value: number) => boolean,
+): FloatTensor | undefined {
+  const width = tensor.dims.at(-1) ?? 0;
+  if (width <= keys) return tensor;
+  if (!tensor.data.every((value, at) => at % width < keys || isHidden(value))) return undefined;
+  const data = tensor.data.filter((_, at) => at % width < keys);
+  return { ...tensor, dims: [...tensor.dims.slice(0, -1), keys], data };
+}
+
 /** [z, pattern, v]: each head's weighted sum of its values; several heads may share one value head. */
-export const isWeightedSum: Check = ([z, pattern, v], { rounding }) => {
-  if (z === undefined || pattern === undefined || v === undefined)
+export const isWeightedSum: Check = ([z, shares, v], { rounding }) => {
+  if (z === undefined || shares === undefined || v === undefined)
     return skipped('there is nothing to compare');
   const [batch = 0, queries = 0, heads = 0, size = 0] = z.dims;
   const [, keys = 0, groups = 1] = v.dims;
+  const pattern = fedKeys(shares, keys, (value) => Math.abs(value) <= rounding);
+  if (pattern === undefined) return shapesDiffer(z, shares, v);
   const fits =
     shape(pattern) === `${batch},${heads},${queries},${keys}` &&
     shape(v) === `${batch},${keys},${groups},${size}` &&
@@ -208,29 +226,30 @@ function besideDistance(scores: FloatTensor, q: FloatTensor, k: FloatTensor): nu
 }
 
 /** [scores, q, k]: each head's scores are q·k times one factor, up to a bias that no input changes or a soft cap. */
-export const isScaledProduct: Check = ([scores, q, k], { rounding, unexplained }) => {
-  if (scores === undefined || q === undefined || k === undefined)
-    return skipped('there is nothing to compare');
+export const isScaledProduct: Check = ([all, q, k], { rounding, unexplained }) => {
+  if (all === undefined || q === undefined || k === undefined) return skipped('there is nothing to compare');
   const [batch = 0, queries = 0, heads = 0, width = 0] = q.dims;
   const [, keys = 0, groups = 1] = k.dims;
+  const scores = fedKeys(all, keys, (value) => value <= masked);
+  if (scores === undefined) return shapesDiffer(all, q, k);
   const fits =
     shape(scores) === `${batch},${heads},${queries},${keys}` &&
     shape(k) === `${batch},${keys},${groups},${width}` &&
     heads % groups === 0;
   if (!fits) return shapesDiffer(scores, q, k);
-  const all = Array.from({ length: batch }, (_, b) => b);
+  const every = Array.from({ length: batch }, (_, b) => b);
   const kinds: Record<
     'plain' | 'biased' | 'capped',
     (head: number) => ReturnType<typeof proportion> | undefined
   > = {
-    plain: (head) => proportion(pairsOf(q, k, scores, head, all)),
+    plain: (head) => proportion(pairsOf(q, k, scores, head, every)),
     biased: (head) => {
       const [first, second] = [pairsOf(q, k, scores, head, [0]), pairsOf(q, k, scores, head, [1])];
       return batch > 1 && first.products.length === second.products.length
         ? proportion(minus(first, second))
         : undefined;
     },
-    capped: (head) => uncapped(pairsOf(q, k, scores, head, all)),
+    capped: (head) => uncapped(pairsOf(q, k, scores, head, every)),
   };
   const notes = {
     plain: undefined,

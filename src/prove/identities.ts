@@ -5,13 +5,15 @@ import { followsIds, followsPositions, isMadeOfEmbeddings } from './embedding.ts
 import type { Identity } from './identity.ts';
 import { isLinear } from './linear.ts';
 import { isActivated } from './mlp.ts';
-import { addsToNorm, isGained, isNormalized, rescales } from './norm.ts';
+import { addsToNorm, isGained, isGainedIfAlone, isNormalized, rescales } from './norm.ts';
 import { isSame, isSum } from './sum.ts';
 
 /** Every identity that the hooks of a model can be held against. Which hooks there are says which apply. */
 export function identitiesOf(hooks: readonly Hook[]): readonly Identity[] {
   const claims = new Claims(hooks);
-  for (const [prefix, layers] of stacksOf(hooks)) stackClaims(claims, prefix, layers);
+  const stacks = [...stacksOf(hooks)];
+  for (const [at, [prefix, layers]] of stacks.entries())
+    stackClaims(claims, prefix, layers, at === stacks.length - 1);
   return claims.list;
 }
 
@@ -25,7 +27,8 @@ function stacksOf(hooks: readonly Hook[]): ReadonlyMap<string, number> {
   return stacks;
 }
 
-function stackClaims(claims: Claims, prefix: string, layers: number): void {
+/** `isLast` is the stack that the outputs of the model come from, where it has several. */
+function stackClaims(claims: Claims, prefix: string, layers: number, isLast: boolean): void {
   const start = `${prefix}blocks.0.hook_resid_pre`;
   const [embed, position, full] = ['hook_embed', 'hook_pos_embed', 'hook_full_embed'].map(
     (name) => prefix + name,
@@ -37,7 +40,7 @@ function stackClaims(claims: Claims, prefix: string, layers: number): void {
   else if (claims.has(position)) claims.add('resid_pre = embed + pos_embed', [start, embed, position], isSum);
   else claims.add('resid_pre = embed', [start, embed], isSame);
   for (let layer = 0; layer < layers; layer++) blockClaims(claims, prefix, layer);
-  endClaims(claims, prefix, `${prefix}blocks.${layers - 1}.`);
+  endClaims(claims, prefix, `${prefix}blocks.${layers - 1}.`, isLast);
 }
 
 function blockClaims(claims: Claims, prefix: string, layer: number): void {
@@ -138,15 +141,15 @@ function projectionClaims(claims: Claims, at: (hook: string) => string, isPostNo
 }
 
 /** What stands after the last block, whose hooks begin with `last`. */
-function endClaims(claims: Claims, prefix: string, last: string): void {
+function endClaims(claims: Claims, prefix: string, last: string, isLast: boolean): void {
   const normalized = `${prefix}ln_final.hook_normalized`;
   const [into, out] = [`${prefix}unembed.hook_in`, `${prefix}unembed.hook_out`];
   const own = `${prefix}last_hidden_state`;
-  const state = claims.has(own) ? own : 'last_hidden_state';
+  const state = claims.has(own) || !isLast ? own : 'last_hidden_state';
   normClaims(claims, `${prefix}ln_final.`, `${last}hook_resid_post`);
   if (claims.has(normalized)) {
     claims.add('last_hidden_state = gain · normalized + bias', [state, normalized], isGained);
-    claims.add('unembed.hook_in = gain · normalized + bias', [into, normalized], isGained);
+    claims.add('unembed.hook_in = gain · normalized + bias', [into, normalized], isGainedIfAlone);
   } else {
     const end = `${last}hook_normalized_resid_post`;
     claims.add(
@@ -156,5 +159,5 @@ function endClaims(claims: Claims, prefix: string, last: string): void {
     );
   }
   claims.add('unembed.hook_out is linear in unembed.hook_in', [out, into], isLinear);
-  claims.add('logits = unembed.hook_out', ['logits', out], isSame);
+  if (isLast) claims.add('logits = unembed.hook_out', ['logits', out], isSame);
 }

@@ -121,6 +121,12 @@ export const isGained: Check = ([output, normalized], tolerance) => {
   return isPooled(output, normalized, tolerance);
 };
 
+/** The same for what a head reads: a head may transform what the final norm gives before its last projection. */
+export const isGainedIfAlone: Check = (tensors, tolerance) => {
+  const outcome = isGained(tensors, tolerance);
+  return outcome.kind === 'fails' ? skipped('more than the final norm stands before the head') : outcome;
+};
+
 /** A head for whole inputs reads one position of each, [batch, width]. */
 function isPooled(output: FloatTensor, normalized: FloatTensor, tolerance: Tolerance): Outcome {
   const [batch = 0, positions = 0, width = 1] = normalized.dims;

@@ -18,6 +18,7 @@ export const idTensor = (rows: readonly (readonly number[])[]): Tensor<BigInt64A
 export const derivedInputs: ReadonlySet<string> = new Set([
   'attention_mask',
   'encoder_attention_mask',
+  'cache_position',
   'position_ids',
   'token_type_ids',
   'use_cache_branch',
@@ -69,6 +70,7 @@ export function completeFeeds(ort: Ort, model: Instrumented, given: ModelInputs,
     const value = given[port.name];
     const ready = held[port.name];
     const slot = slots.get(port.name);
+    if (ready !== undefined && slot !== undefined && isPreallocated(slot)) throw noPlace(port.name);
     if (ready !== undefined) feeds[port.name] = ready;
     else if (value !== undefined) feeds[port.name] = toOrt(ort, asType(value, port.type));
     else if (slot !== undefined) feeds[port.name] = emptyPast(ort, slot, batch);
@@ -93,6 +95,8 @@ function derived(port: Port, { batch, length, hasPast, states, mask }: Facts): T
       return mask;
     case 'encoder_attention_mask':
       return filled('int64', [batch, states], 1);
+    case 'cache_position':
+      return { type: 'int64', dims: [length], data: BigInt64Array.from({ length }, (_, at) => BigInt(at)) };
     case 'position_ids':
       return positions(mask, batch, length);
     case 'token_type_ids':
@@ -128,18 +132,30 @@ function filled(type: 'int64', dims: readonly number[], value: number): Tensor {
   return { type, dims, data: new BigInt64Array(elementCount(dims)).fill(BigInt(value)) };
 }
 
+/** A cache of a fixed number of places, into which each run writes its own rows. */
+const isPreallocated = ({ dims }: { readonly dims: readonly (string | number)[] }): boolean =>
+  typeof dims.at(-2) === 'number';
+
+const noPlace = (input: string): SondeError =>
+  new SondeError(
+    'graph_unsupported',
+    `The cache ${input} has a fixed number of places, and Sonde does not write further rows into it.`,
+    'Look inside whole texts, or export the model with a growing cache to generate.',
+  );
+
 function emptyPast(
   ort: Ort,
   slot: { type: string; dims: readonly (string | number)[] },
   batch: number,
 ): OrtTensor {
-  // [batch, kvHeads, 0, dHead]: the first free axis is the batch, any other the empty past.
+  // [batch, kvHeads, 0, dHead]: the first free axis is the batch, any other the empty past; a preallocated one is zeros.
   const dims = slot.dims.map((size, axis) =>
     typeof size === 'number' && axis > 0 ? size : axis === 0 ? batch : 0,
   );
+  const count = elementCount(dims);
   return slot.type === 'float16'
-    ? new ort.Tensor('float16', new Uint16Array(0), dims)
-    : new ort.Tensor('float32', new Float32Array(0), dims);
+    ? new ort.Tensor('float16', new Uint16Array(count), dims)
+    : new ort.Tensor('float32', new Float32Array(count), dims);
 }
 
 const toOrt = (ort: Ort, { type, data, dims }: Tensor): OrtTensor =>
