@@ -1,0 +1,96 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ToPage, ToWorker } from '../../../src/batch/messages.ts';
+import { openPipe, type Pipe } from '../../../src/inspect/telemetry.ts';
+import type { HelloOptions } from '../../../src/protocol/inspector.ts';
+import type { Ledger } from '../../../src/protocol/telemetry.ts';
+import type { RequestRecord } from '../../../src/schema/record.ts';
+import { probability } from '../../../src/shared/units.ts';
+import { sampleRecord } from '../schema/sample.ts';
+
+type Options = Partial<NonNullable<HelloOptions['telemetry']>>;
+
+/** The worker's half of the pipe, with the page's port in the test's hands. Node has no IndexedDB: memory only. */
+function open(options: Options) {
+  const { port1, port2 } = new MessageChannel();
+  const texts: string[] = [];
+  const seen: RequestRecord[] = [];
+  let ledger: Ledger | undefined;
+  let flushed = (): void => undefined;
+  port2.onmessage = ({ data }: MessageEvent<ToPage>) => {
+    if (data.kind === 'log') texts.push(data.log.text);
+    if (data.kind === 'ledger') ledger = data.ledger;
+    if (data.kind === 'done') flushed();
+  };
+  const pipe = openPipe(
+    port1,
+    { consent: 'granted', life: { session: 'a'.repeat(32), epoch: 0 }, ...options },
+    (_raw, masked) => seen.push(masked),
+  );
+  /** Messages come in order: when this one is answered, all before it were read. */
+  const settle = (): Promise<void> =>
+    new Promise((resolve) => {
+      flushed = resolve;
+      port2.postMessage({ kind: 'flush', call: 1 } satisfies ToWorker);
+    });
+  const tell = async (message: ToWorker): Promise<void> => {
+    port2.postMessage(message);
+    await settle();
+  };
+  opened.push({ pipe, port: port2 });
+  return { pipe, texts, seen, settle, tell, ledger: () => ledger };
+}
+
+const opened: { pipe: Pipe; port: MessagePort }[] = [];
+afterEach(() => {
+  for (const { pipe, port } of opened.splice(0)) {
+    pipe.close();
+    port.close();
+  }
+});
+
+describe('the record line in the worker', () => {
+  it("obeys the operator's sampling, and writes the chance on every record", async () => {
+    const { pipe, texts, settle, tell, ledger } = open({});
+    pipe.record(sampleRecord());
+    await tell({ kind: 'policy', policy: { kind: 'policy', sampling: probability(0.25) } });
+    for (let i = 0; i < 400; i++) pipe.record(sampleRecord());
+    await settle();
+    const chances = texts.map(
+      (text) => /inclusion_probability","value":\{"doubleValue":([\d.]+)\}/.exec(text)?.[1],
+    );
+    expect(new Set(chances.slice(1))).toEqual(new Set(['0.25']));
+    expect(chances[0]).toBe('1');
+    // Within five standard errors of a quarter.
+    expect(Math.abs(texts.length - 101)).toBeLessThan(44);
+    expect(ledger()).toMatchObject({
+      emitted: 401,
+      pending: texts.length,
+      dropped: { not_sampled: 401 - texts.length },
+    });
+  });
+
+  it('sends no outcome of a request whose record it did not send', async () => {
+    const { pipe, texts, settle, tell, ledger } = open({});
+    await tell({ kind: 'policy', policy: { kind: 'policy', sampling: probability(1e-9) } });
+    pipe.record(sampleRecord({ requestId: 'unsent' }));
+    pipe.outcome('unsent', { label: 'YES' });
+    pipe.outcome('elsewhere', { label: 'YES', tags: ['a', 'b'] });
+    pipe.outcome('jane@example.com', { label: 'YES' });
+    await settle();
+    expect(texts).toHaveLength(1);
+    expect(texts[0]).toContain('"sonde.outcome"');
+    expect(ledger()).toMatchObject({ emitted: 4, pending: 1, dropped: { not_sampled: 2, masked: 1 } });
+  });
+
+  it('answers at random under an epsilon, and the chance does not tell what the noise hides', async () => {
+    const { pipe, seen, settle } = open({ epsilon: 0.7, sampling: 'adaptive' });
+    for (let i = 0; i < 200; i++) pipe.record(sampleRecord({ confidenceMean: probability(0.01) }));
+    await settle();
+    expect(new Set(seen.map(({ epsilon }) => epsilon))).toEqual(new Set([0.7]));
+    const answers = new Set(seen.map(({ confidenceMean }) => confidenceMean));
+    expect(answers).toEqual(new Set([0, 1]));
+    // All had the same, lowest confidence; were it looked at, all would be anomalous and certain to be sent.
+    for (const { confidenceMean, inclusionProbability } of seen)
+      if (confidenceMean === 1) expect(inclusionProbability).toBeLessThanOrEqual(0.1);
+  });
+});
