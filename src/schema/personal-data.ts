@@ -64,16 +64,31 @@ function mod97(iban: string): boolean {
   return remainder === 1;
 }
 
+/** Length by country (SWIFT IBAN registry): without it every 97th text of a fitting form would be an account. */
+const ibanLengths = new Map(
+  (
+    'NO15 BE16 DK18 FI18 FK18 FO18 GL18 NL18 MK19 SI19 AT20 BA20 EE20 KZ20 LT20 LU20 MN20 XK20 CH21 HR21 LI21 LV21 ' +
+    'BG22 BH22 CR22 DE22 GB22 GE22 IE22 ME22 RS22 VA22 AE23 GI23 IL23 IQ23 OM23 SO23 TL23 AD24 CZ24 ES24 MD24 PK24 ' +
+    'RO24 SA24 SE24 SK24 TN24 VG24 LY25 PT25 ST25 IS26 TR26 BI27 DJ27 FR27 GR27 IT27 MC27 MR27 SM27 AL28 AZ28 BY28 ' +
+    'CY28 DO28 GT28 HN28 HU28 LB28 NI28 PL28 SV28 BR29 EG29 PS29 QA29 UA29 JO30 KW30 MU30 YE30 MT31 SC31 LC32 RU33'
+  )
+    .split(' ')
+    .map((entry): [string, number] => [entry.slice(0, 2), Number(entry.slice(2))]),
+);
+
 const ibans: Detector = (text) =>
-  [...text.matchAll(/[A-Z]{2}\d{2}(?:[\s._:-]{0,3}[A-Z0-9]){11,30}/gi)].flatMap(
-    ({ index, 0: candidate }): Found[] => {
+  [...text.matchAll(/(?=([A-Z]{2}\d{2}(?:[\s._:-]{0,3}[A-Z0-9]){11,30}))/gi)].flatMap(
+    ({ index, 1: candidate = '' }): Found[] => {
       const at = [...candidate.matchAll(/[A-Z0-9]/gi)].map((character) => index + character.index);
-      const iban = candidate.toUpperCase().replace(/[^A-Z0-9]/g, '');
-      // What follows an account number may be glued to it: every length from 15 on is tried.
-      for (let length = 15; length <= iban.length; length++)
-        if (mod97(iban.slice(0, length)))
-          return [{ kind: 'iban', start: index, end: (at[length - 1] ?? index) + 1 }];
-      return [];
+      const length = ibanLengths.get(candidate.slice(0, 2).toUpperCase()) ?? Number.POSITIVE_INFINITY;
+      // What follows an account number may be glued to it.
+      const iban = candidate
+        .toUpperCase()
+        .replace(/[^A-Z0-9]/g, '')
+        .slice(0, length);
+      return iban.length === length && mod97(iban)
+        ? [{ kind: 'iban', start: index, end: (at[length - 1] ?? index) + 1 }]
+        : [];
     },
   );
 
@@ -90,10 +105,16 @@ const emails = byPattern('email', /[^\s@]+(?:@|%40|\s?[[(](?:at|@)[\])]\s?)[^\s@
 const national = /^(?:00[1-9]\d{7,13}|0[1-9]\d{8,10}|1?[2-9]\d{2}[2-9]\d{6})$/;
 const international = byPattern('phone', /\+\d(?:[ ()./-]{0,2}\d){7,14}/g);
 
+/** Digits between letters are part of some code. */
+const standsAlone = (text: string, at: readonly number[]): boolean =>
+  !/[A-Za-z]/.test(text.charAt((at[0] ?? 0) - 1) + text.charAt((at.at(-1) ?? 0) + 1));
+
 const phones: Detector = (text) => [
   ...international(text),
   ...numberRuns(text).flatMap(({ digits, at }): Found[] =>
-    national.test(digits) ? [{ kind: 'phone', start: at[0] ?? 0, end: (at.at(-1) ?? 0) + 1 }] : [],
+    national.test(digits) && standsAlone(text, at)
+      ? [{ kind: 'phone', start: at[0] ?? 0, end: (at.at(-1) ?? 0) + 1 }]
+      : [],
   ),
 ];
 
@@ -122,7 +143,9 @@ const normalise = (value: string): string => value.normalize('NFKC').replace(/[\
 /** Random hex is no number anybody wrote: without this one UUID in some hundred would be taken for a card. */
 const isRandomHex = (value: string): boolean =>
   /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.test(value) ||
-  (/^(?:[0-9a-f]{32}|[0-9a-f]{64})$/i.test(value) && /[a-f]/i.test(value));
+  (/^(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$/i.test(value) && /[a-f]/i.test(value)) ||
+  // An Andorran account number has 24 places too, but few letters.
+  (/^[0-9a-f]{24}$/i.test(value) && /(?:[a-f].*){4}/i.test(value));
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
