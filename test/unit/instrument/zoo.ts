@@ -147,26 +147,3 @@ export async function runPlan(
     await created.release();
   }
 }
-
-/** Largest difference; scores count where the golden is not masked, and must be masked elsewhere. */
-export function difference(got: Values, golden: Values, isScores: boolean): number {
-  if (got.dims.join() !== golden.dims.join()) return Number.POSITIVE_INFINITY;
-  let largest = 0;
-  for (const [at, expected] of golden.data.entries()) {
-    const value = got.data[at] ?? Number.NaN;
-    if (isScores && expected <= -1e30) {
-      if (!(value <= -1e30)) return Number.POSITIVE_INFINITY;
-      continue;
-    }
-    const each = Math.abs(value - expected);
-    if (!(each <= largest)) largest = Number.isNaN(each) ? Number.POSITIVE_INFINITY : each;
-  }
-  return largest;
-}
-
-export function largestOf(golden: Values, isScores: boolean): number {
-  let largest = 0;
-  for (const value of golden.data)
-    if (!isScores || value > -1e30) largest = Math.max(largest, Math.abs(value));
-  return largest;
-}
