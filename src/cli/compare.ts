@@ -23,7 +23,7 @@ export type Comparison =
       readonly pass: boolean;
     }
   | { readonly kind: 'failed'; readonly reason: string }
-  /** The model computes it nowhere that can be reached: said, not failed. */
+  /** The model computes it nowhere that can be reached. */
   | { readonly kind: 'unavailable'; readonly reason: string };
 
 /** How a golden and what was captured compare, in the precision of the files. */
