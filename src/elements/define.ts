@@ -1,3 +1,4 @@
+import { SondeArchitecture } from './architecture.ts';
 import { SondeAttention } from './attention.ts';
 import { SondeAttentionMap } from './attention-map.ts';
 import { SondeAttentionOverview } from './attention-overview.ts';
@@ -5,6 +6,11 @@ import { SondeBadge } from './badge.ts';
 import { SondeClasses } from './classes.ts';
 import { SondeEntropy } from './entropy.ts';
 import { SondeExplain } from './explain.ts';
+import { SondeGraph } from './graph.ts';
+import { SondeGraphList } from './graph-list.ts';
+import { SondeGraphNeighbours } from './graph-neighbours.ts';
+import { SondeGraphOverview } from './graph-overview.ts';
+import { SondeHookDetail } from './hook-detail.ts';
 import { SondeLayers } from './layers.ts';
 import { SondeLedger } from './ledger.ts';
 import { SondeNotice } from './notice.ts';
@@ -18,6 +24,12 @@ import { SondeTokenDetail } from './token-detail.ts';
 import { SondeTokens } from './tokens.ts';
 
 const elements = {
+  'sonde-architecture': SondeArchitecture,
+  'sonde-hook-detail': SondeHookDetail,
+  'sonde-graph': SondeGraph,
+  'sonde-graph-list': SondeGraphList,
+  'sonde-graph-overview': SondeGraphOverview,
+  'sonde-graph-neighbours': SondeGraphNeighbours,
   'sonde-attention': SondeAttention,
   'sonde-attention-map': SondeAttentionMap,
   'sonde-attention-overview': SondeAttentionOverview,

@@ -8,6 +8,14 @@ export interface SondeEvents {
   /** A token of the sequence was chosen: its position, 0-based. */
   'sonde-position': CustomEvent<number>;
   'sonde-head': CustomEvent<HeadPlace>;
+  /** A proof of the model is wanted, or the one that goes on no more. */
+  'sonde-prove': CustomEvent<'start' | 'stop'>;
+  /** The tensor behind a hook is to be shown in the raw graph. */
+  'sonde-node': CustomEvent<{ readonly tensor: string; readonly hook: string }>;
+  /** A node of the raw graph was chosen: its index. */
+  'sonde-choose': CustomEvent<number>;
+  /** The raw graph is wanted. */
+  'sonde-graph': CustomEvent<undefined>;
   /** The consent switch was used. */
   'sonde-consent': CustomEvent<'granted' | 'denied'>;
 }

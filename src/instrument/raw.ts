@@ -1,4 +1,4 @@
-import type { GraphNode, RawGraph } from '../shared/graph.ts';
+import { branchMark, type GraphNode, type RawGraph } from '../shared/graph.ts';
 import type { GraphIndex } from './graph.ts';
 import type { Graph, Node } from './onnx.ts';
 
@@ -16,9 +16,7 @@ function plainNodes(node: Node, within?: string): GraphNode[] {
   const { op, domain, name, inputs, outputs } = node;
   const plain = { op, domain, name, inputs, outputs, ...(within === undefined ? {} : { within }) };
   const inner = [...node.attributes.values()].flatMap(({ name: branch, graph }) =>
-    graph === undefined
-      ? []
-      : plainGraph(graph, `${within === undefined ? '' : `${within}/`}${name || op}/${branch}`),
+    graph === undefined ? [] : plainGraph(graph, `${within ?? ''}${branchMark}${name || op} ${branch}`),
   );
   return [plain, ...inner];
 }

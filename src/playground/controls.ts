@@ -1,13 +1,18 @@
-import type { DeviceChoice, LoadProgress } from '../index.ts';
+import type { DeviceChoice, LoadProgress, ModelInfo } from '../index.ts';
+import { type InputMode, inputMode, type ModelChoice, type OwnSource, shipped, useOf } from './choice.ts';
 import { type PageModel, pageModel, pageModels } from './examples.ts';
+import { InputField } from './input-field.ts';
 import { OriginTracker } from './origin.ts';
 import { part } from './parts.ts';
 import type { RunRequest } from './run.ts';
+import { stacksOf } from './stack.ts';
 
 export interface ControlsListener {
   run(request: RunRequest): void;
   stop(): void;
   chooseModel(model: PageModel): void;
+  /** A model of the visitor's own is to be loaded, or looked at again. */
+  chooseOwn(request: RunRequest): void;
 }
 
 /** The form: model, text, examples, settings, Run and Stop. */
@@ -20,6 +25,10 @@ export class Controls {
   readonly #progress = part('sonde-progress');
   readonly #origin = new OriginTracker(this.#text);
   readonly #listener: ControlsListener;
+  readonly #input = new InputField();
+  /** The visitor's own model: as it was chosen, and what it is once loaded. */
+  #own: { readonly choice: ModelChoice; info?: ModelInfo } | undefined;
+  #owns = 0;
 
   constructor(listener: ControlsListener) {
     this.#listener = listener;
@@ -38,9 +47,30 @@ export class Controls {
     this.#offerExamples();
   }
 
-  get model(): PageModel {
+  /** The model of the page that is chosen; undefined for one of the visitor's own. */
+  get model(): PageModel | undefined {
     const chosen = this.#form.querySelector<HTMLInputElement>('[name=model]:checked')?.value ?? '';
-    return pageModel(chosen) ?? (pageModels[0] as PageModel);
+    return this.#own !== undefined && chosen === 'own' ? undefined : (pageModel(chosen) ?? pageModels[0]);
+  }
+
+  /** Puts a model of the visitor's own into the list, chosen, and has it loaded. */
+  offerOwn({ name, source }: OwnSource): void {
+    this.#own = { choice: { key: `own-${++this.#owns}`, source } };
+    part('label', 'own').hidden = false;
+    part('span', 'own-name').textContent = name;
+    part('span', 'own-kind').textContent = 'not loaded yet';
+    const radio = this.#form.querySelector<HTMLInputElement>('[value=own]');
+    if (radio) radio.checked = true;
+    this.#onModel();
+  }
+
+  /** What the own model turned out to be: the form asks for what it reads. */
+  describeOwn(info: ModelInfo): void {
+    if (this.#own === undefined || this.model !== undefined) return;
+    this.#own.info = info;
+    part('span', 'own-name').textContent = info.id;
+    part('span', 'own-kind').textContent = useOf(info);
+    this.#showInput();
   }
 
   get device(): DeviceChoice {
@@ -49,9 +79,13 @@ export class Controls {
   }
 
   get request(): RunRequest {
+    const { model } = this;
+    const choice = model === undefined ? this.#own?.choice : shipped(model);
+    const stack = part('select', 'stack').value;
     return {
-      model: this.model.id,
-      text: this.#text.value,
+      model: choice ?? shipped(pageModels[0] as PageModel),
+      input: this.#runInput(),
+      ...(part('div', 'stack-field').hidden ? {} : { stack }),
       origin: this.#origin.origin,
       maxNewTokens: part('input', 'tokens').valueAsNumber,
       temperature: part('input', 'temperature').valueAsNumber,
@@ -74,15 +108,41 @@ export class Controls {
     this.#status.textContent = status;
   }
 
+  /** An own model that is not loaded yet is only loaded: what it reads is not known. */
+  #runInput(): RunRequest['input'] {
+    const info = this.#own?.info;
+    if (this.model !== undefined) return { kind: 'text', text: this.#text.value };
+    if (info === undefined) return { kind: 'nothing' };
+    const mode = inputMode(info);
+    return mode === 'made-up' ? { kind: mode } : { kind: mode, text: this.#text.value };
+  }
+
   #onModel(): void {
+    const { model } = this;
+    this.#showInput();
+    if (model !== undefined) this.#listener.chooseModel(model);
+    else this.#listener.chooseOwn({ ...this.request, input: { kind: 'nothing' } });
+  }
+
+  #showInput(): void {
+    const { model } = this;
+    const info = model === undefined ? this.#own?.info : undefined;
+    this.#input.show(info === undefined ? 'text' : inputMode(info), info);
     this.#offerExamples();
-    this.#listener.chooseModel(this.model);
+    const stacks = stacksOf(info?.hooks ?? []);
+    part('div', 'stack-field').hidden = stacks.length < 2;
+    part('select', 'stack').replaceChildren(
+      ...stacks.map(({ prefix }) => new Option(prefix.replace(/\.$/, '') || 'whole model', prefix)),
+    );
   }
 
   #offerExamples(): void {
     const { model } = this;
+    const info = this.#own?.info;
+    const examples =
+      model !== undefined ? model.examples : info === undefined ? [] : ownExamples[inputMode(info)];
     part('div', 'examples').replaceChildren(
-      ...model.examples.map((text) => {
+      ...examples.map((text) => {
         const button = document.createElement('button');
         button.type = 'button';
         button.textContent = text.trim().replaceAll('\n', ' ↵ ');
@@ -90,8 +150,19 @@ export class Controls {
         return button;
       }),
     );
-    this.#origin.useExample(model.examples[0] ?? '');
+    this.#form.querySelectorAll<HTMLElement>('.examples').forEach((field) => {
+      field.hidden = examples.length === 0;
+    });
+    this.#origin.useExample(examples[0] ?? '');
+    const task = model?.task ?? (info !== undefined && inputMode(info) === 'text' ? info.task : 'other');
     for (const row of this.#form.querySelectorAll<HTMLElement>('.sampling'))
-      row.hidden = !model.task.endsWith('-generation');
+      row.hidden = !task.endsWith('-generation');
   }
 }
+
+/** For a model that nobody here knows. */
+const ownExamples: Readonly<Record<InputMode, readonly string[]>> = {
+  text: ['The quick brown fox jumps over the lazy dog', 'To be, or not to be: that is the'],
+  ids: ['5 6 7 8 9 10 11 12'],
+  'made-up': [],
+};

@@ -1,8 +1,10 @@
 import { defineElements } from '../elements/define.ts';
+import { ArchitecturePanel } from './architecture-panel.ts';
 import { recallConsent } from './consent.ts';
 import { Controls } from './controls.ts';
-import { type PageModel, recordedUrl } from './examples.ts';
+import { type PageModel, pageModels, recordedUrl } from './examples.ts';
 import { faultNotice, isStop, truncationNotice } from './fault.ts';
+import { wireOwnModel } from './own-model.ts';
 import { part } from './parts.ts';
 import type { Reading } from './reading.ts';
 import { restore, type StoredReading } from './recorded.ts';
@@ -28,7 +30,12 @@ const controls = new Controls({
   run: (request) => void runner.start(request),
   stop: () => runner.stop(),
   chooseModel,
+  chooseOwn: (request) => void runner.replace(request),
 });
+const architecture = new ArchitecturePanel((error) => {
+  fault.notice = faultNotice(error);
+});
+wireOwnModel((own) => controls.offerOwn(own));
 
 const runner = new Runner({
   session: currentSession,
@@ -38,7 +45,7 @@ const runner = new Runner({
     note.notice = undefined;
     setPhase('loading');
     controls.say('Getting the model ready.');
-    views.begin(request);
+    if (request.input.kind !== 'nothing') views.begin(request);
   },
   show,
   fail(error) {
@@ -66,10 +73,16 @@ function show(update: RunUpdate): void {
     case 'loading':
       controls.showProgress(update.progress);
       return;
-    case 'running':
+    case 'loaded':
       controls.showProgress(undefined);
-      controls.say('Running.');
       part('sonde-badge').report = update.model.device;
+      architecture.show(update.model, controls.model === undefined);
+      controls.describeOwn(update.model);
+      controls.say(`${update.model.id} is loaded.`);
+      setPhase('loaded');
+      return;
+    case 'running':
+      controls.say('Running.');
       setPhase('running');
       return;
     case 'step':
@@ -89,10 +102,16 @@ function show(update: RunUpdate): void {
 }
 
 const summary = ({ answer, steps }: Reading): string =>
-  answer ? `${answer.label}, confidence ${answer.confidence.toFixed(2)}.` : `${steps.length} tokens written.`;
+  answer
+    ? `${answer.label}, confidence ${answer.confidence.toFixed(2)}.`
+    : steps.length > 0
+      ? `${steps.length} tokens written.`
+      : 'one forward.';
 
 /** Where the page is, for tests and style sheets. */
-function setPhase(phase: 'recorded' | 'loading' | 'running' | 'live' | 'stopped' | 'failed'): void {
+function setPhase(
+  phase: 'recorded' | 'loading' | 'loaded' | 'running' | 'live' | 'stopped' | 'failed',
+): void {
   document.documentElement.dataset.phase = phase;
 }
 
@@ -122,7 +141,8 @@ addEventListener('unhandledrejection', (event) => {
   fault.notice = faultNotice(event.reason);
 });
 
-await showRecorded(controls.model);
+const [opening] = pageModels;
+if (opening !== undefined) await showRecorded(opening);
 // Two frames: the recorded example is painted before the worker competes for the machine.
 await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
 await currentSession();

@@ -5,7 +5,7 @@ import type { Classification, ModelInfo, Provenance, Step, Token } from '../inde
 
 /** A look that was taken now, or one that was saved. */
 export type Source =
-  | { readonly kind: 'live' }
+  | { readonly kind: 'live'; readonly madeUp?: true }
   /** `at` is ISO 8601. */
   | { readonly kind: 'recorded'; readonly at: string };
 

@@ -6,13 +6,23 @@ import {
   SondeError,
   type Step,
 } from '../index.ts';
+import type { ModelChoice } from './choice.ts';
 import type { Reading, ReadingModel } from './reading.ts';
 import type { Session } from './session.ts';
-import { hooksToDraw, summarise } from './summarise.ts';
+import { hooksToDraw, type Stack, stacksOf } from './stack.ts';
+import { summarise } from './summarise.ts';
+
+/** What the model is run over; nothing: it is only loaded. */
+export type RunInput =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'text' | 'ids'; readonly text: string }
+  | { readonly kind: 'made-up' };
 
 export interface RunRequest {
-  readonly model: string;
-  readonly text: string;
+  readonly model: ModelChoice;
+  readonly input: RunInput;
+  /** Which stack to draw, by the start of its hooks' names; undefined: the first. */
+  readonly stack?: string;
   readonly origin: InputOrigin;
   readonly maxNewTokens: number;
   readonly temperature: number;
@@ -22,7 +32,8 @@ export interface RunRequest {
 /** A run as it goes on. `reading` is the last, and the only one that brings what was seen inside. */
 export type RunUpdate =
   | { readonly kind: 'loading'; readonly progress: LoadProgress }
-  | { readonly kind: 'running'; readonly model: ModelInfo }
+  | { readonly kind: 'loaded'; readonly model: Model }
+  | { readonly kind: 'running'; readonly model: Model }
   | { readonly kind: 'step'; readonly steps: readonly Step[] }
   | { readonly kind: 'summarising' }
   | { readonly kind: 'reading'; readonly reading: Reading; readonly stopped: boolean };
@@ -46,14 +57,92 @@ export async function run(
   const model = await session.model(request.model, onProgress, stop.load);
   const signal = stop.run;
   if (signal.aborted) throw new SondeError('aborted', 'The run was stopped.', 'Run it again.');
+  show({ kind: 'loaded', model });
+  const { input } = request;
+  if (input.kind === 'nothing') return;
+  const stack = stackOf(model, request.stack);
   show({ kind: 'running', model });
-  if (model.task === 'text-classification') await classify(model, request, signal, show);
-  else await generate(model, request, signal, show);
+  if (input.kind === 'text' && model.task === 'text-classification')
+    await classify(model, stack, { ...request, text: input.text }, signal, show);
+  else if (input.kind === 'text' && model.task === 'text-generation')
+    await generate(model, stack, { ...request, text: input.text }, signal, show);
+  else await look(model, stack, request, signal, show);
 }
 
-async function generate(model: Model, request: RunRequest, signal: AbortSignal, show: Show): Promise<void> {
+interface TextRequest extends RunRequest {
+  readonly text: string;
+}
+
+/** @throws SondeError `hook_unavailable` for a model without attention: there is nothing this page could draw */
+function stackOf({ hooks, id }: ModelInfo, wanted: string | undefined): Stack {
+  const stacks = stacksOf(hooks);
+  const stack = stacks.find(({ prefix }) => prefix === wanted) ?? stacks[0];
+  if (stack !== undefined) return stack;
+  throw new SondeError(
+    'hook_unavailable',
+    `No attention was found in ${id}, so this page has nothing to draw of a run.`,
+    'Its raw graph is shown below; in code, any tensor of it can be captured as raw:name.',
+  );
+}
+
+/** Whole numbers apart by spaces or commas. @throws SondeError `invalid_argument` */
+function idsOf(text: string, vocabulary: number): readonly number[] {
+  const ids = text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map(Number);
+  const most = vocabulary > 0 ? vocabulary : Number.POSITIVE_INFINITY;
+  if (ids.every((id) => Number.isInteger(id) && id >= 0 && id < most)) return ids;
+  throw new SondeError(
+    'invalid_argument',
+    'A token id is a whole number that the model knows.',
+    vocabulary > 0
+      ? `Give numbers from 0 to ${vocabulary - 1}, apart by spaces.`
+      : 'Give whole numbers, apart by spaces.',
+  );
+}
+
+/** One forward, for models that neither write nor judge a text here. */
+async function look(
+  model: Model,
+  stack: Stack,
+  request: RunRequest,
+  signal: AbortSignal,
+  show: Show,
+): Promise<void> {
+  const { input, origin } = request;
+  const text = 'text' in input ? input.text : '';
+  const given =
+    input.kind === 'text'
+      ? text
+      : input.kind === 'ids'
+        ? idsOf(text, model.vocabulary)
+        : await model.madeUpInputs();
+  const captured = await model.capture(given, hooksToDraw(model.hooks, stack), { origin, signal });
+  show({ kind: 'summarising' });
+  const insides = await summarise(captured, stack, model.hooks, captured.tokens);
+  await captured.dispose();
+  const reading: Reading = {
+    source: { kind: 'live', ...(input.kind === 'made-up' ? { madeUp: true } : {}) },
+    model: readingModel(model),
+    text,
+    given: captured.tokens,
+    steps: [],
+    insides,
+    provenance: captured.provenance,
+  };
+  show({ kind: 'reading', reading, stopped: false });
+}
+
+async function generate(
+  model: Model,
+  stack: Stack,
+  request: TextRequest,
+  signal: AbortSignal,
+  show: Show,
+): Promise<void> {
   const { text, origin, maxNewTokens, temperature, seed } = request;
-  const capture = hooksToDraw(model.hooks);
+  const capture = hooksToDraw(model.hooks, stack);
   const generation = model.generate(text, { origin, maxNewTokens, temperature, seed, capture });
   const steps: Step[] = [];
   for await (const step of generation) {
@@ -65,7 +154,7 @@ async function generate(model: Model, request: RunRequest, signal: AbortSignal, 
   const end = await generation.end;
   show({ kind: 'summarising' });
   const captured = await generation.capture;
-  const insides = await summarise(captured, model.layers, model.hooks, captured.tokens);
+  const insides = await summarise(captured, stack, model.hooks, captured.tokens);
   await captured.dispose();
   const given = end.tokens.slice(0, end.tokens.length - steps.length);
   const reading: Reading = {
@@ -80,12 +169,18 @@ async function generate(model: Model, request: RunRequest, signal: AbortSignal, 
   show({ kind: 'reading', reading, stopped: end.reason === 'aborted' });
 }
 
-async function classify(model: Model, request: RunRequest, signal: AbortSignal, show: Show): Promise<void> {
+async function classify(
+  model: Model,
+  stack: Stack,
+  request: TextRequest,
+  signal: AbortSignal,
+  show: Show,
+): Promise<void> {
   const { text, origin } = request;
   const { provenance, tokens, ...answer } = await model.classify(text, { origin, signal });
-  const captured = await model.capture(text, hooksToDraw(model.hooks), { origin, signal });
+  const captured = await model.capture(text, hooksToDraw(model.hooks, stack), { origin, signal });
   show({ kind: 'summarising' });
-  const insides = await summarise(captured, model.layers, model.hooks, captured.tokens);
+  const insides = await summarise(captured, stack, model.hooks, captured.tokens);
   await captured.dispose();
   const reading: Reading = {
     source: { kind: 'live' },

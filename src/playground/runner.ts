@@ -26,6 +26,7 @@ interface Running {
 export class Runner {
   readonly #host: RunnerHost;
   #running: Running | undefined;
+  #ended: Promise<void> = Promise.resolve();
 
   constructor(host: RunnerHost) {
     this.#host = host;
@@ -42,10 +43,16 @@ export class Runner {
     };
     this.#running = running;
     this.#host.busy(true, opening);
-    await this.#perform(request, running);
-    if (this.#running !== running) return;
-    this.#running = undefined;
-    this.#host.busy(false, false);
+    this.#ended = this.#perform(request, running);
+    await this.#ended;
+    if (this.#running === running) this.#over();
+  }
+
+  /** Stops what runs, and starts this once it has ended. */
+  async replace(request: RunRequest): Promise<void> {
+    this.stop();
+    if (!this.clear()) await this.#ended;
+    await this.start(request);
   }
 
   stop(): void {
@@ -62,9 +69,13 @@ export class Runner {
     running.run.abort();
     // A load that the next run needs too goes on, and tells its progress.
     if (running.device !== this.#host.chosenDevice()) running.load.abort();
+    this.#over();
+    return true;
+  }
+
+  #over(): void {
     this.#running = undefined;
     this.#host.busy(false, false);
-    return true;
   }
 
   async #perform(request: RunRequest, running: Running): Promise<void> {

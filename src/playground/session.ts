@@ -6,6 +6,7 @@ import {
   type ServiceIdentity,
   type Sonde,
 } from '../index.ts';
+import type { ModelChoice } from './choice.ts';
 
 /** What this page says about itself on every record. */
 export const service: ServiceIdentity = { name: 'sonde-playground', environment: 'local' };
@@ -21,26 +22,32 @@ export class Session {
     this.sonde = createSonde({ device, service, telemetry: { endpoint: '/', consent } });
   }
 
-  /** Loads a model of public/models once; a failed or stopped load is forgotten, so that the next try starts anew. */
-  model(id: string, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Model> {
-    const known = this.#models.get(id);
+  /** Loads a model once; a failed or stopped load is forgotten, so that the next try starts anew. */
+  model(
+    { key, source }: ModelChoice,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Model> {
+    const known = this.#models.get(key);
     if (known !== undefined) return known;
-    const loading = this.#load(id, onProgress, signal);
-    this.#models.set(id, loading);
-    loading.catch(() => this.#models.delete(id));
+    const loading = this.#load(source, onProgress, signal);
+    this.#models.set(key, loading);
+    loading.catch(() => this.#models.delete(key));
     return loading;
   }
 
-  async #load(id: string, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Model> {
+  async #load(
+    source: ModelChoice['source'],
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Model> {
     // Sonde keeps the signal for reloading after a crash: one that a later Stop fires must not reach it.
     const stop = new AbortController();
     const abort = (): void => stop.abort();
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
     try {
-      // An absolute address: `models/name` would be read as a hub id.
-      const folder = new URL(`models/${id}`, document.baseURI).href;
-      return await this.sonde.load(folder, { onProgress, signal: stop.signal });
+      return await this.sonde.load(source, { onProgress, signal: stop.signal });
     } finally {
       signal.removeEventListener('abort', abort);
     }

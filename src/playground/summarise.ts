@@ -9,20 +9,12 @@ import { headPattern, type Pattern, weightAt } from '../observe/attention/patter
 import { breathe } from './breathe.ts';
 import type { Insides } from './reading.ts';
 import { findRepetition, type Repetition } from './repetition.ts';
-
-const drawn =
-  /^blocks\.(\d+)\.(attn\.hook_pattern|hook_resid_mid|hook_resid_post|hook_attn_out|hook_mlp_out)$|^blocks\.0\.hook_resid_pre$/;
-
-/** The hooks the page draws, as far as the model can give them. */
-export const hooksToDraw = (hooks: readonly Hook[]): readonly string[] =>
-  hooks
-    .filter((hook) => hook.source.kind !== 'unavailable' && drawn.test(hook.name))
-    .map((hook) => hook.name);
+import type { Stack } from './stack.ts';
 
 /** Reads a capture back hook by hook and computes what the page draws from it. */
 export async function summarise(
   capture: Capture,
-  layers: number,
+  { prefix, layers }: Stack,
   hooks: readonly Hook[],
   tokens: readonly Token[],
 ): Promise<Insides> {
@@ -38,7 +30,7 @@ export async function summarise(
   const patterns: AttentionMaps['layers'][number][] = [];
   const heads: HeadSummary[] = [];
   for (const layer of numbers) {
-    const name = `blocks.${layer}.attn.hook_pattern`;
+    const name = `${prefix}blocks.${layer}.attn.hook_pattern`;
     const tensor = await read(name);
     patterns.push(tensor ?? { unavailable: whyNot(hooks, name) });
     for (let head = 0; head < (tensor?.dims[1] ?? 0); head++)
@@ -49,12 +41,15 @@ export async function summarise(
   const summaries: LayerSummary[] = [];
   for (const layer of numbers) {
     for (const point of layer === 0 ? ['pre', 'mid', 'post'] : ['mid', 'post']) {
-      const name = `blocks.${layer}.hook_resid_${point}`;
+      const name = `${prefix}blocks.${layer}.hook_resid_${point}`;
       const tensor = await read(name);
       if (tensor === undefined) continue;
       profile.hooks.push(name);
       profile.norms.push(Float32Array.from(positionNorms(tensor)));
-      if (point === 'post') summaries.push(await summariseLayer(layer, tensor, read));
+      if (point === 'post')
+        summaries.push(
+          await summariseLayer(layer, tensor, (hook) => read(`${prefix}blocks.${layer}.${hook}`)),
+        );
     }
   }
   return { maps: { layers: patterns }, profile, layers: summaries, heads };
@@ -96,7 +91,7 @@ async function summariseLayer(
 ): Promise<LayerSummary> {
   const { mean, standardDeviation, absoluteMaximum } = activationStatistics(residual.data);
   const meanNorm = async (name: string): Promise<number | undefined> => {
-    const tensor = await read(`blocks.${layer}.${name}`);
+    const tensor = await read(name);
     return tensor && activationStatistics(positionNorms(tensor)).mean;
   };
   const attentionNorm = await meanNorm('hook_attn_out');

@@ -19,6 +19,7 @@ export class Views {
   readonly #provenance = part('sonde-provenance');
   readonly #source = part('p', 'source');
   readonly #legend = part('p', 'token-legend');
+  readonly #noTokens = part('p', 'no-tokens');
   readonly #insides = ['attention', 'residual', 'layers', 'provenance'].map((id) => part('section', id));
   #shown: Reading | undefined;
   #model = '';
@@ -52,7 +53,7 @@ export class Views {
     if (this.#model !== model.id) this.#attention.place = tellingHead(insides.heads);
     this.#model = model.id;
     this.#attention.maps = insides.maps;
-    this.#attention.labels = Array.from({ length: model.layers }, (_, layer) =>
+    this.#attention.labels = Array.from({ length: insides.maps.layers.length }, (_, layer) =>
       insides.heads.filter((head) => head.layer === layer).map(headLabel),
     );
     this.#showSource(reading);
@@ -80,8 +81,8 @@ export class Views {
   }
 
   /** A run began. What is on screen stays until the run brings something, and says whose it is. */
-  begin({ text }: RunRequest): void {
-    this.#pendingText = text;
+  begin({ input }: RunRequest): void {
+    this.#pendingText = 'text' in input ? input.text : '';
     this.#setStale(true);
   }
 
@@ -121,13 +122,18 @@ export class Views {
     if (given.length > 0) this.#tokens.pendingText = undefined;
   }
 
-  #showAnswer({ answer, model }: Reading): void {
+  #showAnswer({ answer, model, given, steps }: Reading): void {
     this.#tokens.spaced = model.architecture === 'bert';
     this.#classes.hidden = answer === undefined;
     this.#classes.answer = answer;
     this.#classes.temperature = model.temperature;
-    this.#entropy.hidden = answer !== undefined;
-    this.#legend.hidden = answer !== undefined;
+    const isWritten = steps.length > 0;
+    this.#entropy.hidden = !isWritten;
+    this.#legend.hidden = !isWritten;
+    const hasTokens = isWritten || given.length > 0;
+    this.#tokens.hidden = !hasTokens;
+    this.#detail.hidden = !hasTokens;
+    this.#noTokens.hidden = hasTokens;
   }
 
   #showSource({ source, model, provenance }: Reading): void {
@@ -135,7 +141,7 @@ export class Views {
     this.#source.replaceChildren(
       strong(source.kind === 'live' ? 'Live' : 'Recorded example'),
       source.kind === 'live'
-        ? `: computed in this browser, in this visit. ${where}.`
+        ? `: computed in this browser, in this visit${source.madeUp ? ', over made-up input (seeded noise, not an image or a sound)' : ''}. ${where}.`
         : `: saved on ${source.at.slice(0, 10)} from a real run, not computed in this visit. ${where}. Attention rounded to 16 bits.`,
     );
   }

@@ -1,3 +1,6 @@
+/** Stands before each branch in `GraphNode.within`: names of nodes have slashes of their own. */
+export const branchMark = ' › ';
+
 /** One operator of a graph. */
 export interface GraphNode {
   readonly op: string;
@@ -8,7 +11,7 @@ export interface GraphNode {
   /** Names of tensors; '' is an optional input left out. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** For a node of a subgraph: the node and the branch it stands in, e.g. `optimum::if/then_branch`. */
+  /** For a node of a subgraph: the nodes and branches it stands in, e.g. ` › optimum::if then_branch`. */
   readonly within?: string;
 }
 
