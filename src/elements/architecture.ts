@@ -137,7 +137,7 @@ export class SondeArchitecture extends LitElement {
     return html`<span role="status">
       <span class="summary">
         ${(['proved', 'inferred', 'unavailable'] as const).map(
-          (word) => html`<span class="count ${word}"><b>${countText(tally[word])}</b> ${word}</span>`,
+          (word) => html`<span class="count ${word}"><b>${countText(tally[word])}</b> ${word}</span> `,
         )}
       </span>
       <span class="soft">

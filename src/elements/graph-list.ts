@@ -137,7 +137,6 @@ export class SondeGraphList extends LitElement {
       aria-selected=${index === this.chosen}
       aria-posinset=${at + 1}
       aria-setsize=${this.nodes.length}
-      aria-label="${node.op}, ${title}, layer ${layer}"
       title=${title}
       ${vars({ '--at': at })}
       @click=${() => emit(this, 'sonde-choose', index)}

@@ -47,7 +47,12 @@ export class Session {
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
     try {
-      return await this.sonde.load(source, { onProgress, signal: stop.signal });
+      const hub = new URLSearchParams(location.search).get('hub');
+      return await this.sonde.load(source, {
+        onProgress,
+        signal: stop.signal,
+        ...(hub === null ? {} : { hub }),
+      });
     } finally {
       signal.removeEventListener('abort', abort);
     }

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright';
 import type { RunningCollector } from './collector.ts';
 
-type Phase = 'recorded' | 'loading' | 'running' | 'live' | 'stopped' | 'failed';
+type Phase = 'recorded' | 'loading' | 'loaded' | 'running' | 'live' | 'stopped' | 'failed';
 
 /** Waits until the page says it is there. */
 export async function phase(page: Page, ...wanted: readonly Phase[]): Promise<void> {
@@ -27,4 +27,17 @@ export async function run(page: Page, text: string | undefined): Promise<void> {
   if (text !== undefined) await page.getByLabel('Text', { exact: true }).fill(text);
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await done(page);
+}
+
+/** Opens the page as a visitor who saves data: nothing runs until it is asked for. */
+export async function openQuiet(
+  page: Page,
+  { url }: Pick<RunningCollector, 'url'>,
+  query = 'device=wasm',
+): Promise<void> {
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, 'connection', { value: { saveData: true } });
+  });
+  await page.goto(`${url}/?${query}`);
+  await phase(page, 'recorded');
 }

@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { Browser, Locator, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../chromium.ts';
+import { objections } from './axe.ts';
 import { type RunningCollector, startCollector } from './collector.ts';
 import { done, open, phase, run } from './page.ts';
-
-const axe = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
 let browser: Browser;
 let collector: RunningCollector;
@@ -182,17 +180,7 @@ describe.each([
   });
 
   it('gives axe nothing to object to', async () => {
-    const session = await page.context().newCDPSession(page);
-    // Not a script element: the page's policy would refuse it.
-    await session.send('Runtime.evaluate', { expression: axe });
-    const violations = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      const found = await axe.run();
-      return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
-    });
-    expect(violations).toEqual([]);
+    expect(await objections(page)).toEqual([]);
   });
 
   it('shows where the focus is, all the way through', async () => {
