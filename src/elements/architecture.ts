@@ -14,6 +14,7 @@ import {
 import { emit } from './events.ts';
 import { countText, durationText } from './format.ts';
 import { sourceWords } from './hook-words.ts';
+import { notHeld } from './proof-list.ts';
 import { theme } from './theme.ts';
 import { proofStyle, treeStyle } from './tree-style.ts';
 import { vars } from './vars.ts';
@@ -145,7 +146,8 @@ export class SondeArchitecture extends LitElement {
         <span class=${fails > 0 ? 'fails' : ''}>${countText(fails)} fail</span>, ${countText(count('skipped'))} skipped;
         ${proof.device === 'webgpu' ? 'WebGPU' : 'WASM'} ${proof.dtype}, ${durationText(proof.elapsed)}
       </span>
-    </span>`;
+    </span>
+    ${notHeld(proof)}`;
   }
 
   #row({ part, level, position, siblings }: TreeRow): TemplateResult {
@@ -190,7 +192,7 @@ export class SondeArchitecture extends LitElement {
     const proof = this.proof?.hooks[hook.name];
     return html`<span class="mark ${how}" aria-hidden="true"></span>
       <span class="name hook">${label}</span>
-      <span class="source"><span class="how">${how}</span> <span class="full ${how}"><bdi>${full}</bdi></span></span>
+      <span class="source"><span class="how ${how}">${how}</span> <span class="full ${how}"><bdi>${full}</bdi></span></span>
       ${proof === undefined ? nothing : html`<span class="badge ${proof}">${proof}</span>`}`;
   }
 

@@ -74,6 +74,25 @@ export const treeStyle = css`
     block-size: 0.375rem;
     accent-color: var(--accent);
   }
+  .not-held {
+    flex: 1 1 100%;
+  }
+  .not-held summary {
+    cursor: pointer;
+    color: var(--accent);
+    inline-size: fit-content;
+    min-block-size: 1.5rem;
+  }
+  .not-held ul {
+    margin: 0;
+    padding: 0;
+    list-style: none;
+    overflow-wrap: anywhere;
+  }
+  .skipped {
+    color: var(--soft);
+    font-weight: 600;
+  }
   .summary {
     display: flex;
     flex-wrap: wrap;
@@ -157,6 +176,14 @@ export const treeStyle = css`
     overflow: hidden;
     text-overflow: ellipsis;
     white-space: nowrap;
+  }
+  /* The filled dot says it; only who does not see it needs the word. */
+  .how.tap {
+    position: absolute;
+    inline-size: 1px;
+    block-size: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
   }
   /* A path tells most at its end, so it is cut at its start. */
   .full.tap {

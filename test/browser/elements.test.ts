@@ -1,5 +1,9 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { ArchitectureModel } from '../../src/elements/architecture.ts';
+import { architectureTree, hooksOf } from '../../src/elements/architecture-tree.ts';
 import { defineElements } from '../../src/elements/define.ts';
+import type { Hook } from '../../src/index.ts';
+import { milliseconds } from '../../src/shared/units.ts';
 
 beforeAll(() => defineElements());
 afterEach(() => document.body.replaceChildren());
@@ -27,6 +31,9 @@ describe('what is not there', () => {
     ['sonde-ledger', /No books yet/],
     ['sonde-record-diff', /No record yet/],
     ['sonde-payload', /Nothing was sent yet/],
+    ['sonde-architecture', /No model is loaded/],
+    ['sonde-hook-detail', /Choose a part/],
+    ['sonde-graph-neighbours', /Choose a node/],
   ] as const)('is said by <%s>', async (tag, words) => {
     expect(await textOf(tag, {})).toMatch(words);
   });
@@ -36,6 +43,61 @@ describe('what is not there', () => {
       maps: { layers: [{ unavailable: 'the op keeps them inside' }] },
     });
     expect(said).toContain('Not available in this layer: the op keeps them inside.');
+  });
+
+  const scores: Hook = {
+    name: 'blocks.0.attn.hook_attn_scores',
+    dims: ['batch', 'head', 'position', 'key'],
+    source: { kind: 'unavailable', reason: 'the operator keeps them inside' },
+  };
+  const built: ArchitectureModel = {
+    id: 'm',
+    architecture: 'Model',
+    kind: 'decoder',
+    layers: 1,
+    heads: 2,
+    dModel: 8,
+    hooks: [scores],
+  };
+
+  it('is told with its reason for a hook the model does not give', async () => {
+    const [part] = architectureTree([scores]);
+    expect(part && hooksOf(part)).toEqual([scores]);
+    const said = await textOf('sonde-hook-detail', {
+      of: { path: scores.name, label: '', hook: scores, parts: [] },
+    });
+    expect(said).toContain('unavailable the operator keeps them inside');
+  });
+
+  it('is told by the tree of a graph without attention, which has no parts to name', async () => {
+    const said = await textOf('sonde-architecture', { model: { ...built, kind: 'unknown', hooks: [] } });
+    expect(said).toContain('No attention was found in this graph');
+  });
+
+  it('is told of a proof: what failed or was skipped, with its reason and how often', async () => {
+    const hooks = [scores.name];
+    const skipped = {
+      claim: 'a = b',
+      hooks,
+      byConstruction: false,
+      outcome: { kind: 'skipped', why: 'too wide' },
+    } as const;
+    const fails = {
+      ...skipped,
+      claim: 'c = d',
+      outcome: { kind: 'fails', why: 'the two sides differ' },
+    } as const;
+    const proof = {
+      device: 'wasm',
+      dtype: 'fp32',
+      hooks: { [scores.name]: 'unavailable' },
+      verdicts: [skipped, skipped, fails],
+      refused: {},
+      elapsed: milliseconds(5),
+    } as const;
+    const said = await textOf('sonde-architecture', { model: built, proof });
+    expect(said).toMatch(/0 identities hold, 1 fail , 2 skipped/);
+    expect(said).toMatch(/fails c = d the two sides differ.* skipped a = b too wide, 2 times/);
   });
 
   it('is a dash in a table, never a zero', async () => {

@@ -18,5 +18,11 @@ export default function build(): void {
   const newest = Math.max(...sources.flatMap((source) => times(join(root, source))));
   const built = times(join(root, 'dist/playground/index.html'))[0] ?? 0;
   if (built > newest) return;
-  execFileSync('npm', ['run', 'build'], { cwd: root, stdio: ['ignore', process.stderr, process.stderr] });
+  // Vitest's NODE_ENV would build the development halves of what the page imports.
+  const env = { ...process.env, NODE_ENV: 'production' };
+  execFileSync('npm', ['run', 'build'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', process.stderr, process.stderr],
+  });
 }
