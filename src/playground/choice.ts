@@ -35,6 +35,7 @@ export function inputMode({ inputs, hasTokenizer }: Pick<ModelInfo, 'inputs' | '
 export function useOf(model: Pick<ModelInfo, 'inputs' | 'hasTokenizer' | 'task' | 'kind'>): string {
   const mode = inputMode(model);
   if (mode === 'text' && model.task === 'text-generation') return 'continues a text';
+  if (mode === 'text' && model.task === 'text2text-generation') return 'answers a text';
   if (mode === 'text' && model.task === 'text-classification') return 'judges a sentence';
   if (mode === 'text') return 'reads a text';
   return mode === 'ids' ? 'reads token ids' : 'reads tensors';

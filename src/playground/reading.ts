@@ -22,6 +22,9 @@ export interface Insides {
   readonly profile: ResidualProfile;
   readonly layers: readonly LayerSummary[];
   readonly heads: readonly HeadSummary[];
+  /** What its positions are, where they are not those of the sequence; the first stands at `offset` in it. */
+  readonly tokens?: readonly Token[];
+  readonly offset?: number;
 }
 
 /** One run as the page draws it. */

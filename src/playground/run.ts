@@ -1,13 +1,15 @@
 import {
+  type Capture,
   type InputOrigin,
   type LoadProgress,
   type Model,
   type ModelInfo,
   SondeError,
   type Step,
+  type Token,
 } from '../index.ts';
 import type { ModelChoice } from './choice.ts';
-import type { Reading, ReadingModel } from './reading.ts';
+import type { Insides, Reading, ReadingModel } from './reading.ts';
 import type { Session } from './session.ts';
 import { hooksToDraw, type Stack, stacksOf } from './stack.ts';
 import { summarise } from './summarise.ts';
@@ -64,7 +66,7 @@ export async function run(
   show({ kind: 'running', model });
   if (input.kind === 'text' && model.task === 'text-classification')
     await classify(model, stack, { ...request, text: input.text }, signal, show);
-  else if (input.kind === 'text' && model.task === 'text-generation')
+  else if (input.kind === 'text' && model.task.endsWith('-generation'))
     await generate(model, stack, { ...request, text: input.text }, signal, show);
   else await look(model, stack, request, signal, show);
 }
@@ -120,8 +122,7 @@ async function look(
         : await model.madeUpInputs();
   const captured = await model.capture(given, hooksToDraw(model.hooks, stack), { origin, signal });
   show({ kind: 'summarising' });
-  const insides = await summarise(captured, stack, model.hooks, captured.tokens);
-  await captured.dispose();
+  const insides = await insidesOf(model, stack, captured, captured.tokens);
   const reading: Reading = {
     source: { kind: 'live', ...(input.kind === 'made-up' ? { madeUp: true } : {}) },
     model: readingModel(model),
@@ -145,7 +146,7 @@ async function generate(
   const capture = hooksToDraw(model.hooks, stack);
   const generation = model.generate(text, { origin, maxNewTokens, temperature, seed, capture });
   const steps: Step[] = [];
-  for await (const step of generation) {
+  for await (const { attention: _rows, ...step } of generation) {
     steps.push(step);
     show({ kind: 'step', steps: [...steps] });
     // Leaving the loop stops the model and still gives what was captured; the signal would throw that away.
@@ -154,9 +155,8 @@ async function generate(
   const end = await generation.end;
   show({ kind: 'summarising' });
   const captured = await generation.capture;
-  const insides = await summarise(captured, stack, model.hooks, captured.tokens);
-  await captured.dispose();
   const given = end.tokens.slice(0, end.tokens.length - steps.length);
+  const insides = await insidesOf(model, stack, captured, given);
   const reading: Reading = {
     source: { kind: 'live' },
     model: readingModel(model),
@@ -180,8 +180,7 @@ async function classify(
   const { provenance, tokens, ...answer } = await model.classify(text, { origin, signal });
   const captured = await model.capture(text, hooksToDraw(model.hooks, stack), { origin, signal });
   show({ kind: 'summarising' });
-  const insides = await summarise(captured, stack, model.hooks, captured.tokens);
-  await captured.dispose();
+  const insides = await insidesOf(model, stack, captured, captured.tokens);
   const reading: Reading = {
     source: { kind: 'live' },
     model: readingModel(model),
@@ -193,6 +192,25 @@ async function classify(
     provenance,
   };
   show({ kind: 'reading', reading, stopped: false });
+}
+
+/**
+ * Reads a capture back and frees it. An encoder's positions are those of the input; the decoder of a pair begins with
+ * a token of its own, so its positions are not those of the sequence.
+ */
+async function insidesOf(
+  model: Model,
+  stack: Stack,
+  captured: Capture,
+  given: readonly Token[],
+): Promise<Insides> {
+  const { encoderTokens } = captured;
+  const tokens = stack.prefix === 'encoder.' ? (encoderTokens ?? captured.tokens) : captured.tokens;
+  const insides = await summarise(captured, stack, model.hooks, tokens);
+  await captured.dispose();
+  return encoderTokens === undefined
+    ? insides
+    : { ...insides, tokens, offset: stack.prefix === 'encoder.' ? 0 : given.length - 1 };
 }
 
 /** The facts of a model that a reading keeps: the model itself has methods and cannot be saved. */

@@ -30,9 +30,11 @@ export class Views {
   #given: readonly Token[] = [];
 
   constructor() {
-    document.addEventListener('sonde-position', (event) =>
-      this.#choose((event as CustomEvent<number>).detail),
-    );
+    document.addEventListener('sonde-position', (event) => {
+      const { detail, target } = event as CustomEvent<number>;
+      const isInside = target === this.#attention || target === this.#residual;
+      this.#choose(isInside ? detail + this.#offset : detail);
+    });
     this.#layers.addEventListener('sonde-head', ({ detail }) => {
       this.#attention.place = detail;
       part('section', 'attention').scrollIntoView({ block: 'nearest' });
@@ -49,7 +51,7 @@ export class Views {
     this.#entropy.vocabulary = model.vocabulary;
     this.#showAnswer(reading);
 
-    this.#attention.tokens = sequence(reading);
+    this.#attention.tokens = insides.tokens ?? sequence(reading);
     if (this.#model !== model.id) this.#attention.place = tellingHead(insides.heads);
     this.#model = model.id;
     this.#attention.maps = insides.maps;
@@ -67,7 +69,7 @@ export class Views {
     const { insides, model, provenance, source } = reading;
     await breathe();
     if (this.#shown !== reading) return;
-    this.#residual.tokens = sequence(reading);
+    this.#residual.tokens = insides.tokens ?? sequence(reading);
     this.#residual.profile = insides.profile;
     await breathe();
     if (this.#shown !== reading) return;
@@ -164,8 +166,17 @@ export class Views {
     this.#detail.step = step;
     this.#detail.position = position;
     this.#entropy.chosen = step?.index;
-    this.#attention.position = token && position;
-    this.#residual.position = token && position;
+    const inside = position - this.#offset;
+    // What was read may have positions and no tokens.
+    const { length } = this.#attention.tokens;
+    const isThere = inside >= 0 && (length === 0 || inside < length);
+    this.#attention.position = isThere ? inside : undefined;
+    this.#residual.position = isThere ? inside : undefined;
+  }
+
+  /** Where the first position of attention and stream stands in the sequence. */
+  get #offset(): number {
+    return this.#shown?.insides.offset ?? 0;
   }
 
   /** The first token the model wrote; a classifier's first token is the one its head reads. */
