@@ -32,6 +32,7 @@ export class SondeArchitecture extends LitElement {
     progress: { attribute: false },
     open: { state: true },
     chosen: { state: true },
+    touched: { state: true },
   };
   static override styles = [theme, proofStyle, treeStyle];
 
@@ -42,12 +43,15 @@ export class SondeArchitecture extends LitElement {
   declare open: ReadonlySet<string>;
   /** Path of the part that the cursor is on. */
   declare chosen: string;
+  /** Somebody walks the tree: where there is little room, the details come along. */
+  declare touched: boolean;
   #tree: readonly TreePart[] = [];
 
   constructor() {
     super();
     this.open = new Set();
     this.chosen = '';
+    this.touched = false;
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
@@ -76,6 +80,7 @@ export class SondeArchitecture extends LitElement {
                 ${rows.map((row) => this.#row(row))}
               </div>
               <sonde-hook-detail
+                class=${this.touched ? 'touched' : ''}
                 .of=${chosen}
                 .proof=${this.proof}
               ></sonde-hook-detail>
@@ -209,6 +214,7 @@ export class SondeArchitecture extends LitElement {
   }
 
   #choose(path: string): void {
+    this.touched = true;
     this.chosen = path;
     void this.updateComplete.then(() => {
       const row = this.renderRoot.querySelector<HTMLElement>('[aria-selected="true"]');

@@ -138,7 +138,7 @@ export class SondeResidual extends LitElement {
   }
 }
 
-/** `blocks.0.hook_resid_mid` as `0 resid_mid`. */
-const shortName = (hook: string): string => hook.replace(/^blocks\.(\d+)\.hook_/, '$1 ');
+/** `decoder.blocks.0.hook_resid_mid` as `0 resid_mid`: the stream of one stack is drawn, and the page says which. */
+const shortName = (hook: string): string => hook.replace(/^.*?blocks\.(\d+)\.hook_/, '$1 ');
 
 const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -211,7 +211,7 @@ export const treeStyle = css`
     .full {
       display: none;
     }
-    sonde-hook-detail {
+    sonde-hook-detail.touched {
       position: sticky;
       inset-block-end: 0;
       max-block-size: 45vh;

@@ -66,7 +66,7 @@ export class Controls {
 
   /** What the own model turned out to be: the form asks for what it reads. */
   describeOwn(info: ModelInfo): void {
-    if (this.#own === undefined || this.model !== undefined) return;
+    if (this.#own === undefined || this.model !== undefined || this.#own.info === info) return;
     this.#own.info = info;
     part('span', 'own-name').textContent = info.id;
     part('span', 'own-kind').textContent = useOf(info);

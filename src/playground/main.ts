@@ -86,7 +86,7 @@ function show(update: RunUpdate): void {
       setPhase('running');
       return;
     case 'step':
-      views.step(update.steps);
+      views.step(update.steps, update.maps);
       return;
     case 'summarising':
       controls.say('Reading back what was captured.');

@@ -1,3 +1,4 @@
+import type { AttentionMaps } from '../elements/maps.ts';
 import {
   type Capture,
   type InputOrigin,
@@ -9,6 +10,7 @@ import {
   type Token,
 } from '../index.ts';
 import type { ModelChoice } from './choice.ts';
+import { GrowingMaps } from './growing-maps.ts';
 import type { Insides, Reading, ReadingModel } from './reading.ts';
 import type { Session } from './session.ts';
 import { hooksToDraw, type Stack, stacksOf } from './stack.ts';
@@ -31,12 +33,12 @@ export interface RunRequest {
   readonly seed: number;
 }
 
-/** A run as it goes on. `reading` is the last, and the only one that brings what was seen inside. */
+/** A run as it goes on. `reading` is the last and brings all that was seen inside; steps bring attention so far. */
 export type RunUpdate =
   | { readonly kind: 'loading'; readonly progress: LoadProgress }
   | { readonly kind: 'loaded'; readonly model: Model }
   | { readonly kind: 'running'; readonly model: Model }
-  | { readonly kind: 'step'; readonly steps: readonly Step[] }
+  | { readonly kind: 'step'; readonly steps: readonly Step[]; readonly maps?: AttentionMaps }
   | { readonly kind: 'summarising' }
   | { readonly kind: 'reading'; readonly reading: Reading; readonly stopped: boolean };
 
@@ -146,9 +148,11 @@ async function generate(
   const capture = hooksToDraw(model.hooks, stack);
   const generation = model.generate(text, { origin, maxNewTokens, temperature, seed, capture });
   const steps: Step[] = [];
-  for await (const { attention: _rows, ...step } of generation) {
+  const growing = new GrowingMaps(model.hooks, stack);
+  for await (const { attention = [], ...step } of generation) {
     steps.push(step);
-    show({ kind: 'step', steps: [...steps] });
+    const maps = growing.add(attention, performance.now());
+    show({ kind: 'step', steps: [...steps], ...(maps === undefined ? {} : { maps }) });
     // Leaving the loop stops the model and still gives what was captured; the signal would throw that away.
     if (signal.aborted) break;
   }

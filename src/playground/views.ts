@@ -1,5 +1,6 @@
 import type { HeadPlace } from '../elements/events.ts';
 import { type HeadSummary, headLabel, labelFrom } from '../elements/layers.ts';
+import type { AttentionMaps } from '../elements/maps.ts';
 import type { Step, Token } from '../index.ts';
 import { breathe } from './breathe.ts';
 import { part } from './parts.ts';
@@ -88,13 +89,14 @@ export class Views {
     this.#setStale(true);
   }
 
-  step(steps: readonly Step[]): void {
+  step(steps: readonly Step[], maps: AttentionMaps | undefined): void {
     if (!this.#streaming)
       this.#source.replaceChildren(
         strong('Running'),
-        ': the tokens are of this run, the views below not yet.',
+        ': the tokens are of this run, and the attention as soon as it is not marked; the views below not yet.',
       );
     this.#streaming = true;
+    if (maps !== undefined) this.#showGrowing(maps);
     this.#tokens.pendingText = this.#pendingText;
     this.#tokens.busy = true;
     this.#classes.hidden = true;
@@ -105,11 +107,23 @@ export class Views {
     this.#detail.position = undefined;
   }
 
+  /** Attention so far. Which tokens its positions are is known at the end. */
+  #showGrowing(maps: AttentionMaps): void {
+    this.#attention.tokens = [];
+    this.#attention.labels = [];
+    this.#attention.position = undefined;
+    this.#attention.maps = maps;
+    part('section', 'attention').ariaBusy = 'false';
+  }
+
   /** The run broke off. What it wrote stays; if it wrote nothing, all is as before. */
   fail(): void {
     this.#tokens.busy = false;
     if (this.#streaming)
-      this.#source.replaceChildren(strong('Broken off'), ': the tokens are of this run, the rest is older.');
+      this.#source.replaceChildren(
+        strong('Broken off'),
+        ': the tokens are of this run, and the attention if it is not marked; the rest is older.',
+      );
     else if (this.#shown) this.show(this.#shown);
     this.#streaming = false;
   }

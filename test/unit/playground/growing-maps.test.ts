@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { GrowingMaps, joined } from '../../../src/playground/growing-maps.ts';
+import { stitch } from '../../../src/run/stitch.ts';
+import type { FloatTensor } from '../../../src/shared/tensor.ts';
+
+const heads = 2;
+const rows = (queries: number, keys: number, seed: number): FloatTensor => ({
+  type: 'float32',
+  dims: [1, heads, queries, keys],
+  data: Float32Array.from({ length: heads * queries * keys }, (_, at) => seed + at / 100),
+});
+const hook = {
+  name: 'blocks.0.attn.hook_pattern',
+  dims: ['batch', 'head', 'query', 'key'],
+  source: { kind: 'tap', tensor: 't' },
+} as const;
+
+it('joins the rows of steps into what the capture of the whole generation gives', () => {
+  const parts = [rows(3, 3, 1), rows(1, 4, 2), rows(1, 5, 3)];
+  expect(joined(parts)).toEqual(stitch(hook, parts));
+});
+
+it('draws no more often than the page can bear, and says why a layer is not there', () => {
+  const why = {
+    ...hook,
+    name: 'blocks.1.attn.hook_pattern',
+    source: { kind: 'unavailable', reason: 'hidden' },
+  } as const;
+  const growing = new GrowingMaps([hook, why], { prefix: '', layers: 2 });
+  expect(growing.add([], 1000)).toBeUndefined();
+  const first = growing.add([{ [hook.name]: rows(3, 3, 1) }], 2000);
+  expect(first?.layers[1]).toEqual({ unavailable: 'hidden' });
+  expect(growing.add([{ [hook.name]: rows(1, 4, 2) }], 2100)).toBeUndefined();
+  const third = growing.add([{ [hook.name]: rows(1, 5, 3) }], 2300);
+  expect(third?.layers[0]).toMatchObject({ dims: [1, heads, 5, 5] });
+});
