@@ -8,7 +8,7 @@ import type { Fetches } from '../run/sessions.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { AttachOptions, ObservedRequest, TransformersInspector } from './api.ts';
 import { Capturing } from './capturing.ts';
-import { Exchanges, type FollowedRun } from './exchanges.ts';
+import { Exchanges } from './exchanges.ts';
 import { faceOf, takeTurns, watchPlain } from './face.ts';
 import { requireOneRuntime, whyNothingRan } from './one-runtime.ts';
 import { type Scope, Scopes } from './scopes.ts';
@@ -70,7 +70,7 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
   const run = async (subject: Subject, call: RunCall): Promise<Fetches> => {
     const scope = scopes.current;
     if (scope !== undefined) scope.runs += 1;
-    const followed = harmless(() => follow(subject, call, scope));
+    const followed = detached ? undefined : harmless(() => exchanges.begin(subject, call.feeds, scope));
     try {
       const outputs = await (scope?.capturing?.run(subject, call, followed?.exchange ?? subject) ??
         subject.run(call));
@@ -81,18 +81,6 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
       // The application sees what it would see without Sonde.
       throw error instanceof SondeError ? (error.cause ?? error) : error;
     }
-  };
-
-  const follow = (
-    subject: Subject,
-    { feeds }: RunCall,
-    scope: Scope | undefined,
-  ): FollowedRun | undefined => {
-    if (detached) return undefined;
-    const followed = exchanges.begin(subject, feeds, scope?.context ?? {});
-    scope?.begun.add(followed.exchange);
-    if (scope?.capturing !== undefined) followed.exchange.taps.push(...scope.capturing.tapsOf(subject));
-    return followed;
   };
 
   const wrapped: Create = async (...call) => {

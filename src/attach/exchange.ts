@@ -12,7 +12,7 @@ import { digestOfAll, type Subject } from './subject.ts';
 /** One request under way: the runs that give one answer. */
 export class Exchange {
   readonly subjects: Subject[] = [];
-  readonly taps: string[] = [];
+  readonly #taps: string[] = [];
   readonly #signals: Signals | undefined;
   readonly #request: Request;
   #runs = 0;
@@ -27,7 +27,7 @@ export class Exchange {
   /** @param isHeard somebody wants to know: without, nothing is copied and nothing is computed */
   constructor(context: RequestContext, isHeard: boolean) {
     this.#signals = isHeard ? new Signals() : undefined;
-    const plan = { taps: this.taps, edits: [] };
+    const plan = { taps: this.#taps, edits: [] };
     // Only the tokenizer saw the text, so there is none to key.
     this.#request = beginRequest(
       () => this.#identity(),
@@ -57,9 +57,13 @@ export class Exchange {
     return this.subjects.some((subject) => subject.generates);
   }
 
-  begin(subject: Subject, feeds: Feeds): void {
+  /** @param taps hooks of the subject that its run captures */
+  begin(subject: Subject, feeds: Feeds, taps: readonly string[]): void {
     this.#inFlight += 1;
-    if (!this.subjects.includes(subject)) this.subjects.push(subject);
+    if (!this.subjects.includes(subject)) {
+      this.subjects.push(subject);
+      this.#taps.push(...taps.map((hook) => `${subject.prefix}${hook}`));
+    }
     if (this.#runs === 0 && this.#inFlight === 1) this.#inputTokens = countTokens(feeds);
     if (subject.generates) this.#timed(() => this.#signals?.chosen(feeds));
   }

@@ -1,9 +1,9 @@
-import type { RequestContext } from '../protocol/request.ts';
 import type { OrtTensor } from '../run/runtime.ts';
 import type { Feeds, Fetches } from '../run/sessions.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { ObservedRequest } from './api.ts';
 import { Exchange } from './exchange.ts';
+import type { Scope } from './scopes.ts';
 import type { Subject } from './subject.ts';
 
 /** After this long without a run nothing more is expected of a generation. */
@@ -36,11 +36,13 @@ export class Exchanges {
     this.#options = options;
   }
 
-  begin(subject: Subject, feeds: Feeds, context: RequestContext): FollowedRun {
-    const exchange = this.#find(subject, feeds) ?? new Exchange(context, this.#options.isHeard());
+  begin(subject: Subject, feeds: Feeds, scope: Scope | undefined): FollowedRun {
+    const exchange =
+      this.#find(subject, feeds) ?? new Exchange(scope?.context ?? {}, this.#options.isHeard());
     clearTimeout(this.#open.get(exchange));
     this.#open.set(exchange, undefined);
-    exchange.begin(subject, feeds);
+    exchange.begin(subject, feeds, scope?.capturing?.tapsOf(subject) ?? []);
+    scope?.begun.add(exchange);
     return {
       exchange,
       done: (outputs) => {

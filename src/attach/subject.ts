@@ -116,12 +116,23 @@ export class Subject {
       this.#hasRun = true;
       return given;
     } catch (error) {
-      // A graph whose very first run fails may be one that only Sonde's form of it cannot run.
       if (this.#hasRun || this.#released) throw error;
-      this.#plainSession = bare(await this.#opened.openPlain());
+      return this.#fallBack(call, shared, error);
+    }
+  }
+
+  /** A graph whose very first run fails may be one that only Sonde's form of it cannot run. */
+  async #fallBack(call: RunCall, shared: Shared, error: unknown): Promise<Fetches> {
+    const session = bare(await this.#opened.openPlain());
+    try {
+      const given = await this.runtime.exclusive(() => session.run(call.feeds, ...call.rest));
+      this.#plainSession = session;
       this.#plain = `Its first run failed: ${error instanceof Error ? error.message : error}`;
       await shared.sessions.dispose();
-      return this.#runPlain(call);
+      return given;
+    } catch (cause) {
+      await this.runtime.exclusive(() => session.release());
+      throw cause;
     }
   }
 

@@ -9,7 +9,7 @@ import {
   type ObservedRequest,
   type TransformersInspector,
 } from '../../../src/transformers.ts';
-import { env, expectedRow, open, type SeenRun, watch } from './scene.ts';
+import { env, expectedRow, open, type Pipe, type SeenRun, watch } from './scene.ts';
 
 const greedy = { max_new_tokens: 4, do_sample: false };
 const { create } = ort.InferenceSession;
@@ -224,7 +224,33 @@ describe('a session that Sonde cannot take over', () => {
     expect(inspector.models).toEqual([]);
   });
 
-  it('fails as it would without Sonde', async () => {
+  it('fails in a run as it would without Sonde, is recorded as failed, and runs again', async () => {
+    const plain = await open('text-classification', 'zoo/bert-classifier');
+    const wanted = await plain('a sad film');
+    const one = new ort.Tensor('int64', [1n], [1, 1]);
+    const wrong = {
+      input_ids: new ort.Tensor('float32', [1], [1, 1]),
+      attention_mask: one,
+      token_type_ids: one,
+    };
+    const fail = (pipe: Pipe): Promise<string> =>
+      pipe.model.sessions.model.run(wrong).catch((error: Error) => error.message);
+    const without = await fail(plain);
+    await plain.dispose();
+    const { inspector, heard } = attached();
+    const pipe = await open('text-classification', 'zoo/bert-classifier');
+    expect(await fail(pipe)).toBe(without);
+    expect(await pipe('a sad film')).toEqual(wanted);
+    expect(await fail(pipe)).toBe(without);
+    expect(await pipe('a sad film')).toEqual(wanted);
+    expect(inspector.models).toMatchObject([{ plain: undefined }]);
+    await expect
+      .poll(() => heard.map(({ record }) => record.outcome), { timeout: 5000 })
+      .toEqual(expect.arrayContaining(['ok', 'ok', 'error', 'error']));
+    await pipe.dispose();
+  });
+
+  it('fails to be made as it would without Sonde', async () => {
     const bytes = Uint8Array.of(1, 2, 3);
     const without = await create.call(ort.InferenceSession, bytes).catch((error: Error) => error.message);
     const { inspector } = attached();

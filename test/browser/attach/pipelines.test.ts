@@ -1,4 +1,4 @@
-import { type PipelineType, RawImage } from '@huggingface/transformers';
+import { type DataType, type PipelineType, RawImage } from '@huggingface/transformers';
 import { describe, expect, it } from 'vitest';
 import { attach, type ObservedRequest, type ObservedRow } from '../../../src/transformers.ts';
 import { env, expectedRow, open, type Pipe, type SeenRun, watch } from './scene.ts';
@@ -6,6 +6,8 @@ import { env, expectedRow, open, type Pipe, type SeenRun, watch } from './scene.
 interface Case {
   readonly task: PipelineType;
   readonly model: string;
+  /** Default fp32. */
+  readonly dtype?: DataType;
   /** What an application does with its pipeline. */
   readonly use: (pipe: Pipe) => Promise<unknown>;
   readonly operation: ObservedRequest['record']['operation'];
@@ -35,7 +37,17 @@ const cases: readonly Case[] = [
   },
   {
     task: 'text-generation',
+    model: 'zoo/gpt2',
+    dtype: 'q8',
+    use: (pipe) => pipe('the king and the', greedy),
+    operation: 'generate',
+    requests: 1,
+    maps: 3,
+  },
+  {
+    task: 'text-generation',
     model: 'zoo/llama-gqa-genai',
+    dtype: 'q4f16',
     use: (pipe) => pipe('the king and the', greedy),
     operation: 'generate',
     requests: 1,
@@ -165,58 +177,64 @@ function expectSignals({ signals, record }: ObservedRequest, runs: readonly Seen
   }
 }
 
-describe.each(cases)('$task with $model', ({ task, model, use, operation, requests, patterns, maps }) => {
-  it('gives bit for bit the same with Sonde attached, with signals, and while its attention is captured', async () => {
-    const plain = await open(task, model);
-    const plainRuns = watch(plain);
-    const wanted = await use(plain);
-    await plain.dispose();
+describe.each(cases)(
+  '$task with $model',
+  ({ task, model, dtype = 'fp32', use, operation, requests, patterns, maps }) => {
+    it('gives bit for bit the same with Sonde attached, with signals, and while its attention is captured', async () => {
+      const plain = await open(task, model, 'wasm', dtype);
+      const plainRuns = watch(plain);
+      const wanted = await use(plain);
+      await plain.dispose();
 
-    const inspector = attach({ env });
-    const heard: ObservedRequest[] = [];
-    inspector.subscribe((request) => heard.push(request));
-    try {
-      const pipe = await open(task, model);
-      expect(inspector.models.map((each) => each.plain)).toEqual(inspector.models.map(() => undefined));
-      const runs = watch(pipe);
-      expect(await inspector.request({ requestId: 'first' }, () => use(pipe))).toEqual(wanted);
-      expect(runs).toEqual(plainRuns);
+      const inspector = attach({ env });
+      const heard: ObservedRequest[] = [];
+      inspector.subscribe((request) => heard.push(request));
+      try {
+        const pipe = await open(task, model, 'wasm', dtype);
+        expect(inspector.models.map((each) => each.plain)).toEqual(inspector.models.map(() => undefined));
+        const runs = watch(pipe);
+        expect(await inspector.request({ requestId: 'first' }, () => use(pipe))).toEqual(wanted);
+        expect(runs).toEqual(plainRuns);
 
-      await expect.poll(() => heard.length).toBe(requests);
-      const share = plainRuns.length / requests;
-      for (const [at, request] of heard.entries()) {
-        expect(request.record).toMatchObject({
-          operation,
-          requestId: 'first',
-          outcome: 'ok',
-          device: 'wasm',
-          dtype: 'fp32',
-        });
-        expectSignals(request, plainRuns.slice(at * share, (at + 1) * share));
-      }
-
-      runs.length = 0;
-      const { result, captures } = await inspector.capture(patterns ?? ['blocks.*.attn.hook_pattern'], () =>
-        use(pipe),
-      );
-      expect(result).toEqual(wanted);
-      expect(runs).toEqual(plainRuns);
-      expect(captures.map(({ deviation }) => deviation)).toEqual(captures.map(() => 0));
-      const hooks = captures.flatMap((capture) => capture.hooks.map(({ name }) => ({ capture, name })));
-      expect(hooks).toHaveLength(maps * requests);
-      for (const { capture, name } of hooks) {
-        const { dims, data } = await capture.get(name);
-        const keys = dims.at(-1) ?? 1;
-        for (let row = 0; row < data.length / keys; row++) {
-          const sum = data.subarray(row * keys, (row + 1) * keys).reduce((a, b) => a + b, 0);
-          expect(sum).toBeCloseTo(1, 4);
+        await expect.poll(() => heard.length).toBe(requests);
+        const share = plainRuns.length / requests;
+        for (const [at, request] of heard.entries()) {
+          expect(request.record).toMatchObject({
+            operation,
+            requestId: 'first',
+            outcome: 'ok',
+            device: 'wasm',
+            dtype,
+          });
+          expectSignals(request, plainRuns.slice(at * share, (at + 1) * share));
         }
+
+        runs.length = 0;
+        const { result, captures } = await inspector.capture(patterns ?? ['blocks.*.attn.hook_pattern'], () =>
+          use(pipe),
+        );
+        expect(result).toEqual(wanted);
+        expect(runs).toEqual(plainRuns);
+        expect(captures.map(({ deviation }) => deviation)).toEqual(captures.map(() => 0));
+        await expect.poll(() => heard.length).toBe(2 * requests);
+        const counts = heard.slice(requests).map(({ record }) => record.hooksCaptured);
+        expect(counts).toEqual(Array.from({ length: requests }, () => maps));
+        const hooks = captures.flatMap((capture) => capture.hooks.map(({ name }) => ({ capture, name })));
+        expect(hooks).toHaveLength(maps * requests);
+        for (const { capture, name } of hooks) {
+          const { dims, data } = await capture.get(name);
+          const keys = dims.at(-1) ?? 1;
+          for (let row = 0; row < data.length / keys; row++) {
+            const sum = data.subarray(row * keys, (row + 1) * keys).reduce((a, b) => a + b, 0);
+            expect(sum).toBeCloseTo(1, 4);
+          }
+        }
+        for (const capture of captures) capture.dispose();
+        await pipe.dispose();
+        expect(inspector.models).toEqual([]);
+      } finally {
+        inspector.detach();
       }
-      for (const capture of captures) capture.dispose();
-      await pipe.dispose();
-      expect(inspector.models).toEqual([]);
-    } finally {
-      inspector.detach();
-    }
-  });
-});
+    });
+  },
+);

@@ -1,4 +1,10 @@
-import { env, type PipelineType, type PreTrainedModel, pipeline } from '@huggingface/transformers';
+import {
+  type DataType,
+  env,
+  type PipelineType,
+  type PreTrainedModel,
+  pipeline,
+} from '@huggingface/transformers';
 
 env.allowRemoteModels = false;
 env.allowLocalModels = true;
@@ -26,8 +32,9 @@ export async function open(
   task: PipelineType,
   model: string,
   device: 'wasm' | 'webgpu' = 'wasm',
+  dtype: DataType = 'fp32',
 ): Promise<Pipe> {
-  return (await pipeline(task, model, { dtype: 'fp32', device })) as unknown as Pipe;
+  return (await pipeline(task, model, { dtype, device })) as unknown as Pipe;
 }
 
 interface Tensor {
