@@ -8,6 +8,7 @@ import { type Collector, createCollector } from '../collect/server.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments } from './arguments.ts';
 import { followPolicy } from './policy.ts';
+import { manageTokens } from './tokens.ts';
 
 const help = `sonde collect: takes masked telemetry and keeps it; serves the playground
 
@@ -24,6 +25,8 @@ const help = `sonde collect: takes masked telemetry and keeps it; serves the pla
   --policy FILE       JSON {"off": true} and/or {"sampling": 0.1} that every answer carries to the pages; with
                       \`off\` they stop sending. Read again on SIGHUP
   --admin-port N      read API on 127.0.0.1; its token is SONDE_ADMIN_TOKEN, or made and printed
+                      (role admin). sonde collect token add --name NAME --role viewer|analyst|auditor|admin makes
+                      more; token list and token remove --name NAME; all with --data DIR
   --open-playground   fail if there is no playground to serve
 
 Lines for people go to stdout, JSON log lines to stderr. SIGTERM and Ctrl-C finish what has begun.
@@ -91,7 +94,9 @@ async function listen(collector: Collector, port: number, host: string): Promise
 
 /** `sonde collect`: runs until SIGTERM or SIGINT. */
 export async function collect(argv: readonly string[]): Promise<number> {
-  const { values } = readArguments(argv, {
+  const { values, positionals } = readArguments(argv, {
+    name: { type: 'string' },
+    role: { type: 'string', default: 'viewer' },
     port: { type: 'string', default: '4318' },
     host: { type: 'string', default: '127.0.0.1' },
     data: { type: 'string', default: join('.sonde', 'data') },
@@ -110,6 +115,7 @@ export async function collect(argv: readonly string[]): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
+  if (positionals.length > 0) return manageTokens(positionals, values);
   const folder = values.site === undefined ? join(packageRoot(), 'dist', 'playground') : resolve(values.site);
   const site = existsSync(join(folder, 'index.html')) ? folder : undefined;
   if (site === undefined && (values.site !== undefined || values['open-playground']))

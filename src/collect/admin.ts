@@ -1,56 +1,199 @@
-import { timingSafeEqual } from 'node:crypto';
-import fastify, { type FastifyInstance } from 'fastify';
-import type { RecordEntry } from './line.ts';
-import { walkLog } from './walk.ts';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { Refusal, toRefusal } from './body.ts';
+import type { Erasures } from './erasures.ts';
+import type { Fault } from './head-check.ts';
+import type { NoticeEntry, RecordEntry } from './line.ts';
+import { askCalibration, askLog, askRollups, type Question, scan } from './query.ts';
+import type { Rollups } from './rollups.ts';
+import type { Tail } from './tail.ts';
+import { holderOf, may, type Permission, type Token } from './tokens.ts';
+
+export interface AdminParts {
+  readonly folder: string;
+  readonly log: {
+    readonly erasures: Erasures;
+    erase(subject: string, reason: string): Promise<void>;
+    hold(id: string, from: number, to: number, reason: string): Promise<void>;
+    release(id: string): Promise<void>;
+    note(notice: NoticeEntry): Promise<void>;
+  };
+  readonly tail: Tail;
+  /** Minutes so far; absent while older ones are still being read. */
+  readonly rollups: () => Rollups | undefined;
+  readonly faults: () => readonly Fault[] | undefined;
+  readonly tokens: () => Promise<readonly Token[]>;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    readonly needs?: Permission;
+  }
+}
 
 const mostRecords = 1000;
+const groupings = ['model', 'revision', 'cohort', 'outcome'] as const;
+type Query = Readonly<Record<string, string | undefined>>;
 
-function sameSecret(given: string, secret: string): boolean {
-  const a = Buffer.from(given);
-  const b = Buffer.from(secret);
-  return a.length === b.length && timingSafeEqual(a, b);
+function wordOf(name: string, value: unknown, pattern = /^[A-Za-z0-9._-]{1,64}$/): string {
+  if (typeof value === 'string' && pattern.test(value)) return value;
+  throw new Refusal(400, 'bad_request', `\`${name}\` is missing or not in its form.`);
+}
+
+function timeOf(name: string, value: unknown, otherwise?: number): number {
+  if (value === undefined && otherwise !== undefined) return otherwise;
+  const at =
+    typeof value === 'string' ? (/^\d+$/.test(value) ? Number(value) : Date.parse(value)) : Number.NaN;
+  if (Number.isFinite(at)) return at;
+  throw new Refusal(400, 'bad_request', `\`${name}\` must be epoch milliseconds or an ISO time.`);
+}
+
+function questionOf(query: Query): Question {
+  const by = (query.by ?? '').split(',').filter((key) => key !== '');
+  if (!by.every((key) => (groupings as readonly string[]).includes(key)))
+    throw new Refusal(400, 'bad_request', `\`by\` takes ${groupings.join(', ')}, with commas between.`);
+  const where = groupings.flatMap((key) => (query[key] === undefined ? [] : [[key, query[key]]]));
+  return {
+    ...Object.fromEntries(where),
+    from: timeOf('from', query.from, 0),
+    to: timeOf('to', query.to, Number.MAX_SAFE_INTEGER),
+    by: by as Question['by'],
+  };
+}
+
+/** Reads the whole log at most once at a time: two would starve those who store. */
+function oneAtATime() {
+  let isBusy = false;
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (isBusy) throw new Refusal(429, 'busy', 'The log is being read for somebody else; ask again later.');
+    isBusy = true;
+    try {
+      return await work();
+    } finally {
+      isBusy = false;
+    }
+  };
 }
 
 /**
- * Reading, apart from writing: its own listener, on loopback, with a token in `Authorization: Bearer`.
- * Both answers read the log from its beginning; they are for looking, not for dashboards.
+ * Reading, apart from writing: a listener of its own, on loopback, with a token in `Authorization: Bearer`.
+ * Each access is a notice in the log before it is answered: who, with what role, which route, when.
  */
-export function createAdmin(folder: string, token: string): FastifyInstance {
-  const app = fastify({ logger: false });
-  app.addHook('onRequest', async (request, reply) => {
-    const given = request.headers.authorization ?? '';
-    if (!sameSecret(given, `Bearer ${token}`))
-      return reply
-        .code(401)
-        .send({ code: 'bad_token', message: 'Send the admin token as Authorization: Bearer.' });
+export function createAdmin(parts: AdminParts): FastifyInstance {
+  const { folder, log } = parts;
+  // Somebody may listen to the tail for ever: closing does not wait for them.
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  const alone = oneAtATime();
+
+  app.setErrorHandler((error: FastifyError | Refusal, _request, reply) => {
+    const { status, code, message } = toRefusal(error);
+    return reply.code(status).send({ code, message });
   });
 
-  const eachRecord = (use: (entry: RecordEntry) => void) =>
-    walkLog(folder, (entries) => {
-      for (const entry of entries) if (entry.kind === 'record') use(entry);
-    });
-
-  app.get<{ Querystring: { limit?: string } }>('/api/records', async (request) => {
-    const limit = Math.min(mostRecords, Math.max(1, Math.floor(Number(request.query.limit ?? 100)) || 1));
-    const records: RecordEntry[] = [];
-    await eachRecord((entry) => {
-      records.push(entry);
-      if (records.length > limit) records.shift();
-    });
-    return { records };
+  app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+    const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const holder = holderOf(given, await parts.tokens());
+    if (holder === undefined) {
+      reply.header('WWW-Authenticate', 'Bearer');
+      throw new Refusal(401, 'bad_token', 'Send a token as Authorization: Bearer.');
+    }
+    const { needs } = request.routeOptions.config;
+    const isAllowed = needs !== undefined && may(holder.role, needs);
+    // The route's pattern, not the address: what stands in an address is whatever somebody wrote.
+    const route = request.routeOptions.url ?? 'none';
+    const { name, role } = holder;
+    await log.note({ kind: 'access', at: Date.now(), name, role, route, allowed: isAllowed });
+    if (needs === undefined) throw new Refusal(404, 'not_found', 'Nothing is served at this address.');
+    if (!isAllowed) throw new Refusal(403, 'not_allowed', `The role ${role} may not do this.`);
   });
 
-  app.get('/api/summary', async () => {
-    const counts = new Map<string, { model: string; operation: string; outcome: string; records: number }>();
-    const { records, chunks, faults } = await eachRecord(({ record }) => {
-      if ('reportedAt' in record) return;
-      const { modelId: model, operation, outcome } = record;
-      const name = `${model} ${operation} ${outcome}`;
-      const group = counts.get(name) ?? { model, operation, outcome, records: 0 };
-      group.records += 1;
-      counts.set(name, group);
-    });
-    return { records, chunks, faults, groups: [...counts.values()] };
+  const config = (needs: Permission) => ({ config: { needs } });
+
+  app.get<{ Querystring: Query }>('/api/query', config('aggregates'), async ({ query }) => {
+    const question = questionOf(query);
+    const rollups = query.exact === '1' ? undefined : parts.rollups();
+    return rollups === undefined
+      ? { source: 'log', exact: true, groups: await alone(() => askLog(folder, question)) }
+      : { source: 'rollups', exact: false, groups: askRollups(rollups, question) };
+  });
+
+  app.get<{ Querystring: Query }>('/api/calibration', config('aggregates'), async ({ query }) => ({
+    source: 'log',
+    ...(await alone(() => askCalibration(folder, questionOf(query)))),
+  }));
+
+  app.get('/api/summary', config('aggregates'), () =>
+    alone(async () => {
+      const counts = new Map<
+        string,
+        { model: string; operation: string; outcome: string; records: number }
+      >();
+      const { records, chunks, faults } = await scan(folder, ({ record }) => {
+        if ('reportedAt' in record) return;
+        const { modelId: model, operation, outcome } = record;
+        const name = `${model} ${operation} ${outcome}`;
+        const group = counts.get(name) ?? { model, operation, outcome, records: 0 };
+        group.records += 1;
+        counts.set(name, group);
+      });
+      return { records, chunks, faults, groups: [...counts.values()] };
+    }),
+  );
+
+  app.get<{ Querystring: Query }>('/api/records', config('records'), ({ query }) =>
+    alone(async () => {
+      const limit = Math.min(mostRecords, Math.max(1, Math.floor(Number(query.limit ?? 100)) || 1));
+      const records: RecordEntry[] = [];
+      await scan(folder, (entry) => {
+        records.push(entry);
+        if (records.length > limit) records.shift();
+      });
+      return { records };
+    }),
+  );
+
+  app.get<{ Params: { id: string } }>('/api/requests/:id', config('records'), ({ params }) =>
+    alone(async () => {
+      const entries: RecordEntry[] = [];
+      await scan(folder, (entry) => {
+        if (entry.record.requestId === params.id || entry.record.recordId === params.id) entries.push(entry);
+      });
+      if (entries.length === 0) throw new Refusal(404, 'not_found', 'No record of that request is here.');
+      return { entries };
+    }),
+  );
+
+  app.get('/api/tail', config('records'), (_request, reply) => {
+    reply.hijack();
+    if (!parts.tail.add(reply.raw)) reply.raw.writeHead(429).end();
+  });
+
+  app.get('/api/audit', config('audit'), async () => ({
+    faults: parts.faults() ?? null,
+    verified: parts.faults() !== undefined,
+    holds: log.erasures.holds,
+    unfinishedErasures: log.erasures.unfinished,
+    recordsOnHold: log.erasures.waiting,
+  }));
+
+  app.post<{ Body: Query }>('/api/erasures', config('change'), async ({ body }) => {
+    await log.erase(wordOf('digest', body?.digest, /^[0-9a-f]{64}$/), wordOf('reason', body?.reason));
+    return { recordsOnHold: log.erasures.waiting };
+  });
+
+  app.post<{ Body: Query }>('/api/holds', config('change'), async ({ body }) => {
+    const [from, to] = [timeOf('from', body?.from), timeOf('to', body?.to)];
+    await log.hold(wordOf('id', body?.id), from, to, wordOf('reason', body?.reason));
+    return { holds: log.erasures.holds };
+  });
+
+  app.delete<{ Params: { id: string } }>('/api/holds/:id', config('change'), async ({ params }) => {
+    await log.release(wordOf('id', params.id));
+    return { holds: log.erasures.holds };
   });
   return app;
 }

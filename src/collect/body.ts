@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib';
+import type { FastifyError } from 'fastify';
 import secureJson from 'secure-json-parse';
 
 /** A beacon's body is at most what a browser lets fly. */
@@ -19,6 +20,23 @@ export class Refusal extends Error {
     this.status = status;
     this.code = code;
   }
+}
+
+/** Fastify's own refusals in the collector's words; anything else is our fault and says nothing of the input. */
+export function toRefusal(error: FastifyError | Refusal): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new Refusal(
+      413,
+      'too_large',
+      'The body is too large: 64 KiB as text/plain, 1 MiB as application/json.',
+    );
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new Refusal(415, 'bad_content_type', 'Send application/json, or text/plain from a beacon.');
+  const status = error.statusCode ?? 500;
+  if (status < 500)
+    return new Refusal(status, 'bad_request', 'The request is not valid HTTP for this address.');
+  return new Refusal(500, 'internal', 'The collector failed on this request; its log says where.');
 }
 
 const isGzip = (bytes: Buffer): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;

@@ -29,6 +29,7 @@ export interface Checkpoint {
 /** A reader of the log whose knowledge can be kept. Seeing an entry twice must change nothing. */
 export interface Keeper {
   snapshot(): unknown;
+  /** @param state a snapshot; `undefined` to forget everything */
   restore(state: unknown): void;
 }
 

@@ -10,12 +10,16 @@ import { parseText, Refusal } from './body.ts';
 import { type EntryText, recordText, textOf } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import type { CollectorMetrics } from './metrics.ts';
+import type { Rollups } from './rollups.ts';
 import { type Life, lifeKey, StoredRecords } from './stored.ts';
+import type { Tail } from './tail.ts';
 
 export interface IngestParts {
   readonly log: Pick<SegmentLog, 'append' | 'erasures'>;
   readonly stored: StoredRecords;
   readonly metrics: CollectorMetrics;
+  readonly rollups: Rollups;
+  readonly tail: Tail;
   /** Keys of which a body must name one; none = no key is asked for. */
   readonly keys: ReadonlySet<string>;
 }
@@ -100,7 +104,7 @@ function judge(body: unknown): readonly ReceivedChunk[] {
  * Schema, key, deduplication, disk: the second half of the checks, behind those on the HTTP request.
  * Answers when every record of the body is on disk, now or from before.
  */
-export function createIngest({ log, stored, metrics, keys }: IngestParts) {
+export function createIngest({ log, stored, metrics, rollups, tail, keys }: IngestParts) {
   /** The last delivery of each life that is on its way to the disk. */
   const underway = new Map<string, Promise<unknown>>();
 
@@ -113,15 +117,17 @@ export function createIngest({ log, stored, metrics, keys }: IngestParts) {
     const rejected = countRejected(records);
     if (fresh.length === 0) return { stored: stored.rangesOf(life), rejected };
     const receivedAt = Date.now();
-    await log.append(runs.flatMap((run) => entriesOf(life, run, receivedAt)));
+    const entries = runs.flatMap((run) => entriesOf(life, run, receivedAt));
+    await log.append(entries);
     for (const run of runs) stored.add({ ...life, seq: run[0]?.seq ?? 0 }, run.length);
-    metrics.accepted(
-      fresh.flatMap(({ verdict }) =>
-        'reject' in verdict || 'outcome' in verdict
-          ? []
-          : ['json' in verdict ? verdict.measured : verdict.record],
-      ),
+    const measured = fresh.flatMap(({ verdict }) =>
+      'reject' in verdict || 'outcome' in verdict
+        ? []
+        : ['json' in verdict ? verdict.measured : verdict.record],
     );
+    metrics.accepted(measured);
+    for (const record of measured) rollups.add(receivedAt, record);
+    if (tail.isHeard) tail.send(entries.flatMap(({ kind, json }) => (kind === 'record' ? [json] : [])));
     metrics.rejected(countRejected(fresh));
     return { stored: stored.rangesOf(life), rejected };
   }

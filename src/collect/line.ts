@@ -60,8 +60,20 @@ export interface ReleaseEntry {
   readonly id: string;
 }
 
+/** Somebody asked the admin listener for something, and was let in or not. */
+export interface AccessEntry {
+  readonly kind: 'access';
+  readonly at: number;
+  /** Of the token, as the operator named it. */
+  readonly name: string;
+  readonly role: string;
+  /** Pattern of the route, such as /api/requests/:id. */
+  readonly route: string;
+  readonly allowed: boolean;
+}
+
 /** About the log itself. A notice stands by itself: it closes no chunk and belongs to none. */
-export type NoticeEntry = ErasureEntry | ErasedEntry | HoldEntry | ReleaseEntry;
+export type NoticeEntry = ErasureEntry | ErasedEntry | HoldEntry | ReleaseEntry | AccessEntry;
 
 /** One export of tier 0; `seq` numbers the exports of its page life, apart from the records. */
 export interface MetricsEntry extends ChunkIdentity {
@@ -82,6 +94,7 @@ const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
   'erased',
   'hold',
   'release',
+  'access',
 ]);
 
 /** What stands in an erased entry's place: the entry's hash stays on the line, so the chain does. */

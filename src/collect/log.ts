@@ -143,7 +143,7 @@ export class SegmentLog {
   }
 
   /** A notice about the log itself; it counts from when it is on disk. */
-  async #note(notice: NoticeEntry): Promise<void> {
+  async note(notice: NoticeEntry): Promise<void> {
     await this.append([textOf(notice)]);
     this.erasures.see(notice);
   }
@@ -154,17 +154,17 @@ export class SegmentLog {
    * @param subject SHA-256 of the session's id, hex
    */
   async erase(subject: string, reason: string): Promise<void> {
-    if (!this.erasures.has(subject)) await this.#note({ kind: 'erasure', at: Date.now(), subject, reason });
+    if (!this.erasures.has(subject)) await this.note({ kind: 'erasure', at: Date.now(), subject, reason });
     await this.sweep();
   }
 
   async hold(id: string, from: number, to: number, reason: string): Promise<void> {
-    await this.#note({ kind: 'hold', at: Date.now(), id, from, to, reason });
+    await this.note({ kind: 'hold', at: Date.now(), id, from, to, reason });
   }
 
   /** Erasures that waited for this hold are made. */
   async release(id: string): Promise<void> {
-    await this.#note({ kind: 'release', at: Date.now(), id });
+    await this.note({ kind: 'release', at: Date.now(), id });
     await this.sweep();
   }
 
@@ -189,7 +189,7 @@ export class SegmentLog {
       const told = this.erasures.told(subject);
       this.#erased += records - (told?.records ?? 0);
       if (told?.records !== records || told.waiting !== waiting)
-        await this.#note({ kind: 'erased', at: Date.now(), subject, records, waiting });
+        await this.note({ kind: 'erased', at: Date.now(), subject, records, waiting });
     }
   }
 
@@ -341,6 +341,7 @@ async function readLog(
     keeper?.restore(checkpoint.state);
     const walk = await walkLog(folder, onStored, { from: checkpoint });
     if (walk.faults.length === 0) return { walk, checkpoint };
+    keeper?.restore(undefined);
   }
   return { walk: await walkLog(folder, onStored), checkpoint: undefined };
 }

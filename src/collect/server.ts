@@ -7,20 +7,21 @@ import fastify, {
 } from 'fastify';
 import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
-import { beaconBytes, decodeBody, jsonBytes, Refusal } from './body.ts';
-import type { Keeper } from './checkpoint.ts';
+import { beaconBytes, decodeBody, jsonBytes, Refusal, toRefusal } from './body.ts';
 import type { Fault } from './head-check.ts';
 import { createIngest } from './ingest.ts';
 import { createMetricsIngest } from './ingest-metrics.ts';
-import type { Entry } from './line.ts';
+import { addTo, Known } from './known.ts';
 import { SegmentLog } from './log.ts';
 import { type CollectorMetrics, createMetrics } from './metrics.ts';
 import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
 import type { OperatorPolicy } from './policy.ts';
 import { type RateLimit, RateLimiter, senderOf } from './rate.ts';
+import { Rollups } from './rollups.ts';
 import { type SiteOptions, serveSite } from './site.ts';
-import { StoredRecords, type StoredState } from './stored.ts';
+import { Tail } from './tail.ts';
 import { Tier0 } from './tier0.ts';
+import { hashToken, readTokens, type Token } from './tokens.ts';
 import { Verification } from './verification.ts';
 
 export interface CollectorOptions {
@@ -33,7 +34,8 @@ export interface CollectorOptions {
   readonly keys?: readonly string[];
   /** Model ids that may be a label of `/metrics`. */
   readonly models?: readonly string[];
-  readonly admin?: { readonly port: number; readonly token: string };
+  /** The admin listener, on loopback; `token` is one of the role admin besides those of tokens.json. */
+  readonly admin?: { readonly port: number; readonly token?: string };
   /** Addresses or CIDR blocks of proxies whose X-Forwarded-For is believed. None = it is ignored. */
   readonly trustedProxies?: readonly string[];
   /** Asked for every answer. */
@@ -67,21 +69,11 @@ const keyOf = (request: FastifyRequest): string | undefined => {
   return typeof key === 'string' ? key : undefined;
 };
 
-/** Fastify's own refusals in the collector's words; anything else is our fault and says nothing of the input. */
-function toRefusal(error: FastifyError | Refusal): Refusal {
-  if (error instanceof Refusal) return error;
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new Refusal(
-      413,
-      'too_large',
-      'The body is too large: 64 KiB as text/plain, 1 MiB as application/json.',
-    );
-  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return new Refusal(415, 'bad_content_type', 'Send application/json, or text/plain from a beacon.');
-  const status = error.statusCode ?? 500;
-  if (status < 500)
-    return new Refusal(status, 'bad_request', 'The request is not valid HTTP for this address.');
-  return new Refusal(500, 'internal', 'The collector failed on this request; its log says where.');
+/** Those of the folder's file, as it is now, and the one given at the start. */
+function tokensOf(folder: string, given: string | undefined): () => Promise<readonly Token[]> {
+  const own: readonly Token[] =
+    given === undefined ? [] : [{ name: 'start', role: 'admin', hash: hashToken(given) }];
+  return async () => [...own, ...(await readTokens(folder))];
 }
 
 /** What becomes of a body, behind the checks on its request. */
@@ -174,33 +166,19 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     // Read from the right: what stands left of the first address that is no such proxy anyone could have written.
     trustProxy: options.trustedProxies === undefined ? false : [...options.trustedProxies],
   });
-  const stored = new StoredRecords();
+  const known = new Known();
+  const tail = new Tail();
   const metrics = createMetrics(
     new Set(options.models),
-    () => stored.missing,
+    () => known.records.missing,
     () => faultsFound,
   );
   let faultsFound = 0;
-  const storedExports = new StoredRecords();
   const tier0 = new Tier0(new Set(options.models));
-  const readEntries = (entries: readonly Entry[]) => {
-    for (const entry of entries)
-      if (entry.kind === 'chunk') stored.add(entry, entry.count);
-      else if (entry.kind === 'metrics') storedExports.add(entry, 1);
-  };
-  const keeper: Keeper = {
-    snapshot: () => ({ records: stored.snapshot(), exports: storedExports.snapshot() }),
-    restore: (state) => {
-      // Signed by this log's key, so it is what a collector wrote.
-      const { records, exports } = state as { records: StoredState; exports: StoredState };
-      stored.restore(records);
-      storedExports.restore(exports);
-    },
-  };
   const { segmentBytes } = options;
-  const { log, walk, checkpoint } = await SegmentLog.open(options.data, readEntries, {
+  const { log, walk, checkpoint } = await SegmentLog.open(options.data, (entries) => known.read(entries), {
     segmentBytes,
-    keeper,
+    keeper: known,
   });
   const sayFaults = (faults: readonly Fault[]): void => {
     faultsFound = faults.length;
@@ -211,12 +189,24 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     app.log.warn({ bytes: walk.tail.torn }, 'cut off an unfinished, unacknowledged end');
   const from = checkpoint === undefined ? 'its beginning' : 'its checkpoint';
   app.log.info({ records: walk.records, chunks: walk.chunks, from }, 'log opened');
+  // Minutes before the checkpoint come from the reading in the background.
+  const { rollups } = known;
+  let older = new Rollups();
   const verification =
     checkpoint === undefined
       ? undefined
-      : new Verification(log, (faults) => {
-          sayFaults(faults);
-          app.log.info({ faults: faults.length }, 'the whole log is verified');
+      : new Verification(log, {
+          begin: () => {
+            older = new Rollups();
+          },
+          read: (entries, records) => {
+            if (records <= checkpoint.place.records) addTo(older, entries);
+          },
+          done: (faults) => {
+            rollups.adopt(older);
+            sayFaults(faults);
+            app.log.info({ faults: faults.length }, 'the whole log is verified');
+          },
         });
 
   if (log.erasures.unfinished.length > 0) {
@@ -246,12 +236,12 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       {
         url: '/v1/logs',
         counted: 'rejectedLogRecords',
-        take: createIngest({ log, stored, metrics, keys }),
+        take: createIngest({ log, stored: known.records, metrics, rollups, tail, keys }),
       },
       {
         url: '/v1/metrics',
         counted: 'rejectedDataPoints',
-        take: createMetricsIngest({ log, stored: storedExports, tier0, keys }),
+        take: createMetricsIngest({ log, stored: known.exports, tier0, keys }),
       },
     ],
     metrics,
@@ -266,12 +256,24 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   );
   if (options.site !== undefined) await serveSite(app, options.site);
 
-  const admin = options.admin === undefined ? undefined : createAdmin(log.folder, options.admin.token);
+  const faultsNow = () => (verification ?? walk).faults;
+  const admin =
+    options.admin === undefined
+      ? undefined
+      : createAdmin({
+          folder: log.folder,
+          log,
+          tail,
+          rollups: () => (faultsNow() === undefined ? undefined : rollups),
+          faults: faultsNow,
+          tokens: tokensOf(log.folder, options.admin.token),
+        });
   let closing: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
     // A closing server no longer times anybody out: who is slower than a request may take is cut off.
     const deadline = setTimeout(() => app.server.closeAllConnections(), requestTimeout);
+    tail.close();
     await Promise.all([app.close(), admin?.close()]);
     clearTimeout(deadline);
     await verification?.stop();

@@ -68,6 +68,7 @@ export class StoredRecords {
 
   restore({ missing, lives }: StoredState): void {
     this.#missing = missing;
+    this.#lives.clear();
     for (const [name, ranges] of lives) this.#lives.set(name, ranges);
   }
 

@@ -1,9 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Fault } from './head-check.ts';
+import type { Entry } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import { walkLog } from './walk.ts';
 
 class Stopped extends Error {}
+
+/** Who makes use of the reading. It begins anew when the log was changed meanwhile. */
+export interface Reader {
+  begin(): void;
+  read(entries: readonly Entry[], records: number): void;
+  /** Not called when it is stopped before. */
+  done(faults: readonly Fault[]): void;
+}
 
 /** The whole log read once more, from its first line, while records come in: what a start from a checkpoint owes. */
 export class Verification {
@@ -11,9 +20,8 @@ export class Verification {
   #isStopped = false;
   readonly #done: Promise<void>;
 
-  /** @param onDone called unless it is stopped before */
-  constructor(log: SegmentLog, onDone: (faults: readonly Fault[]) => void) {
-    this.#done = this.#run(log, onDone).catch((error: unknown) => {
+  constructor(log: SegmentLog, reader: Reader) {
+    this.#done = this.#run(log, reader).catch((error: unknown) => {
       if (!(error instanceof Stopped)) throw error;
     });
   }
@@ -23,7 +31,7 @@ export class Verification {
     return this.#faults;
   }
 
-  async #run(log: SegmentLog, onDone: (faults: readonly Fault[]) => void): Promise<void> {
+  async #run(log: SegmentLog, { begin, read, done }: Reader): Promise<void> {
     const pause = async (): Promise<void> => {
       await nextTurn();
       if (this.#isStopped) throw new Stopped();
@@ -33,11 +41,12 @@ export class Verification {
     do {
       await pause();
       sweeps = log.sweeps;
-      ({ faults } = await walkLog(log.folder, () => undefined, { pause }));
+      begin();
+      ({ faults } = await walkLog(log.folder, read, { pause }));
       // What a sweep changed behind the reader's back is no fault.
     } while (sweeps !== log.sweeps);
     this.#faults = faults;
-    onDone(faults);
+    done(faults);
   }
 
   async stop(): Promise<void> {

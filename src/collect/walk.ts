@@ -71,11 +71,12 @@ function* linesOf(bytes: Buffer): Generator<{ text: string; end: number }> {
 /**
  * Reads the whole log in order, checks every hash, every link of the chain and every signed head, and hands
  * over each chunk's records once the chunk is known to be stored. Behind a fault it goes on from what it finds,
- * so that one changed line is one fault, not a fault for each line after it.
+ * so that one changed line is one fault, not a fault for each line after it. With each chunk it tells how many
+ * records stand in the log up to there, erased ones among them.
  */
 export async function walkLog(
   folder: string,
-  onStored: (entries: readonly Entry[]) => void | Promise<void>,
+  onStored: (entries: readonly Entry[], records: number) => void | Promise<void>,
   { saved, from, pause }: WalkOptions = {},
 ): Promise<Walk> {
   const faults: Fault[] = [];
@@ -103,12 +104,12 @@ export async function walkLog(
     const found = await walkSegment(file, part, async ({ entries, tombstones }, end) => {
       for (const tombstone of tombstones) tombs.see(tombstone, { segment: basename(file.path), ...end });
       for (const entry of entries) erasures.see(entry);
-      await onStored(entries);
       const isRecord = ({ kind }: { readonly kind: string }) => kind === 'record';
       const erased = tombstones.filter(isRecord).length;
       total.erased += erased;
       total.records += erased + entries.filter(isRecord).length;
       if ([...entries, ...tombstones].some(({ kind }) => kind === 'chunk')) total.chunks += 1;
+      await onStored(entries, total.records);
       const place: Place = { segment: basename(file.path), ...end, records: total.records };
       headCheck?.see(place);
       savedCheck?.see(place);

@@ -1,0 +1,49 @@
+import type { Keeper } from './checkpoint.ts';
+import type { Entry } from './line.ts';
+import { Rollups } from './rollups.ts';
+import { StoredRecords, type StoredState } from './stored.ts';
+
+interface State {
+  readonly records: StoredState;
+  readonly exports: StoredState;
+}
+
+const nothing: StoredState = { missing: 0, lives: [] };
+
+/** What a collector knows by having read its log. */
+export class Known implements Keeper {
+  readonly records = new StoredRecords();
+  /** Exports of tier 0 are numbered apart from records. */
+  readonly exports = new StoredRecords();
+  #rollups = new Rollups();
+
+  /** Of the records read here, not of those before a checkpoint. */
+  get rollups(): Rollups {
+    return this.#rollups;
+  }
+
+  read(entries: readonly Entry[]): void {
+    for (const entry of entries)
+      if (entry.kind === 'chunk') this.records.add(entry, entry.count);
+      else if (entry.kind === 'metrics') this.exports.add(entry, 1);
+    addTo(this.#rollups, entries);
+  }
+
+  snapshot(): State {
+    return { records: this.records.snapshot(), exports: this.exports.snapshot() };
+  }
+
+  restore(state: unknown): void {
+    // Signed by this log's key, so it is what a collector wrote.
+    const { records, exports } = (state as State | undefined) ?? { records: nothing, exports: nothing };
+    this.records.restore(records);
+    this.exports.restore(exports);
+    this.#rollups = new Rollups();
+  }
+}
+
+export function addTo(rollups: Rollups, entries: readonly Entry[]): void {
+  for (const entry of entries)
+    if (entry.kind === 'record' && !('reportedAt' in entry.record))
+      rollups.add(entry.receivedAt, entry.record);
+}

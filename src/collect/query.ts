@@ -1,0 +1,191 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ExponentialHistogram } from '../schema/exponential.ts';
+import type { RequestRecord } from '../schema/record.ts';
+import type { RecordEntry } from './line.ts';
+import {
+  type Cell,
+  type Group,
+  groupOf,
+  type MeasuredRecord,
+  minute,
+  type Quantity,
+  quantities,
+  quantityOf,
+  type Rollups,
+} from './rollups.ts';
+import { walkLog } from './walk.ts';
+
+/** `from` inclusive, `to` exclusive, epoch ms by the collector's clock of arrival. */
+export interface Question extends Partial<Group> {
+  readonly from: number;
+  readonly to: number;
+  readonly by: readonly (keyof Group)[];
+}
+
+interface Quantiles {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
+export interface AnswerRow {
+  readonly group: Partial<Group>;
+  readonly records: number;
+  /** Requests they stand for, by their inclusion probabilities. */
+  readonly requests: number;
+  readonly quantiles: Partial<Record<Quantity, Quantiles>>;
+}
+
+const fits = (question: Question, group: Group): boolean =>
+  (['model', 'revision', 'cohort', 'outcome'] as const).every(
+    (key) => question[key] === undefined || question[key] === group[key],
+  );
+
+const keyOf = (question: Question, group: Group): Partial<Group> =>
+  Object.fromEntries(question.by.map((key) => [key, group[key]]));
+
+const ranks = { p50: 0.5, p95: 0.95, p99: 0.99 } as const;
+
+function quantilesOf(quantile: (q: number) => number | undefined): Quantiles | undefined {
+  const [p50, p95, p99] = [quantile(ranks.p50), quantile(ranks.p95), quantile(ranks.p99)];
+  return p50 === undefined || p95 === undefined || p99 === undefined ? undefined : { p50, p95, p99 };
+}
+
+/** From per-minute histograms: quantiles to about 1 %, times rounded out to whole minutes. */
+export function askRollups(rollups: Rollups, question: Question): readonly AnswerRow[] {
+  const rows = new Map<string, { key: Partial<Group>; cell: Cell }>();
+  for (const cell of rollups.cells(Math.floor(question.from / minute) * minute, question.to)) {
+    if (!fits(question, cell.group)) continue;
+    const key = keyOf(question, cell.group);
+    const name = JSON.stringify(key);
+    const row = rows.get(name)?.cell ?? emptyCell(cell.group);
+    rows.set(name, { key, cell: row });
+    row.records += cell.records;
+    row.requests += cell.requests;
+    for (const quantity of quantities) row.histograms[quantity].merge(cell.histograms[quantity].read());
+  }
+  return [...rows.values()].map(({ key, cell }) => ({
+    group: key,
+    records: cell.records,
+    requests: cell.requests,
+    quantiles: allQuantiles((quantity) => quantilesOf((q) => cell.histograms[quantity].quantile(q))),
+  }));
+}
+
+function allQuantiles(of: (quantity: Quantity) => Quantiles | undefined): AnswerRow['quantiles'] {
+  return Object.fromEntries(
+    quantities.flatMap((quantity) => {
+      const found = of(quantity);
+      return found === undefined ? [] : [[quantity, found]];
+    }),
+  );
+}
+
+const emptyCell = (group: Group): Cell => ({
+  group,
+  records: 0,
+  requests: 0,
+  histograms: {
+    duration: new ExponentialHistogram(),
+    introspection: new ExponentialHistogram(),
+    entropy: new ExponentialHistogram(),
+    confidence: new ExponentialHistogram(),
+  },
+});
+
+/** Hands over each entry of the log that holds a record, one turn of the event loop at a time. */
+export const scan = (folder: string, use: (entry: RecordEntry) => void) =>
+  walkLog(
+    folder,
+    (entries) => {
+      for (const entry of entries) if (entry.kind === 'record') use(entry);
+    },
+    { pause: () => nextTurn() },
+  );
+
+/** Least value with at least `q` of the weight at or below it; `sorted` ascending. */
+function exactQuantile(sorted: readonly (readonly [value: number, weight: number])[], q: number) {
+  const total = sorted.reduce((sum, [, weight]) => sum + weight, 0);
+  let left = q * total;
+  for (const [value, weight] of sorted) {
+    left -= weight;
+    if (left <= total * 1e-12) return value;
+  }
+  return sorted.at(-1)?.[0];
+}
+
+/** From the log itself: exact, and as slow as reading all of it. */
+export async function askLog(folder: string, question: Question): Promise<readonly AnswerRow[]> {
+  const rows = new Map<string, { key: Partial<Group>; records: MeasuredRecord[] }>();
+  await scan(folder, ({ receivedAt, record }) => {
+    if ('reportedAt' in record || receivedAt < question.from || receivedAt >= question.to) return;
+    const group = groupOf(record);
+    if (!fits(question, group)) return;
+    const key = keyOf(question, group);
+    const row = rows.get(JSON.stringify(key)) ?? { key, records: [] };
+    rows.set(JSON.stringify(key), row);
+    row.records.push(record);
+  });
+  return [...rows.values()].map(({ key, records }) => ({
+    group: key,
+    records: records.length,
+    requests: records.reduce((sum, { inclusionProbability }) => sum + 1 / inclusionProbability, 0),
+    quantiles: allQuantiles((quantity) => {
+      const sorted = records
+        .flatMap((record): [number, number][] => {
+          const value = quantityOf(record, quantity);
+          return value === undefined ? [] : [[value, 1 / record.inclusionProbability]];
+        })
+        .sort(([a], [b]) => a - b);
+      return quantilesOf((q) => exactQuantile(sorted, q));
+    }),
+  }));
+}
+
+export interface Calibration {
+  /** Expected calibration error over 15 bins of equal width (Guo et al. 2017); absent without pairs. */
+  readonly ece?: number;
+  readonly accuracy?: number;
+  /** Requests that have a label and a confidence, weighted by 1 / inclusion probability; and records. */
+  readonly requests: number;
+  readonly pairs: number;
+  /** Mean confidence and accuracy of each bin that holds something. */
+  readonly bins: readonly { from: number; requests: number; confidence: number; accuracy: number }[];
+}
+
+const binCount = 15;
+
+/** Joins labels that came later with the confidences of their requests. Classes only: a label and a prediction. */
+export async function askCalibration(folder: string, question: Question): Promise<Calibration> {
+  const requests = new Map<string, RequestRecord>();
+  const labels = new Map<string, boolean>();
+  await scan(folder, ({ receivedAt, record }) => {
+    if ('reportedAt' in record) {
+      if (record.label !== undefined && record.predicted !== undefined)
+        labels.set(record.requestId, record.label === record.predicted);
+    } else if (receivedAt >= question.from && receivedAt < question.to && fits(question, groupOf(record)))
+      requests.set(record.requestId, record);
+  });
+  const bins = Array.from({ length: binCount }, () => ({ weight: 0, confidence: 0, right: 0 }));
+  let pairs = 0;
+  for (const [id, isRight] of labels) {
+    const { confidenceMean, inclusionProbability } = requests.get(id) ?? {};
+    if (confidenceMean === undefined || inclusionProbability === undefined) continue;
+    const bin = bins[Math.min(binCount - 1, Math.floor(confidenceMean * binCount))];
+    if (bin === undefined) continue;
+    pairs += 1;
+    bin.weight += 1 / inclusionProbability;
+    bin.confidence += confidenceMean / inclusionProbability;
+    bin.right += (isRight ? 1 : 0) / inclusionProbability;
+  }
+  const total = bins.reduce((sum, { weight }) => sum + weight, 0);
+  const told = bins.flatMap(({ weight, confidence, right }, i) =>
+    weight === 0
+      ? []
+      : [{ from: i / binCount, requests: weight, confidence: confidence / weight, accuracy: right / weight }],
+  );
+  if (pairs === 0) return { requests: 0, pairs, bins: told };
+  const gap = bins.reduce((sum, { confidence, right }) => sum + Math.abs(confidence - right), 0);
+  const right = bins.reduce((sum, bin) => sum + bin.right, 0);
+  return { ece: gap / total, accuracy: right / total, requests: total, pairs, bins: told };
+}

@@ -1,0 +1,118 @@
+import { ExponentialHistogram } from '../schema/exponential.ts';
+import type { Read } from '../schema/receive.ts';
+
+export type MeasuredRecord = Read['measured'];
+
+/** What records are told apart by. */
+export interface Group {
+  readonly model: string;
+  /** Digest over the model's files. */
+  readonly revision: string;
+  readonly cohort: string;
+  readonly outcome: string;
+}
+
+export const quantities = ['duration', 'introspection', 'entropy', 'confidence'] as const;
+export type Quantity = (typeof quantities)[number];
+
+/** Duration and introspection in ms, entropy in nats. */
+export const quantityOf = (record: MeasuredRecord, quantity: Quantity): number | undefined => {
+  switch (quantity) {
+    case 'duration':
+      return record.duration;
+    case 'introspection':
+      return record.introspectionDuration;
+    case 'entropy':
+      return record.entropyMean;
+    case 'confidence':
+      return record.confidenceMean;
+  }
+};
+
+export const groupOf = (record: MeasuredRecord): Group => ({
+  model: record.modelId,
+  revision: record.modelDigest,
+  cohort: record.cohort ?? '',
+  outcome: record.outcome,
+});
+
+/** One group in one minute. */
+export interface Cell {
+  readonly group: Group;
+  records: number;
+  /** Requests they stand for: the sum of 1 / inclusion probability. */
+  requests: number;
+  readonly histograms: Readonly<Record<Quantity, ExponentialHistogram>>;
+}
+
+export const minute = 60_000;
+/** Minutes that are kept, and groups within one; what comes beyond is counted under cohort `other`. */
+const mostMinutes = 7 * 24 * 60;
+const mostGroups = 200;
+/** 2^(1/32): 2.2 % to a bucket. */
+const scale = 5;
+
+/** Records by the minute they were received in, as histograms that merge. */
+export class Rollups {
+  readonly #minutes = new Map<number, Map<string, Cell>>();
+
+  add(receivedAt: number, record: MeasuredRecord): void {
+    const at = Math.floor(receivedAt / minute);
+    let cells = this.#minutes.get(at);
+    if (cells === undefined) {
+      cells = new Map();
+      this.#minutes.set(at, cells);
+      for (const known of this.#minutes.keys()) if (known <= at - mostMinutes) this.#minutes.delete(known);
+    }
+    const cell = cellOf(cells, groupOf(record));
+    const weight = 1 / record.inclusionProbability;
+    cell.records += 1;
+    cell.requests += weight;
+    for (const quantity of quantities) {
+      const value = quantityOf(record, quantity);
+      if (value !== undefined) cell.histograms[quantity].add(value, weight);
+    }
+  }
+
+  /** Takes over all of another one's, which is used no more; both may know of one minute. */
+  adopt(older: Rollups): void {
+    for (const [at, cells] of older.#minutes) {
+      const own = this.#minutes.get(at) ?? new Map<string, Cell>();
+      this.#minutes.set(at, own);
+      for (const cell of cells.values()) {
+        const into = cellOf(own, cell.group);
+        into.records += cell.records;
+        into.requests += cell.requests;
+        for (const quantity of quantities) into.histograms[quantity].merge(cell.histograms[quantity].read());
+      }
+    }
+  }
+
+  /** The minutes from `from` (inclusive) to `to` (exclusive), epoch ms. */
+  *cells(from: number, to: number): Generator<Cell> {
+    for (const [at, cells] of this.#minutes)
+      if (at * minute >= from && at * minute < to) yield* cells.values();
+  }
+}
+
+function cellOf(cells: Map<string, Cell>, group: Group): Cell {
+  const name = `${group.model} ${group.revision} ${group.cohort} ${group.outcome}`;
+  const found = cells.get(name);
+  if (found !== undefined) return found;
+  if (cells.size >= mostGroups && group.cohort !== 'other')
+    return cellOf(cells, { ...group, cohort: 'other' });
+  const histogram = () => new ExponentialHistogram(scale);
+  const cell: Cell = {
+    group,
+    records: 0,
+    requests: 0,
+    histograms: {
+      duration: histogram(),
+      introspection: histogram(),
+      entropy: histogram(),
+      confidence: histogram(),
+    },
+  };
+  cells.set(name, cell);
+  return cell;
+}
