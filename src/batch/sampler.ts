@@ -3,7 +3,7 @@ import type { Policy } from '../shared/control.ts';
 import { type Probability, probability } from '../shared/units.ts';
 
 /** What of a record decides its chance to be kept. */
-export type Sampled = Pick<RequestRecord, 'outcome' | 'cohort' | 'confidenceMean'>;
+export type Sampled = Pick<RequestRecord, 'outcome' | 'cohort' | 'confidenceMean' | 'suspicious'>;
 
 export interface SamplerOptions {
   /** `all`: every record, unless the operator asks for fewer. `adaptive`: 1 to 10 %, and whatever is anomalous. */
@@ -57,9 +57,8 @@ export class Sampler {
     this.#random = random;
   }
 
-  /** @param suspicious out of distribution, or while a drift alarm stands */
-  decide(record: Sampled, suspicious = false): Decision {
-    const chance = this.#mode === 'all' ? this.#operator : this.#adaptive(record, suspicious);
+  decide(record: Sampled): Decision {
+    const chance = this.#mode === 'all' ? this.#operator : this.#adaptive(record);
     return { probability: probability(chance), kept: this.#random() < chance };
   }
 
@@ -81,13 +80,13 @@ export class Sampler {
     this.#ease = Math.min(1, this.#ease * 1.1);
   }
 
-  #adaptive(record: Sampled, suspicious: boolean): number {
+  #adaptive(record: Sampled): number {
     const { cohort = '', confidenceMean } = record;
     const stratum = `${bandOf(confidenceMean)} ${cohort}`;
     const seen = (this.#seen.get(stratum) ?? 0) + 1;
     this.#seen.set(stratum, seen);
     const anomalous =
-      suspicious ||
+      record.suspicious === true ||
       record.outcome === 'error' ||
       (confidenceMean !== undefined && confidenceMean < this.#low);
     if (confidenceMean !== undefined)

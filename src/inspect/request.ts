@@ -76,6 +76,7 @@ export function beginRequest(
         truncated: end.truncated,
         inputOrigin: context.origin ?? 'programmatic',
         ...(context.cohort === undefined ? {} : { cohort: context.cohort }),
+        ...(context.suspicious === undefined ? {} : { suspicious: context.suspicious }),
         ...end.signals,
         inclusionProbability: probability(1),
       };
@@ -101,6 +102,7 @@ export function provenanceOf(record: RequestRecord): Provenance {
     hooksCaptured: _hooks,
     inclusionProbability: _probability,
     epsilon: _epsilon,
+    suspicious: _suspicious,
     confidenceMean: _mean,
     confidenceMin: _min,
     entropyMean: _entropy,

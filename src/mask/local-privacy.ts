@@ -61,6 +61,7 @@ export function withLocalPrivacy(
     marginMean: _margin,
     timeToFirstToken: _first,
     introspectionDuration: _introspection,
+    suspicious: _suspicious,
     confidenceMean,
     entropyMean,
     ...rest

@@ -12,6 +12,8 @@ export interface RequestContext {
   readonly traceparent?: string;
   /** Default `programmatic`. */
   readonly origin?: InputOrigin;
+  /** Out of distribution, or a drift alarm stands (`DriftMonitor`): the sampler keeps its record. */
+  readonly suspicious?: boolean;
 }
 
 /** One turn of a conversation, for models whose tokenizer has a chat template. */

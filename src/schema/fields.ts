@@ -448,6 +448,15 @@ export const recordFields = {
     stability: 'stable',
     description: "The application's group of requests, such as an experiment arm; not a person.",
   },
+  suspicious: {
+    wire: 'sonde.input.suspicious',
+    carrier: 'attribute',
+    spec: flag,
+    required: false,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Whether the application found it out of distribution, or a drift alarm stood.',
+  },
   inclusionProbability: {
     wire: 'sonde.sampling.inclusion_probability',
     carrier: 'attribute',

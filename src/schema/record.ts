@@ -73,6 +73,8 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
   readonly truncated: boolean;
   readonly inputOrigin: InputOrigin;
   readonly cohort?: string;
+  /** The application found the input out of distribution, or a drift alarm stood. */
+  readonly suspicious?: boolean;
   /** Probability with which a record like this one is kept; 1 = always. */
   readonly inclusionProbability: Probability;
   /** Of the local differential privacy under which the record was made; absent where it was not. */

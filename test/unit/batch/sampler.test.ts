@@ -49,7 +49,7 @@ describe('the chance of a record', () => {
   it('is 1 for errors, for what is out of distribution, and for the least confident', () => {
     const sampler = new Sampler({ mode: 'adaptive' });
     expect(sampler.decide({ outcome: 'error' }).probability).toBe(1);
-    expect(sampler.decide(ok(0.9), true).probability).toBe(1);
+    expect(sampler.decide({ ...ok(0.9), suspicious: true }).probability).toBe(1);
     const random = mulberry32(1);
     let low = 0;
     for (let i = 0; i < 20_000; i++) {

@@ -51,6 +51,7 @@ export function sampleRecord(overrides: Partial<RequestRecord> = {}): RequestRec
     truncated: false,
     inputOrigin: 'typed',
     cohort: 'beta',
+    suspicious: false,
     inclusionProbability: probability(1),
     confidenceMean: probability(Math.random()),
     confidenceMin: probability(Math.random()),
