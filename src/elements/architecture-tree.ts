@@ -13,11 +13,11 @@ export interface TreePart {
 /** What parts are called by people. */
 const words: Readonly<Record<string, string>> = {
   embed: 'embedding',
-  ln1: 'norm before attention',
+  ln1: 'norm 1 (ln1)',
   attn: 'attention',
-  ln_cross: 'norm before cross attention',
+  ln_cross: 'cross norm (ln_cross)',
   cross_attn: 'cross attention',
-  ln2: 'norm before MLP',
+  ln2: 'norm 2 (ln2)',
   mlp: 'MLP',
   ln_final: 'final norm',
   unembed: 'unembedding',

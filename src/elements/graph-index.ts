@@ -38,13 +38,14 @@ export interface GraphMap {
   readonly lanes: number;
   before(index: number): readonly number[];
   after(index: number): readonly number[];
-  /** The first node that makes a tensor of that name. */
-  maker(tensor: string): number | undefined;
+  /** The first node that makes a tensor of that name; the first that reads it where it is an input or a weight. */
+  node(tensor: string): number | undefined;
 }
 
 export function mapGraph(graph: RawGraph): GraphMap {
   const makers = new Map<string, number>();
   const first = new Map<string, number>();
+  const reader = new Map<string, number>();
   const before: number[][] = [];
   const after: number[][] = [];
   const layerOf: number[] = [];
@@ -54,6 +55,7 @@ export function mapGraph(graph: RawGraph): GraphMap {
     after.push([]);
     for (const from of read) after[from]?.push(index);
     layerOf.push(Math.max(-1, ...[...read].map((from) => layerOf[from] ?? 0)) + 1);
+    for (const input of node.inputs) if (!reader.has(input)) reader.set(input, index);
     for (const output of node.outputs) {
       if (output === '') continue;
       makers.set(scoped(node.within, output), index);
@@ -79,7 +81,7 @@ export function mapGraph(graph: RawGraph): GraphMap {
     lanes: Math.max(0, ...filled),
     before: (index) => before[index] ?? [],
     after: (index) => after[index] ?? [],
-    maker: (tensor) => first.get(tensor),
+    node: (tensor) => first.get(tensor) ?? reader.get(tensor),
   };
 }
 

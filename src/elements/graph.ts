@@ -104,7 +104,7 @@ export class SondeGraph extends LitElement {
     const order = this.#maps.map((map, at) => ({ map, at }));
     if (hook.startsWith('decoder.')) order.reverse();
     for (const { map, at } of order) {
-      const index = map.maker(tensor);
+      const index = map.node(tensor);
       if (index === undefined) continue;
       this.at = at;
       this.chosen = index;

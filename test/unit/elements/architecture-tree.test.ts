@@ -62,7 +62,7 @@ describe.each(models)('the map of %s', (path) => {
     const map = mapGraph(model.raw());
     for (const { name, source } of model.hooks) {
       if (source.kind !== 'tap') continue;
-      const maker = map.nodes[map.maker(source.tensor) ?? -1];
+      const maker = map.nodes[map.node(source.tensor) ?? -1];
       expect(maker?.node.outputs, name).toContain(source.tensor);
     }
   });
