@@ -84,7 +84,7 @@ interface Work<T> {
 }
 
 /** One forward over one input, recorded whether it worked or not. */
-async function tracked<T>(
+export async function tracked<T>(
   entry: ModelEntry,
   around: Surroundings,
   operation: 'capture' | 'classify',

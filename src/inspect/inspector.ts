@@ -11,6 +11,7 @@ import { capture, classify, type Surroundings } from './answers.ts';
 import { type ModelEntry, openEntry } from './entry.ts';
 import { generate } from './generate.ts';
 import { madeUpInputs } from './inputs.ts';
+import { lens } from './lens.ts';
 import { proveEntry } from './prove.ts';
 import { createStepSender } from './steps.ts';
 import { openPipe, type Pipe, silentPipe } from './telemetry.ts';
@@ -99,6 +100,7 @@ export function createInspector(): InspectorApi {
     capture: (request, patterns, context) =>
       answer(() => capture(entryOf(request.model), around, request, patterns, context)),
     classify: (request, context) => answer(() => classify(entryOf(request.model), around, request, context)),
+    lens: (request, context) => answer(() => lens(entryOf(request.model), around, request, context)),
     prove: (request, onProgress) =>
       answer(() =>
         stoppable(request.call, (signal) => proveEntry(entryOf(request.model), { signal, onProgress })),

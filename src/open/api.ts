@@ -7,6 +7,7 @@ import type {
   Classification,
   GenerateOptions,
   GenerationEnd,
+  Lens,
   Message,
   RequestContext,
   Step,
@@ -84,6 +85,12 @@ export interface Model extends ModelInfo {
   ): Promise<Capture>;
   /** @throws SondeError `wrong_task` | `empty_input` */
   classify(text: string, options?: RequestContext & Abortable): Promise<Classification>;
+  /**
+   * Logit lens: what a decoder-only model would say after each of its blocks, at each position. Final norm and
+   * unembedding are the model's own.
+   * @throws SondeError `wrong_task` | `empty_input` | `invalid_plan` where the end of the stream is in no tensor
+   */
+  lens(text: string, options?: RequestContext & Abortable): Promise<Lens>;
   /**
    * Holds every hook against the identities that any transformer of this anatomy fulfils, over forwards of made-up
    * inputs on the device in use. Other requests get their turn in between.

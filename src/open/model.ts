@@ -112,6 +112,13 @@ export async function openModel(
         asked(link, () => link.ask((api) => api.classify({ call, model: loaded.model, text }, context))),
       );
     },
+    async lens(text, { signal, ...context } = {}) {
+      const { link, loaded } = await here();
+      const call = host.nextCall();
+      return stoppable(link, call, signal, () =>
+        asked(link, () => link.ask((api) => api.lens({ call, model: loaded.model, text }, context))),
+      );
+    },
     async prove({ signal, onProgress = () => undefined } = {}) {
       const { link, loaded } = await here();
       const call = host.nextCall();

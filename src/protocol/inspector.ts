@@ -13,6 +13,7 @@ import type {
   Classification,
   GenerateOptions,
   GenerationEnd,
+  Lens,
   Message,
   RequestContext,
   Step,
@@ -119,6 +120,7 @@ export interface InspectorApi {
     context: RequestContext,
   ): Promise<Answer<Captured>>;
   classify(request: TextRequest, context: RequestContext): Promise<Answer<Classification>>;
+  lens(request: TextRequest, context: RequestContext): Promise<Answer<Lens>>;
   prove(request: ProveRequest, onProgress: (progress: ProofProgress) => void): Promise<Answer<ModelProof>>;
   madeUpInputs(model: number): Promise<Answer<NamedInputs>>;
   graphs(model: number): Promise<Answer<readonly RawGraph[]>>;

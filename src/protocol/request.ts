@@ -177,6 +177,23 @@ export interface Classification {
   readonly provenance: Provenance;
 }
 
+/** What a model would say of the next token if its residual stream ended after a block (nostalgebraist 2020). */
+export interface LensPosition {
+  /** -sum p ln p over the full vocabulary. */
+  readonly entropy: Nats;
+  /** p(first) - p(second). */
+  readonly margin: Probability;
+  /** The five likeliest tokens, most likely first. */
+  readonly topK: readonly TokenChance[];
+}
+
+export interface Lens {
+  readonly tokens: readonly Token[];
+  /** By block, first to last; each by position. The last block's is what the model really says. */
+  readonly layers: readonly { readonly hook: string; readonly positions: readonly LensPosition[] }[];
+  readonly provenance: Provenance;
+}
+
 /** A captured hook before its values are read back. */
 export interface CapturedHook {
   readonly name: string;

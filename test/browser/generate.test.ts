@@ -110,6 +110,16 @@ describe.each(['wasm', 'webgpu'] as const)('generate on %s', (device) => {
     expect((summary.end.gpu?.bytesRead ?? 0) / rows).toBeLessThanOrEqual(65_536);
   });
 
+  it('says by the lens of the last block what it says itself', async () => {
+    const { layers, tokens } = await model.lens(prompt);
+    expect(layers.map(({ hook }) => hook)).toEqual([0, 1, 2, 3].map((at) => `blocks.${at}.hook_resid_post`));
+    expect(layers.map(({ positions }) => positions.length)).toEqual(layers.map(() => tokens.length));
+    const { steps } = await run(model, prompt, { maxNewTokens: 1 });
+    const end = layers.at(-1)?.positions.at(-1);
+    expect(end?.topK[0]).toMatchObject({ id: steps[0]?.token.id });
+    expect(end?.entropy).toBeCloseTo(steps[0]?.entropy ?? -1, 3);
+  });
+
   it('refuses what does not fit, by name', async () => {
     const refused = async (options: GenerateOptions) => (await model.generate(prompt, options)).end;
     await expect(refused({ maxNewTokens: 300, overflow: 'error' })).rejects.toMatchObject({

@@ -1,0 +1,42 @@
+import { observeStatistics } from '../observe/token.ts';
+import type { TextRequest } from '../protocol/inspector.ts';
+import type { Lens, RequestContext } from '../protocol/request.ts';
+import { logitLens, streamHooks } from '../run/lens.ts';
+import { forward } from '../run/model.ts';
+import { emptyPlan } from '../shared/plan.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
+import { type Surroundings, tokensOf, tracked } from './answers.ts';
+import type { ModelEntry } from './entry.ts';
+import { tokenOf } from './inputs.ts';
+import { releaseOutputs } from './look.ts';
+
+/** Likeliest tokens of each position and layer. */
+const shown = 5;
+
+/** What the model would say after each of its blocks: one forward for the streams, one for all lenses. */
+export async function lens(
+  entry: ModelEntry,
+  around: Surroundings,
+  { text }: TextRequest,
+  context: RequestContext,
+): Promise<Lens> {
+  const hooks = streamHooks(entry.model);
+  const plan = { ...emptyPlan, taps: hooks };
+  return tracked(entry, around, 'capture', text, plan, context, async ({ inputs, ids }) => {
+    const { outputs, capture } = await forward(entry.model, inputs, hooks);
+    releaseOutputs(entry.model.instrumented.outputs, outputs, capture);
+    const streams: FloatTensor[] = [];
+    for (const hook of hooks) streams.push(await capture.read(hook));
+    capture.dispose();
+    const rows = await logitLens(entry.model, ids, streams, shown);
+    const layers = hooks.map((hook, layer) => ({
+      hook,
+      positions: (rows[layer] ?? []).map((statistics) => {
+        const { entropy, margin, topK } = observeStatistics(statistics, statistics.top[0]?.logit ?? 0, shown);
+        const top = topK.map(({ id, probability }) => ({ ...tokenOf(entry.tokenizer, id), probability }));
+        return { entropy, margin, topK: top };
+      }),
+    }));
+    return { end: {}, answer: (provenance) => ({ tokens: tokensOf(entry, ids), layers, provenance }) };
+  });
+}
