@@ -24,18 +24,16 @@ export function readArguments<const T extends Options>(
   }
 }
 
-/** @throws SondeError `invalid_argument` unless exactly one folder is named */
-export function onlyFolder(positionals: readonly string[]): string {
-  const [folder, ...more] = positionals;
-  if (folder === undefined || more.length > 0)
+/** @throws SondeError `invalid_argument` unless exactly one model is named */
+export function onlyModel(positionals: readonly string[]): string {
+  const [model, ...more] = positionals;
+  if (model === undefined || more.length > 0)
     throw new SondeError(
       'invalid_argument',
-      folder === undefined
-        ? 'No model folder was named.'
-        : `More than one folder: ${positionals.join(', ')}.`,
-      'Name one folder in the Hugging Face layout, for example public/models/shakespeare-gpt.',
+      model === undefined ? 'No model was named.' : `More than one model: ${positionals.join(', ')}.`,
+      'Name one: a folder such as public/models/shakespeare-gpt, an .onnx file, or a hub id such as org/name.',
     );
-  return folder;
+  return model;
 }
 
 /** @throws SondeError `invalid_argument` */

@@ -1,3 +1,5 @@
+import { folderSource } from '../load/folder.node.ts';
+import type { ModelSource } from '../load/source.ts';
 import type { Dtype } from '../protocol/device.ts';
 import { createCache } from '../run/cache.ts';
 import { createCaptureStore } from '../run/capture.ts';
@@ -14,7 +16,8 @@ import type { Tensor } from '../shared/tensor.ts';
 import { type Against, againstFor, type Comparison } from './compare.ts';
 import type { GoldenCase, Goldens } from './golden.ts';
 import { readGoldens } from './golden-files.ts';
-import { lookOnWebgpu } from './look-webgpu.ts';
+import { openViewer } from './look.ts';
+import type { NamedModel } from './model.ts';
 import { checkMoved } from './moved.ts';
 
 /** One line of the table. */
@@ -50,12 +53,20 @@ async function onWasm(
   return tensors;
 }
 
-function captureOn(device: 'wasm' | 'webgpu', opened: NodeParts, folder: string, dtype: Dtype): Capture {
-  if (device === 'webgpu')
-    return async (wanted) => {
-      const forwards = wanted.map(({ golden, hooks }) => ({ input: golden.inputs, patterns: hooks }));
-      return (await lookOnWebgpu(folder, dtype, forwards)).map(({ tensors }) => tensors);
-    };
+/** All cases in one page. */
+async function onWebgpu(model: NamedModel, wanted: readonly Wanted[]): Promise<Map<string, Tensor>[]> {
+  const viewer = await openViewer('webgpu', model);
+  const all: Map<string, Tensor>[] = [];
+  try {
+    for (const { golden, hooks } of wanted) all.push(new Map(await viewer.look(golden.inputs, hooks)));
+    return all;
+  } finally {
+    await viewer.close();
+  }
+}
+
+function captureOn(device: 'wasm' | 'webgpu', opened: NodeParts, model: NamedModel): Capture {
+  if (device === 'webgpu') return (wanted) => onWebgpu(model, wanted);
   return async (wanted) => {
     const all: Map<string, Tensor>[] = [];
     for (const each of wanted) all.push(await onWasm(opened, each));
@@ -155,19 +166,21 @@ async function checkGeneration(
 }
 
 /**
- * Every golden of a folder beside what Sonde captures.
+ * Every golden of a model beside what Sonde captures.
+ * @param named a folder of this machine, or a source
  * @throws SondeError `file_not_found` without goldens, `model_not_found` | `model_invalid` without a model,
  * `invalid_argument` for a dtype that goldens say nothing about
  */
 export async function checkFolder(
-  folder: string,
+  named: string | ModelSource,
   device: 'wasm' | 'webgpu',
   dtype: Dtype = 'fp32',
 ): Promise<readonly Checked[]> {
+  const source = typeof named === 'string' ? folderSource(named) : named;
   const against = againstFor(dtype, device);
-  const goldens = await readGoldens(folder, dtype);
-  const opened = await openNodeParts(folder, dtype);
-  const capture = captureOn(device, opened, folder, dtype);
+  const goldens = await readGoldens(source, dtype);
+  const opened = await openNodeParts(source, dtype);
+  const capture = captureOn(device, opened, { source, dtype });
   try {
     const checked: Checked[] = goldens.missing.map((name) => ({
       name,

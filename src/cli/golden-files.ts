@@ -1,20 +1,16 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { ModelSource } from '../load/source.ts';
 import type { Dtype } from '../protocol/device.ts';
 import { SondeError } from '../shared/errors.ts';
 import { type Goldens, goldensOf, quantisedGoldensOf } from './golden.ts';
 
-async function read(folder: string, file: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await readFile(join(folder, file)));
-  } catch (cause) {
-    throw new SondeError(
-      'file_not_found',
-      `${folder} has no ${file}, so there is nothing to compare with.`,
-      'Name a folder whose training or export script wrote goldens, or use --self, which needs none.',
-      { cause },
-    );
-  }
+async function read(source: ModelSource, file: string): Promise<Uint8Array<ArrayBuffer>> {
+  const body = await source.read(file);
+  if (body !== undefined) return body;
+  throw new SondeError(
+    'file_not_found',
+    `${source.id} has no ${file}, so there is nothing to compare with.`,
+    'Name a folder whose training or export script wrote goldens, or use --self, which needs none.',
+  );
 }
 
 const quantised: readonly Dtype[] = ['q8', 'q4', 'q4f16'];
@@ -24,14 +20,14 @@ const quantised: readonly Dtype[] = ['q8', 'q4', 'q4f16'];
  * numbers, those of another onnxruntime over the same file.
  * @throws SondeError `file_not_found` when a file is missing, `model_invalid` when one cannot be read
  */
-export async function readGoldens(folder: string, dtype: Dtype): Promise<Goldens> {
+export async function readGoldens(source: ModelSource, dtype: Dtype): Promise<Goldens> {
   if (quantised.includes(dtype)) {
     const file = `golden.${dtype}.safetensors`;
-    return quantisedGoldensOf(`${folder}/${file}`, await read(folder, file));
+    return quantisedGoldensOf(`${source.id}/${file}`, await read(source, file));
   }
   const [json, safetensors] = await Promise.all([
-    read(folder, 'golden.json'),
-    read(folder, 'golden.safetensors'),
+    read(source, 'golden.json'),
+    read(source, 'golden.safetensors'),
   ]);
-  return goldensOf(folder, json, safetensors);
+  return goldensOf(source.id, json, safetensors);
 }

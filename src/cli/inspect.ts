@@ -1,46 +1,89 @@
 import { openNodeParts } from '../run/open.node.ts';
-import type { Hook } from '../shared/hook.ts';
-import { dtypeOf, onlyFolder, readArguments } from './arguments.ts';
+import { readArguments } from './arguments.ts';
+import {
+  type Coverage,
+  type InspectedGraph,
+  type InspectedHook,
+  type Inspection,
+  inspectionOf,
+} from './inspection.ts';
+import { modelOptions, namedModel } from './model.ts';
 import { table } from './table.ts';
 
-function sourceOf({ source }: Hook): string {
-  switch (source.kind) {
+/** `sonde inspect <model>`: what a model is and every hook it has, from the graphs alone: nothing runs. */
+export async function inspect(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv, {
+    ...modelOptions,
+    json: { type: 'boolean', default: false },
+  });
+  const { source, dtype } = await namedModel(positionals, values);
+  const opened = await openNodeParts(source, dtype);
+  const inspection = await inspectionOf(opened, dtype);
+  await opened.dispose();
+  process.stdout.write(values.json ? `${JSON.stringify(inspection, null, 2)}\n` : inWords(inspection));
+  return 0;
+}
+
+function inWords(inspection: Inspection): string {
+  const { model, architecture, dtype, dtypes, parameters, bytes, coverage, graphs } = inspection;
+  const facts = [
+    ['model', model],
+    ['architecture', architecture],
+    ['dtype', `${dtype} (of ${dtypes.join(', ')})`],
+    ['parameters', parameters.toLocaleString('en')],
+    ['size', sizeOf(bytes)],
+    ['hooks', counted(coverage)],
+  ];
+  return `${facts.map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n${graphs.map(graphInWords).join('\n')}`;
+}
+
+function graphInWords(graph: InspectedGraph): string {
+  const { anatomy, hooks, files, inputs, outputs, opsets } = graph;
+  const { cache, logits, ...shape } = anatomy;
+  const facts: readonly (readonly [string, unknown])[] = [
+    ['graph', graph.file],
+    ['files', files.map(({ path, bytes }) => `${path} (${sizeOf(bytes)})`).join(', ')],
+    ['producer', graph.producer || 'not said'],
+    [
+      'opsets',
+      Object.entries(opsets)
+        .map((each) => each.join(' '))
+        .join(', '),
+    ],
+    ['nodes', graph.nodes],
+    ['parameters', graph.parameters.toLocaleString('en')],
+    ...Object.entries(shape),
+    ['logits', logits ?? 'none'],
+    ['cache', cache === 0 ? 'none' : `${cache} tensors`],
+    ['inputs', inputs.map(({ name }) => name).join(', ')],
+    ['outputs', outputs.map(({ name }) => name).join(', ')],
+    ['hooks', counted(graph.coverage)],
+  ];
+  const isTransformer = anatomy.kind !== 'unknown';
+  const none = 'No attention was found in this graph. Any tensor of it can be captured as raw:<tensor>.\n';
+  const rows = hooks.map((hook) => [hook.name, `[${hook.dims.join(', ')}]`, hook.kind, obtained(hook)]);
+  return (
+    `${facts.map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n${isTransformer ? '' : none}` +
+    (hooks.length === 0 ? '' : `${table(['hook', 'dims', 'kind', 'source'], rows)}\n`)
+  );
+}
+
+const counted = ({ hooks, tap, derived, unavailable }: Coverage): string =>
+  `${hooks}: ${tap} tensors of the graph, ${derived} derived, ${unavailable} unavailable`;
+
+function obtained(hook: InspectedHook): string {
+  switch (hook.kind) {
     case 'tap':
-      return source.tensor;
+      return hook.tensor;
     case 'derived':
-      return source.how;
+      return hook.how;
     case 'unavailable':
-      return source.reason;
+      return hook.reason;
   }
 }
 
-/** `sonde inspect <folder>`: anatomy and hooks of every graph of a model, from the graphs alone. */
-export async function inspect(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = readArguments(argv, { dtype: { type: 'string', default: 'fp32' } });
-  const opened = await openNodeParts(onlyFolder(positionals), dtypeOf(values.dtype));
-  for (const { weights, model } of opened.parts) {
-    const { anatomy, hooks, inputs, outputs } = model.instrumented;
-    const { cache, logits, ...shape } = anatomy;
-    const facts: readonly (readonly [string, unknown])[] = [
-      ['file', weights.file],
-      ['architecture', opened.folder.config.architecture],
-      ...Object.entries(shape),
-      ['logits', logits ?? 'none'],
-      ['cache', cache.length === 0 ? 'none' : `${cache.length} tensors`],
-      ['inputs', inputs.map(({ name }) => name).join(', ')],
-      ['outputs', outputs.map(({ name }) => name).join(', ')],
-    ];
-    const rows = hooks.map((hook) => [
-      hook.name,
-      `[${hook.dims.join(', ')}]`,
-      hook.source.kind,
-      sourceOf(hook),
-    ]);
-    process.stdout.write(
-      `${facts.map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n` +
-        `${table(['hook', 'dims', 'kind', 'source'], rows)}\n\n`,
-    );
-  }
-  await opened.dispose();
-  return 0;
+function sizeOf(bytes: number): string {
+  const unit = [1e9, 1e6, 1e3].find((size) => bytes >= size) ?? 1;
+  const name = { 1e9: 'GB', 1e6: 'MB', 1e3: 'kB', 1: 'bytes' }[unit];
+  return `${unit === 1 ? bytes : (bytes / unit).toFixed(1)} ${name}`;
 }

@@ -1,24 +1,27 @@
-import { idTensor } from '../run/feeds.ts';
-import { forward } from '../run/model.ts';
-import { openNodeModel } from '../run/open.node.ts';
-import { taskOf } from '../run/task.ts';
+import { wantedInputs } from '../inspect/inputs.ts';
+import { look, resolveIn } from '../inspect/look.ts';
+import { openNodeParts } from '../run/open.node.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import type { Look, Question } from './look.ts';
+import { requireInputs } from './inputs.ts';
+import type { Viewer } from './look.ts';
+import type { NamedModel } from './model.ts';
 
 /** Runs in this process, on onnxruntime's WASM provider. */
-export async function lookOnWasm({ folder, text, patterns, dtype }: Question): Promise<Look> {
-  const opened = await openNodeModel(folder, dtype);
-  try {
-    const hooks = opened.model.instrumented.resolve(patterns);
-    const { config } = opened.folder;
-    const kept = taskOf(config, opened.model.instrumented) === 'text-generation' ? 'end' : 'start';
-    const { ids } = opened.tokenizer().encode(text, config.context, kept);
-    const { capture } = await forward(opened.model, { input_ids: idTensor([ids]) }, hooks);
-    const tensors = new Map<string, FloatTensor>();
-    for (const hook of hooks) tensors.set(hook, await capture.read(hook));
-    capture.dispose();
-    return { model: opened.folder.source.id, device: 'wasm', tokens: ids, tensors };
-  } finally {
-    await opened.dispose();
-  }
+export async function openOnWasm({ source, dtype }: NamedModel): Promise<Viewer> {
+  const { folder, parts, dispose } = await openNodeParts(source, dtype);
+  const hooks = parts.flatMap(({ model }) => model.instrumented.hooks);
+  const wanted = wantedInputs(parts);
+  return {
+    device: 'wasm',
+    async look(inputs, patterns) {
+      requireInputs(inputs, wanted);
+      const names = resolveIn(parts, patterns);
+      const store = await look({ parts, folder, info: { hooks } }, inputs, names);
+      const tensors = new Map<string, FloatTensor>();
+      for (const name of names.flat()) tensors.set(name, await store.read(name));
+      store.dispose();
+      return tensors;
+    },
+    close: dispose,
+  };
 }

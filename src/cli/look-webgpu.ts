@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PageForward, PageLook, PageQuestion, PageTensor } from '../headless/question.ts';
-import type { Dtype } from '../protocol/device.ts';
+import type { PageModel, PageOpened, PageQuestion, PageTensor } from '../headless/question.ts';
 import { type ErrorCode, SondeError } from '../shared/errors.ts';
 import type { FloatTensor, Tensor } from '../shared/tensor.ts';
 import { chromiumFlags, chromiumPath } from './chromium.ts';
-import type { Look } from './look.ts';
+import { requireInputs } from './inputs.ts';
+import type { Viewer } from './look.ts';
+import type { NamedModel } from './model.ts';
 import { serveFolders } from './serve.ts';
+import { sourceMount } from './serve-source.ts';
 
 /** Where Vite puts the browser build, from `dist/src/cli` and from `src/cli` alike. */
 function builtPage(): string {
@@ -24,68 +26,62 @@ function builtPage(): string {
   return found;
 }
 
-function fromBase64(base64: string): Float32Array {
-  const bytes = Uint8Array.from(Buffer.from(base64, 'base64'));
-  return new Float32Array(bytes.buffer);
-}
-
-/** One forward in the page: a text, or tensors by input name, and the hooks wanted of it. */
-export interface Forward {
-  readonly input: string | Readonly<Record<string, Tensor>>;
-  readonly patterns: readonly string[];
-}
-
-function toPage({ input, patterns }: Forward): PageForward {
-  if (typeof input === 'string') return { input, patterns };
-  const tensors = Object.entries(input).map(([name, { type, dims, data }]): [string, PageTensor] => [
-    name,
-    { type, dims, values: Array.from(data, Number) },
-  ]);
-  return { input: Object.fromEntries(tensors), patterns };
-}
-
 /** An error crosses from the page as JSON: its class is lost, its code is not. */
-type Answer =
-  | readonly PageLook[]
+type Answer<T> =
+  | { readonly value: T }
   | { readonly code: ErrorCode; readonly message: string; readonly remedy: string };
 
 /** Runs in a headless Chromium, on the worker and the WebGPU that a page would use. */
-export async function lookOnWebgpu(
-  folder: string,
-  dtype: Dtype,
-  forwards: readonly Forward[],
-): Promise<readonly Look[]> {
+export async function openOnWebgpu({ source, dtype }: NamedModel): Promise<Viewer> {
   const executablePath = await chromiumPath();
   const { chromium } = await import('playwright');
-  const model = basename(resolve(folder));
-  const server = await serveFolders({ '/': builtPage(), [`/models/${model}/`]: folder });
+  const server = await serveFolders({ '/': builtPage(), '/model/': sourceMount(source, dtype) });
   const browser = await chromium.launch({ executablePath, args: [...chromiumFlags] });
+  const close = async (): Promise<void> => {
+    await browser.close();
+    await server.close();
+  };
   try {
     const page = await browser.newPage();
     await page.goto(`${server.origin}/blank`);
-    const question: PageQuestion = {
-      model: `${server.origin}/models/${model}`,
-      dtype,
-      forwards: forwards.map(toPage),
+    const ask = async <T>(name: 'open' | 'look' | 'read', argument: unknown): Promise<T> => {
+      const answer = await page.evaluate<Answer<T>>(
+        `import('/headless.js').then((page) => page.${name}(${JSON.stringify(argument)}))
+          .then((value) => ({ value }), ({ code = 'run_failed', message, remedy = '' }) => ({ code, message, remedy }))`,
+      );
+      if ('code' in answer) throw new SondeError(answer.code, answer.message, answer.remedy);
+      return answer.value;
     };
-    const answer = await page.evaluate<Answer>(
-      `import('/headless.js').then(({ look }) => look(${JSON.stringify(question)}))
-        .catch(({ code = 'run_failed', message, remedy = '' }) => ({ code, message, remedy }))`,
-    );
-    if ('code' in answer) throw new SondeError(answer.code, answer.message, answer.remedy);
-    return answer.map(({ device, tokens, tensors }) => ({
-      model,
-      device,
-      tokens,
-      tensors: new Map(
-        tensors.map(({ name, dims, base64 }): [string, FloatTensor] => [
-          name,
-          { type: 'float32', dims, data: fromBase64(base64) },
-        ]),
-      ),
-    }));
-  } finally {
-    await browser.close();
-    await server.close();
+    const model: PageModel = { url: `${server.origin}/model/`, dtype };
+    const opened = await ask<PageOpened>('open', model);
+    return {
+      device: opened.device,
+      async look(inputs, patterns) {
+        requireInputs(inputs, opened.inputs);
+        const sent = Object.entries(inputs).map(([name, tensor]) => [name, toPage(tensor)]);
+        const question: PageQuestion = { inputs: Object.fromEntries(sent), patterns };
+        const tensors = new Map<string, FloatTensor>();
+        for (const hook of await ask<readonly string[]>('look', question))
+          tensors.set(hook, fromPage(await ask<PageTensor>('read', hook)));
+        return tensors;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
   }
 }
+
+const toPage = ({ type, dims, data }: Tensor): PageTensor => ({
+  type,
+  dims,
+  base64: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+});
+
+/** A capture is read as float32, whatever the model computes in. */
+const fromPage = ({ dims, base64 }: PageTensor): FloatTensor => ({
+  type: 'float32',
+  dims,
+  data: new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer),
+});

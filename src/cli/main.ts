@@ -1,5 +1,6 @@
 import { SondeError } from '../shared/errors.ts';
 import { usageExit } from './arguments.ts';
+import { captureHelp, inspectHelp, instrumentHelp, verifyHelp } from './help.ts';
 
 /** A subcommand: its arguments in, its exit status out. */
 type Command = (argv: readonly string[]) => Promise<number>;
@@ -7,25 +8,37 @@ type Command = (argv: readonly string[]) => Promise<number>;
 interface Entry {
   readonly usage: string;
   readonly summary: string;
+  /** Absent where the command has commands of its own, and help for them. */
+  readonly help?: string;
   /** Loaded when it is called: `sonde --help` starts no runtime and no server. */
   readonly load: () => Promise<Command>;
 }
 
 const commands: Readonly<Record<string, Entry>> = {
   inspect: {
-    usage: 'sonde inspect <folder> [--dtype fp32]',
+    usage: 'sonde inspect MODEL [--dtype D] [--json]',
     summary: 'what a model is and every hook it has, unavailable ones with their reason',
+    help: inspectHelp,
     load: async () => (await import('./inspect.ts')).inspect,
   },
   capture: {
-    usage: 'sonde capture <folder> --text <text> --capture <pattern>… --out <file> [--device wasm|webgpu]',
-    summary: 'activations and attention of one text, as a safetensors file',
+    usage:
+      'sonde capture MODEL --text TEXT | --tokens IDS | --inputs FILE | --batch FILE --capture PATTERN… --out FILE',
+    summary: 'activations and attention as safetensors, tensors named by hook',
+    help: captureHelp,
     load: async () => (await import('./capture.ts')).capture,
   },
+  instrument: {
+    usage: 'sonde instrument IN.onnx OUT.onnx --capture PATTERN… | --plan PLAN.json',
+    summary: 'writes a model with hooks as outputs and edits, which any onnxruntime runs',
+    help: instrumentHelp,
+    load: async () => (await import('./instrument.ts')).instrument,
+  },
   verify: {
-    usage: 'sonde verify <folder> [--self] [--device wasm|webgpu] [--dtype fp32|fp16|q8|q4|q4f16]',
+    usage: 'sonde verify MODEL [--self] [--dtype D] [--device wasm|webgpu]',
     summary:
-      "compares a folder's goldens with what Sonde captures; --self holds every variant's hooks against identities instead, without goldens; exit status 1 if anything differs",
+      'compares goldens with what Sonde captures; --self holds hooks against identities, without goldens',
+    help: verifyHelp,
     load: async () => (await import('./verify.ts')).verify,
   },
   baseline: {
@@ -56,6 +69,8 @@ const help = (): string =>
     '',
     ...Object.values(commands).flatMap(({ usage, summary }) => [`  ${usage}`, `      ${summary}`]),
     '',
+    'sonde COMMAND --help says more. Exit status: 0 done, 1 failed, 2 called wrongly.',
+    '',
   ].join('\n');
 
 /**
@@ -69,6 +84,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     return name === undefined ? usageExit : 0;
   }
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry?.help !== undefined && rest.some((option) => option === '--help' || option === '-h')) {
+    process.stdout.write(`${entry.usage}\n    ${entry.summary}\n\n${entry.help}`);
+    return 0;
+  }
   if (entry === undefined) {
     process.stderr.write(`sonde: there is no command "${name}".\n\n${help()}`);
     return usageExit;
@@ -76,6 +95,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return await (await entry.load())(rest);
   } catch (error) {
+    if (error instanceof Error && 'syscall' in error) {
+      process.stderr.write(
+        `sonde: ${error.message}\n       Check the path, and that you may read and write it.\n`,
+      );
+      return 1;
+    }
     if (!(error instanceof SondeError)) throw error;
     process.stderr.write(`sonde: ${error.message}\n       ${error.remedy}\n`);
     if (error.code !== 'invalid_argument') return 1;

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, resolve, sep } from 'node:path';
 
@@ -26,21 +26,35 @@ export interface Served {
   close(): Promise<void>;
 }
 
+/** What is served under a prefix: a folder of this machine, or whatever gives bytes for paths. */
+export type Mount = string | { read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> };
+
+interface Found {
+  readonly size: number;
+  send(response: ServerResponse): void;
+}
+
 /**
  * Serves folders to browsers of this machine, on a free port, cross-origin isolated. `/blank` is an empty page.
- * @param mounts URL prefix (with a slash at its end) to folder; the longest prefix that fits wins
+ * @param mounts by URL prefix (with a slash at its end); the longest prefix that fits wins
  */
-export async function serveFolders(mounts: Readonly<Record<string, string>>): Promise<Served> {
+export async function serveFolders(mounts: Readonly<Record<string, Mount>>): Promise<Served> {
   const prefixes = Object.keys(mounts).sort((a, b) => b.length - a.length);
 
-  async function fileAt(path: string): Promise<{ path: string; size: number } | undefined> {
+  async function fileAt(path: string): Promise<Found | undefined> {
     const prefix = prefixes.find((candidate) => path.startsWith(candidate));
-    if (prefix === undefined) return undefined;
-    const folder = resolve(mounts[prefix] ?? '');
+    const mount = mounts[prefix ?? ''];
+    if (prefix === undefined || mount === undefined) return undefined;
+    if (typeof mount !== 'string') {
+      const body = await mount.read(path.slice(prefix.length));
+      return body && { size: body.byteLength, send: (response) => response.end(body) };
+    }
+    const folder = resolve(mount);
     const file = resolve(folder, `.${sep}${path.slice(prefix.length)}`);
     if (!file.startsWith(folder + sep)) return undefined;
     const found = await stat(file).catch(() => undefined);
-    return found?.isFile() ? { path: file, size: found.size } : undefined;
+    if (!found?.isFile()) return undefined;
+    return { size: found.size, send: (response) => createReadStream(file).pipe(response) };
   }
 
   const server = createServer(async (request, response) => {
@@ -52,17 +66,18 @@ export async function serveFolders(mounts: Readonly<Record<string, string>>): Pr
         .end('<!doctype html><title>sonde</title>');
       return;
     }
-    const file = await fileAt(path.endsWith('/') ? `${path}index.html` : path);
+    const name = path.endsWith('/') ? `${path}index.html` : path;
+    const file = await fileAt(name).catch(() => undefined);
     if (file === undefined) {
       response.writeHead(404).end();
       return;
     }
     response.writeHead(200, {
       ...isolation,
-      'Content-Type': contentTypes[extname(file.path)] ?? 'application/octet-stream',
+      'Content-Type': contentTypes[extname(name)] ?? 'application/octet-stream',
       'Content-Length': file.size,
     });
-    createReadStream(file.path).pipe(response);
+    file.send(response);
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const { port } = server.address() as AddressInfo;

@@ -1,6 +1,7 @@
-import { folderSource } from '../load/folder.node.ts';
-import { deviceOf, dtypeOf, onlyFolder, readArguments } from './arguments.ts';
+import { defaultDtype } from '../run/open.node.ts';
+import { deviceOf, dtypeOf, readArguments } from './arguments.ts';
 import { type Checked, checkFolder, passes } from './check.ts';
+import { modelOptions, namedSource } from './model.ts';
 import { table } from './table.ts';
 import { verifySelf } from './verify-self.ts';
 
@@ -10,23 +11,27 @@ function row({ name, comparison }: Checked): string[] {
   return [name, difference.toExponential(2), tolerance.toExponential(2), pass ? 'pass' : 'FAIL'];
 }
 
-/** `sonde verify [--self] <folder>`: exit status 1 on any failure, missing golden or golden hook that cannot be had, and when nothing was compared. */
+/**
+ * `sonde verify [--self] MODEL`: exit status 1 on any failure, missing golden or golden hook that cannot be had, and when
+ * nothing was compared.
+ */
 export async function verify(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, {
     device: { type: 'string', default: 'wasm' },
     self: { type: 'boolean', default: false },
-    dtype: { type: 'string' },
+    ...modelOptions,
   });
-  const folder = onlyFolder(positionals);
   const dtype = values.dtype === undefined ? undefined : dtypeOf(values.dtype);
-  if (values.self) return verifySelf(folderSource(folder), dtype);
-  const checked = await checkFolder(folder, deviceOf(values.device), dtype);
+  const device = deviceOf(values.device);
+  const source = await namedSource(positionals, values);
+  if (values.self) return verifySelf(source, dtype);
+  const checked = await checkFolder(source, device, dtype ?? (await defaultDtype(source)));
   const compared = checked.filter(({ comparison }) => comparison.kind === 'compared').length;
   const unavailable = checked.filter(({ comparison }) => comparison.kind === 'unavailable').length;
   const failed = checked.filter((each) => !passes(each)).length - unavailable;
   process.stdout.write(
     `${table(['hook', 'max difference', 'tolerance', 'result'], checked.map(row))}\n\n` +
-      `${folder} on ${values.device}: ${compared} compared, ${failed} failed, ${unavailable} unavailable\n`,
+      `${source.id} on ${device}: ${compared} compared, ${failed} failed, ${unavailable} unavailable\n`,
   );
   return checked.every(passes) && compared > 0 ? 0 : 1;
 }

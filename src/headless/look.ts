@@ -1,61 +1,39 @@
-import { createSonde } from '../index.ts';
+import { type Capture, createSonde, type Model } from '../index.ts';
+import type { NamedInputs } from '../protocol/input.ts';
 import { SondeError } from '../shared/errors.ts';
-import type { Tensor } from '../shared/tensor.ts';
-import type { PageForward, PageLook, PageQuestion, PageTensor } from './question.ts';
+import { fromBase64, toBase64 } from './base64.ts';
+import type { PageModel, PageOpened, PageQuestion, PageTensor } from './question.ts';
 
-function toBase64(values: Float32Array): string {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  let binary = '';
-  // In pieces: `fromCharCode` takes its arguments on the stack.
-  for (let at = 0; at < bytes.length; at += 0x8000)
-    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  return btoa(binary);
-}
+/** What `--device webgpu` calls in a headless browser, one page for one model, through the public API. */
+let model: Model | undefined;
+let capture: Capture | undefined;
 
-function dataOf({ type, values }: PageTensor): Tensor['data'] {
-  switch (type) {
-    case 'int64':
-      return BigInt64Array.from(values, BigInt);
-    case 'float32':
-      return Float32Array.from(values);
-    case 'int32':
-      return Int32Array.from(values);
-    case 'bool':
-      return Uint8Array.from(values);
-    default:
-      throw new SondeError('invalid_argument', `A page takes no ${type} input.`, 'Run it on WASM.');
+export async function open({ url, dtype }: PageModel): Promise<PageOpened> {
+  model = await createSonde({ device: 'webgpu' }).load(url, { dtype });
+  const { device, inputs } = model;
+  if (device.dtype !== dtype) {
+    const why =
+      device.fallbacks.find((fallback) => fallback.dtype === dtype)?.reason ?? 'no reason was given';
+    throw new SondeError('run_failed', `${dtype} does not run on this device: ${why}`, 'Use --device wasm.');
   }
+  const { adapter } = device;
+  return { device: `${device.device} (${adapter?.vendor} ${adapter?.architecture})`, inputs };
 }
 
-function inputOf({ input }: PageForward): string | Record<string, Tensor> {
-  if (typeof input === 'string') return input;
-  const tensors = Object.entries(input).map(([name, tensor]): [string, Tensor] => [
+/** @returns the names of what was captured, in graph order */
+export async function look({ inputs, patterns }: PageQuestion): Promise<readonly string[]> {
+  await capture?.dispose();
+  const tensors = Object.entries(inputs).map(([name, { type, dims, base64 }]) => [
     name,
-    { type: tensor.type, dims: tensor.dims, data: dataOf(tensor) },
+    { type, dims, data: fromBase64(type, base64) },
   ]);
-  return Object.fromEntries(tensors);
+  capture = await model?.capture(Object.fromEntries(tensors) as NamedInputs, patterns);
+  return capture?.hooks.map(({ name }) => name) ?? [];
 }
 
-/** What `--device webgpu` calls in a headless browser: captures through the public API, one after the other. */
-export async function look({ model: folder, dtype, forwards }: PageQuestion): Promise<readonly PageLook[]> {
-  const sonde = createSonde({ device: 'webgpu' });
-  try {
-    const model = await sonde.load(folder, { dtype });
-    const { adapter } = model.device;
-    const device = `${model.device.device} (${adapter?.vendor} ${adapter?.architecture})`;
-    const looks: PageLook[] = [];
-    for (const each of forwards) {
-      const capture = await model.capture(inputOf(each), each.patterns);
-      const tensors = [];
-      for (const { name } of capture.hooks) {
-        const { dims, data } = await capture.get(name);
-        tensors.push({ name, dims, base64: toBase64(data) });
-      }
-      looks.push({ device, tokens: capture.tokens.map(({ id }) => id), tensors });
-      await capture.dispose();
-    }
-    return looks;
-  } finally {
-    await sonde.dispose();
-  }
+/** One at a time: all of a capture in one message could be longer than a string may be. */
+export async function read(hook: string): Promise<PageTensor> {
+  if (capture === undefined) throw new SondeError('disposed', 'Nothing was captured.', 'Look first.');
+  const { type, dims, data } = await capture.get(hook);
+  return { type, dims, base64: toBase64(data) };
 }

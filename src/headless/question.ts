@@ -1,33 +1,27 @@
 import type { Dtype } from '../protocol/device.ts';
+import type { InputPort } from '../protocol/input.ts';
 import type { TensorType } from '../shared/tensor.ts';
 
-/** A tensor as JSON; whole numbers beyond 2^53 do not occur in inputs. */
+/** What crosses between the browser and the command line is plain JSON: bytes are base64. */
 export interface PageTensor {
   readonly type: TensorType;
   readonly dims: readonly number[];
-  readonly values: readonly number[];
+  readonly base64: string;
 }
 
-/** One forward: a text, or tensors by input name, and the hooks wanted of it. */
-export interface PageForward {
-  readonly input: string | Readonly<Record<string, PageTensor>>;
-  readonly patterns: readonly string[];
-}
-
-/** What the command line asks of the page. */
-export interface PageQuestion {
-  readonly model: string;
+/** A model that the page shall open, by the URL of its folder. */
+export interface PageModel {
+  readonly url: string;
   readonly dtype: Dtype;
-  readonly forwards: readonly PageForward[];
 }
 
-/** Plain JSON, because that is what crosses from the browser to the command line. */
-export interface PageLook {
+export interface PageOpened {
+  /** With the adapter. */
   readonly device: string;
-  readonly tokens: readonly number[];
-  readonly tensors: readonly {
-    readonly name: string;
-    readonly dims: readonly number[];
-    readonly base64: string;
-  }[];
+  readonly inputs: readonly InputPort[];
+}
+
+export interface PageQuestion {
+  readonly inputs: Readonly<Record<string, PageTensor>>;
+  readonly patterns: readonly string[];
 }

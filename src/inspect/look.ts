@@ -1,3 +1,5 @@
+import { unknownHook } from '../instrument/resolve.ts';
+import type { JsonObject } from '../load/config.ts';
 import type { CaptureStore } from '../run/capture.ts';
 import { createCaptureStore } from '../run/capture.ts';
 import { decoderInputs, idTensor, type ModelInputs } from '../run/feeds.ts';
@@ -5,8 +7,15 @@ import { readFloatTensor } from '../run/float.ts';
 import { forward, type ModelPart } from '../run/model.ts';
 import type { Fetches } from '../run/sessions.ts';
 import { SondeError } from '../shared/errors.ts';
+import type { Hook } from '../shared/hook.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import type { ModelEntry } from './entry.ts';
+
+/** What of a model a look needs. */
+export interface Lookable {
+  readonly parts: readonly ModelPart[];
+  readonly folder: { readonly json: JsonObject };
+  readonly info: { readonly hooks: readonly Hook[] };
+}
 
 /**
  * The exact hooks that patterns stand for, graph by graph. A pattern has to match in one of them.
@@ -27,8 +36,14 @@ export function resolveIn(
         refusals.push(error);
       }
     }
-    const refusal = refusals.find(({ code }) => code === 'hook_unavailable') ?? refusals[0];
-    if (refusals.length === parts.length && refusal !== undefined) throw refusal;
+    const [refusal] = refusals;
+    if (refusals.length < parts.length || refusal === undefined) continue;
+    const why = refusals.find(({ code }) => code === 'hook_unavailable');
+    if (why !== undefined || parts.length === 1 || pattern.startsWith('raw:')) throw why ?? refusal;
+    throw unknownHook(
+      pattern,
+      parts.flatMap(({ model }) => model.instrumented.hooks.map(({ name }) => name)),
+    );
   }
   return found.map((names) => [...new Set(names)]);
 }
@@ -38,7 +53,7 @@ export function resolveIn(
  * @param hooks as `resolveIn` gives them
  */
 export async function look(
-  { parts, info, folder }: ModelEntry,
+  { parts, info, folder }: Lookable,
   given: ModelInputs,
   hooks: readonly (readonly string[])[],
 ): Promise<CaptureStore> {
@@ -82,7 +97,7 @@ export function releaseOutputs(
 }
 
 /** The token that an encoder-decoder's answer begins with. */
-function decoderStart(config: ModelEntry['folder']['json']): number {
+function decoderStart(config: JsonObject): number {
   const start = config.decoder_start_token_id ?? config.bos_token_id;
   return typeof start === 'number' ? start : 0;
 }

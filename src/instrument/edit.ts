@@ -1,14 +1,15 @@
 import { SondeError } from '../shared/errors.ts';
 import type { Edit, Plan } from '../shared/plan.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
 import { Append, writeValue } from './append.ts';
 import type { Draft, Site } from './draft.ts';
-import type { EditedGraph, Port, TapOutput } from './instrumented.ts';
+import type { EditedGraph, Port, TapOutput, WeightsAs } from './instrumented.ts';
 import { arrange, restore } from './layout.ts';
 import type { Graph, Node } from './onnx.ts';
 import type { View } from './view.ts';
 import { allWeights, type PlacedWeights, weightsOf } from './weights.ts';
 import { Writer } from './wire.ts';
-import { type GraphChange, writeExternal, writeModel } from './write.ts';
+import { type GraphChange, writeConstant, writeExternal, writeModel } from './write.ts';
 
 /** A model as published and what can be had from it. */
 export interface Source {
@@ -36,6 +37,8 @@ interface Draftboard {
 class Editing {
   readonly #source: Source;
   readonly #isOnCpu: boolean;
+  /** Taps come out under the names of their hooks. */
+  readonly #isNamed: boolean;
   readonly #boards = new Map<Graph, Draftboard>();
   readonly #gained = new Map<Node, string[]>();
   readonly #outputs: Set<string>;
@@ -43,9 +46,10 @@ class Editing {
   readonly edits: Port[] = [];
   readonly taps: TapOutput[] = [];
 
-  constructor(source: Source, as: 'inputs' | 'external') {
+  constructor(source: Source, as: WeightsAs) {
     this.#source = source;
-    this.#isOnCpu = as === 'external';
+    this.#isOnCpu = as !== 'inputs';
+    this.#isNamed = as === 'published';
     this.#outputs = new Set(source.view.index.graph.outputs.map((output) => output.name));
   }
 
@@ -68,8 +72,9 @@ class Editing {
   tap(hook: string): void {
     const draft = this.#source.draft(hook);
     const { graph } = this.#source.view.index;
-    const output =
+    const value =
       draft.branches === undefined ? this.#value(graph, draft) : this.#throughIf(hook, draft.branches);
+    const output = this.#isNamed ? this.#named(hook, value) : value;
     this.taps.push({ hook, output });
     if (this.#outputs.has(output)) return;
     this.#outputs.add(output);
@@ -80,6 +85,11 @@ class Editing {
   #value(graph: Graph, draft: Draft): string {
     const { append } = this.#board(graph);
     return append.wide(draft.recipe?.(append) ?? '');
+  }
+
+  #named(hook: string, value: string): string {
+    const { append } = this.#board(this.#source.view.index.graph);
+    return value === hook ? value : append.node('Identity', [value], {}, { output: hook });
   }
 
   #throughIf(hook: string, { node, drafts }: NonNullable<Draft['branches']>): string {
@@ -136,11 +146,12 @@ class Editing {
   }
 
   /** What the plan came to, written into the graphs that it touches. */
-  change(placed: PlacedWeights, as: 'inputs' | 'external', graph: Graph): GraphChange {
+  change(placed: PlacedWeights, as: WeightsAs, graph: Graph): GraphChange {
     const board = this.#boards.get(graph);
     const inner = new Map<Graph, GraphChange>();
     // The weights of inner graphs leave them, whichever way they come back outside.
-    for (const [each, weights] of placed.inner) inner.set(each, this.change(weights, 'inputs', each));
+    for (const [each, weights] of placed.inner)
+      inner.set(each, this.change(weights, as === 'published' ? as : 'inputs', each));
     return {
       weights: placed.own,
       weightsAs: as,
@@ -175,7 +186,12 @@ function siteOf(edit: Edit, draft: Draft): Site {
 }
 
 /** @throws SondeError `invalid_plan` | `hook_unknown` | `hook_unavailable` */
-export function editGraph(source: Source, plan: Plan, as: 'inputs' | 'external'): EditedGraph {
+export function editGraph(
+  source: Source,
+  plan: Plan,
+  as: WeightsAs,
+  constants: ReadonlyMap<string, FloatTensor> = new Map(),
+): EditedGraph {
   const { model, graph } = source.view.index;
   const taken = new Set([...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]);
   const editing = new Editing(source, as);
@@ -195,18 +211,26 @@ export function editGraph(source: Source, plan: Plan, as: 'inputs' | 'external')
   const fed = as === 'inputs' ? weights.filter((weight) => !declared.has(weight.name)) : [];
   const own = editing.change(placed, as, graph);
   const lifted = as === 'external' ? weights.filter(({ name }) => !placed.own.has(name)) : [];
+  const unused = [...constants.keys()].find((name) => !editing.edits.some((port) => port.name === name));
+  if (unused !== undefined)
+    throw invalidPlan(`No edit reads the constant "${unused}".`, 'Name it as the input of an edit.');
+  const asked = editing.edits.filter((port) => !constants.has(port.name));
   const change: GraphChange = {
     ...own,
-    initializers: [...own.initializers, ...lifted.map(writeExternal)],
+    initializers: [
+      ...own.initializers,
+      ...lifted.map(writeExternal),
+      ...[...constants].map(([name, tensor]) => writeConstant(name, tensor)),
+    ],
     inputs: [
       ...fed.map((weight) => writeValue(weight.name, weight.type, weight.dims)),
-      ...editing.edits.map((port) => writeValue(port.name, port.type)),
+      ...asked.map((port) => writeValue(port.name, port.type)),
     ],
   };
   return {
     bytes: writeModel(model, change, editing.domains),
     weights,
     taps: editing.taps,
-    edits: editing.edits,
+    edits: asked,
   };
 }

@@ -58,6 +58,7 @@ export function instrument(model: Uint8Array, options: InstrumentOptions): Instr
     hooks,
     raw: () => rawGraph(options.file, reading.view.index),
     resolve: (patterns) => resolveHooks(patterns, hooks, () => tensors().hooks()),
-    edit: (plan, weights) => editGraph({ file: options.file, view: reading.view, draft }, plan, weights),
+    edit: (plan, weights, constants) =>
+      editGraph({ file: options.file, view: reading.view, draft }, plan, weights, constants),
   };
 }

@@ -1,6 +1,7 @@
 import type { RawGraph } from '../shared/graph.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { Plan } from '../shared/plan.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
 import type { Anatomy } from './anatomy.ts';
 
 /** An input or output of the graph as published. Symbolic sizes keep their name. */
@@ -22,6 +23,8 @@ export interface Weight {
   readonly length: number;
 }
 
+export type WeightsAs = 'inputs' | 'external' | 'published';
+
 /** Where a hook comes out of an edited graph. The output already has the hook's own dims. */
 export interface TapOutput {
   readonly hook: string;
@@ -35,6 +38,7 @@ export interface EditedGraph {
   /**
    * 'inputs': every weight is a graph input of that name, to be fed from a shared GPU buffer.
    * 'external': every weight is external data located in `file`, to be passed as `externalData`.
+   * 'published': weights stay where the file as published has them, and `weights` is empty.
    */
   readonly weights: readonly Weight[];
   readonly taps: readonly TapOutput[];
@@ -58,6 +62,11 @@ export interface Instrumented {
    * and throws only if nothing is left.
    */
   resolve(patterns: readonly string[]): readonly string[];
-  /** @throws SondeError `invalid_plan` | `hook_unknown` | `hook_unavailable` */
-  edit(plan: Plan, weights: 'inputs' | 'external'): EditedGraph;
+  /**
+   * @param weights where they are to be found; 'published' is for a file that other programs run, so there every tap
+   * comes out under its hook's name
+   * @param constants values of edits that are part of the graph, by the edit's `input`, which is then no run-time input
+   * @throws SondeError `invalid_plan` | `hook_unknown` | `hook_unavailable`
+   */
+  edit(plan: Plan, weights: WeightsAs, constants?: ReadonlyMap<string, FloatTensor>): EditedGraph;
 }

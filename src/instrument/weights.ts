@@ -1,5 +1,5 @@
 import { dataOf, subgraphs } from './graph.ts';
-import type { Weight } from './instrumented.ts';
+import type { Weight, WeightsAs } from './instrumented.ts';
 import { byteLength, type Constant, type Graph, type Model, smallestWeight } from './onnx.ts';
 
 /** Element types that a session takes as a fed tensor on every provider. */
@@ -31,19 +31,19 @@ function isSame(model: Model, a: Constant, b: Constant): boolean {
 }
 
 /**
- * The weights of a graph and of the graphs inside it. Those of inner graphs move to the outermost one, since a
+ * The weights that move, of a graph and of the graphs inside it. Those of inner graphs move to the outermost one, since a
  * runtime feeds and mounts nothing deeper; there, one name can stand for one weight only.
  */
 export function weightsOf(
   model: Model,
   graph: Graph,
   file: string,
-  as: 'inputs' | 'external',
+  as: WeightsAs,
   taken = new Map<string, Constant>(),
 ): PlacedWeights {
   const own = new Map<string, Weight>();
   for (const constant of graph.initializers.values()) {
-    const weight = weightOf(constant, file);
+    const weight = as === 'published' ? undefined : weightOf(constant, file);
     if (weight === undefined || (as === 'inputs' && !feedable.has(weight.type))) continue;
     const known = taken.get(weight.name);
     if (known !== undefined && !isSame(model, known, constant)) continue;

@@ -1,5 +1,6 @@
+import type { FloatTensor } from '../shared/tensor.ts';
 import { dataOf } from './graph.ts';
-import type { Weight } from './instrumented.ts';
+import type { Weight, WeightsAs } from './instrumented.ts';
 import { type Constant, elementCode, type Graph, type Model, type Node } from './onnx.ts';
 import { fields, type Span, Writer } from './wire.ts';
 
@@ -8,7 +9,7 @@ export interface GraphChange {
   /** Initializers that leave the graph's bytes, by name. */
   readonly weights: ReadonlyMap<string, Weight>;
   /** Where they go: a reference to the file, or nothing, because they become graph inputs. */
-  readonly weightsAs: 'inputs' | 'external';
+  readonly weightsAs: WeightsAs;
   /** New names for tensors where nodes make them. */
   readonly renamed: ReadonlyMap<string, string>;
   /** Nodes at the end, and nodes right behind one of the graph's own. */
@@ -68,6 +69,14 @@ export function writeExternal(weight: Weight): Writer {
     .integer(14, 1);
 }
 
+/** A float32 constant that the model did not have. */
+export function writeConstant(name: string, { dims, data }: FloatTensor): Writer {
+  const out = new Writer();
+  for (const size of dims) out.integer(1, size);
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return out.integer(2, elementCode('float')).text(8, name).block(9, bytes);
+}
+
 /** A constant of another file that is no weight, with its bytes: a graph whose weights are fed needs no file. */
 function writeInline(model: Model, constant: Constant): Writer | undefined {
   const data = constant.external === undefined ? undefined : dataOf(model, constant);
@@ -88,7 +97,8 @@ function writeGraph(model: Model, graph: Graph, change: GraphChange): Writer {
     if (node !== undefined && isTouched(node, change)) out.message(1, writeNode(model, node, change));
     else if (stored !== undefined) {
       const weight = change.weights.get(stored.name);
-      const inlined = weight === undefined ? writeInline(model, stored) : undefined;
+      const mayInline = weight === undefined && change.weightsAs !== 'published';
+      const inlined = mayInline ? writeInline(model, stored) : undefined;
       if (inlined !== undefined) out.message(5, inlined);
       else if (weight === undefined) out.bytes(slice(bytes, field));
       else if (change.weightsAs === 'external') out.message(5, writeExternal(weight));

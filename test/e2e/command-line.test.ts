@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,19 +24,23 @@ function sonde(...argv: string[]): Promise<{ status: number; output: string }> {
   });
 }
 
-async function capture(device: 'wasm' | 'webgpu'): Promise<Safetensors> {
+async function capture(device: 'wasm' | 'webgpu', ...what: readonly string[]): Promise<Safetensors> {
   const out = join(scratch, `${device}.safetensors`);
-  const { status, output } = await sonde(
-    ...['capture', 'public/models/shakespeare-gpt', '--text', 'To be', '--device', device, '--out', out],
-    ...['--capture', 'blocks.*.attn.hook_pattern', '--capture', 'blocks.*.hook_resid_post'],
-  );
+  const { status, output } = await sonde('capture', ...what, '--device', device, '--out', out);
   expect(output).toContain('hooks of');
   expect(status).toBe(0);
   return readSafetensors(new Uint8Array(await readFile(out)));
 }
 
-it('captures the same attention in Node on WASM and in Chromium on WebGPU', async () => {
-  const [wasm, webgpu] = [await capture('wasm'), await capture('webgpu')];
+const patterns = ['--capture', '**.hook_pattern', '--capture', '**.hook_resid_post'];
+
+it.each([
+  ['a text', ['public/models/shakespeare-gpt', '--text', 'To be', ...patterns]],
+  ['a single file', ['ALONE', '--tokens', '5,6,7', ...patterns]],
+])('captures the same of %s in Node on WASM and in Chromium on WebGPU', async (_, what) => {
+  await cp(join(root, 'test/zoo/gpt2/onnx/model.onnx'), join(scratch, 'alone.onnx'));
+  const argv = what.map((each) => (each === 'ALONE' ? join(scratch, 'alone.onnx') : each));
+  const [wasm, webgpu] = [await capture('wasm', ...argv), await capture('webgpu', ...argv)];
   expect(webgpu.metadata.device).toMatch(/^webgpu \(/);
   expect(webgpu.metadata.tokens).toBe(wasm.metadata.tokens);
   expect([...webgpu.tensors.keys()]).toEqual([...wasm.tensors.keys()]);

@@ -3,12 +3,12 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { main } from '../../../src/cli/main.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
 import type { Baseline } from '../../../src/observe/drift/baseline.ts';
 import { judgeWindow } from '../../../src/observe/drift/monitor.ts';
 import { recordFields, serviceFields } from '../../../src/schema/fields.ts';
+import { sonde } from './sonde.ts';
 
 const gpt2 = fileURLToPath(new URL('../../zoo/gpt2', import.meta.url));
 const sentiment = fileURLToPath(new URL('../../../public/models/sentiment', import.meta.url));
@@ -18,22 +18,6 @@ beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'sonde-cli-'));
 });
 afterAll(() => rm(scratch, { recursive: true }));
-
-/** Runs a command in this process and collects what it wrote. */
-async function sonde(...argv: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const written = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((stream) =>
-    vi.spyOn(process[stream], 'write').mockImplementation((chunk) => {
-      written[stream] += chunk;
-      return true;
-    }),
-  );
-  try {
-    return { status: await main(argv), ...written };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 const capture = (...more: string[]) =>
   sonde('capture', gpt2, '--text', 'To be, or not', '--capture', 'blocks.*.attn.hook_pattern', ...more);
@@ -86,7 +70,7 @@ describe('sonde capture', () => {
   ])('says how to call it when there is %s', async (_, argv) => {
     const { status, stdout, stderr } = await sonde(...argv);
     expect(status).toBe(2);
-    expect(stdout + stderr).toMatch(/sonde (capture|verify) <folder>/);
+    expect(stdout + stderr).toMatch(/sonde (capture|verify) MODEL/);
   });
 
   it('says in a sentence that there is no model', async () => {
@@ -170,12 +154,15 @@ it('sonde signals prints every field that can leave, and what stays', async () =
   for (const { name } of map) expect(listed).toContain(name);
 });
 
-it('sonde inspect prints anatomy and hooks', async () => {
-  const { status, stdout } = await sonde('inspect', gpt2);
-  expect(status).toBe(0);
-  expect(stdout).toContain('layers: 3');
-  expect(stdout).toMatch(/blocks\.0\.attn\.hook_pattern +\[.*\] +tap/);
-});
+it.each(['inspect', 'capture', 'instrument', 'verify'])(
+  'sonde %s --help says how to call it',
+  async (name) => {
+    const { status, stdout } = await sonde(name, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain(`sonde ${name} `);
+    expect(stdout).toMatch(/^ {2}--\w+/m);
+  },
+);
 
 it('bin/sonde.js says in a sentence that it was not built', async () => {
   const bin = join(scratch, 'bin');

@@ -1,6 +1,7 @@
 import { AutoModelForCausalLM, AutoModelForSeq2SeqLM, env, Tensor } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readGoldens } from '../../../src/cli/golden-files.ts';
+import { folderSource } from '../../../src/load/folder.node.ts';
 import { createCache } from '../../../src/run/cache.ts';
 import { createCaptureStore } from '../../../src/run/capture.ts';
 import { type DecodeOptions, decode } from '../../../src/run/decode.ts';
@@ -42,7 +43,7 @@ async function theirs(
 }
 
 async function promptOf(folder: string): Promise<number[]> {
-  const { cases } = await readGoldens(folder, 'fp32');
+  const { cases } = await readGoldens(folderSource(folder), 'fp32');
   return Array.from(cases.find(({ name }) => name === 'single')?.inputs.input_ids?.data ?? [], Number);
 }
 
