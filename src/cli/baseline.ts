@@ -9,7 +9,8 @@ import { forward } from '../run/model.ts';
 import { type NodeModel, openNodeModel } from '../run/open.node.ts';
 import { mulberry32 } from '../run/sample.ts';
 import { SondeError } from '../shared/errors.ts';
-import { dtypeOf, onlyFolder, readArguments } from './arguments.ts';
+import { readArguments } from './arguments.ts';
+import { modelOptions, namedModel } from './model.ts';
 
 async function logitsOf({ model }: NodeModel, ids: readonly number[]): Promise<Float32Array> {
   const { outputs } = await forward(model, { input_ids: idTensor([ids]) }, []);
@@ -40,13 +41,13 @@ async function trafficOf(opened: NodeModel, temperature: number, texts: readonly
 /** Too few for the limit of a window to mean anything; more than these only cost time. */
 const mostTexts = 2000;
 
-/** `sonde baseline <folder> --texts FILE --out FILE`: what requests of a classifier are like, one text a line. */
+/** `sonde baseline MODEL --texts FILE --out FILE`: what requests of a classifier are like, one text a line. */
 export async function baseline(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, {
     texts: { type: 'string' },
     out: { type: 'string' },
     window: { type: 'string', default: '200' },
-    dtype: { type: 'string', default: 'fp32' },
+    ...modelOptions,
   });
   const { texts: file, out } = values;
   const window = Number(values.window);
@@ -56,11 +57,11 @@ export async function baseline(argv: readonly string[]): Promise<number> {
       'A baseline is made of texts: `--texts` and `--out` name files, `--window` is a whole number.',
       'Give at least three windows of texts like those that users will send, one a line.',
     );
-  const dtype = dtypeOf(values.dtype);
   const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line.trim() !== '');
   const step = Math.max(1, Math.floor(lines.length / mostTexts));
   const texts = lines.filter((_, i) => i % step === 0).slice(0, mostTexts);
-  const opened = await openNodeModel(onlyFolder(positionals), dtype);
+  const { source, dtype } = await namedModel(positionals, values);
+  const opened = await openNodeModel(source, dtype);
   try {
     const traffic = await trafficOf(opened, temperatureOf(opened.folder.card, dtype) ?? 1, texts);
     const made = makeBaseline(traffic, { window, random: mulberry32(texts.length) });

@@ -42,7 +42,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./verify.ts')).verify,
   },
   baseline: {
-    usage: 'sonde baseline <folder> --texts FILE --out FILE [--window 200] [--dtype fp32]',
+    usage: 'sonde baseline MODEL --texts FILE --out FILE [--window 200] [--dtype D]',
     summary: 'what requests of a classifier are like, one text a line, to see drift against',
     load: async () => (await import('./baseline.ts')).baseline,
   },
