@@ -4,10 +4,12 @@ import { readdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ParseArgsConfig } from 'node:util';
 import { type Collector, createCollector } from '../collect/server.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments } from './arguments.ts';
 import { followPolicy } from './policy.ts';
+import { withSettings } from './settings.ts';
 import { manageTokens } from './tokens.ts';
 
 const help = `sonde collect: takes masked telemetry and keeps it; serves the playground
@@ -15,6 +17,8 @@ const help = `sonde collect: takes masked telemetry and keeps it; serves the pla
   --port N            default 4318; 0 takes a free one
   --host ADDRESS      default 127.0.0.1
   --data DIR          where the log is kept, default .sonde/data
+  --max-bytes N       the log may grow to this; from then on 503 with Retry-After. In any case it stops while
+                      128 MiB are left on the disk
   --site DIR          the built playground to serve, default the package's own
   --no-isolation      serve it without COOP/COEP (one thread)
   --allow-hub         let the page fetch models from huggingface.co
@@ -29,6 +33,10 @@ const help = `sonde collect: takes masked telemetry and keeps it; serves the pla
                       more; token list and token remove --name NAME; all with --data DIR
   --open-playground   fail if there is no playground to serve
 
+  --config FILE       JSON of these options, such as {"port": 4318, "origin": ["https://shop.example"]}
+
+An option may also stand in the environment (--trust-proxy is SONDE_COLLECT_TRUST_PROXY, several with commas). The
+command line wins over the environment, and that over the file.
 Lines for people go to stdout, JSON log lines to stderr. SIGTERM and Ctrl-C finish what has begun.
 `;
 
@@ -46,6 +54,16 @@ function portOf(option: string, text: string): number {
     'invalid_argument',
     `--${option} ${text} is no port.`,
     'Name a number from 0 to 65535.',
+  );
+}
+
+function bytesOf(text: string): number {
+  const bytes = Number(text);
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw new SondeError(
+    'invalid_argument',
+    `--max-bytes ${text} is no size.`,
+    'Name a whole number of bytes, such as 10000000000.',
   );
 }
 
@@ -92,25 +110,31 @@ async function listen(collector: Collector, port: number, host: string): Promise
   }
 }
 
+const options = {
+  name: { type: 'string' },
+  role: { type: 'string', default: 'viewer' },
+  port: { type: 'string', default: '4318' },
+  host: { type: 'string', default: '127.0.0.1' },
+  data: { type: 'string', default: join('.sonde', 'data') },
+  site: { type: 'string' },
+  'no-isolation': { type: 'boolean', default: false },
+  'allow-hub': { type: 'boolean', default: false },
+  origin: { type: 'string', multiple: true, default: [] },
+  key: { type: 'string', multiple: true, default: [] },
+  'trust-proxy': { type: 'string', multiple: true, default: [] },
+  policy: { type: 'string' },
+  'admin-port': { type: 'string' },
+  'open-playground': { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+  config: { type: 'string' },
+  'max-bytes': { type: 'string' },
+} as const satisfies NonNullable<ParseArgsConfig['options']>;
+
 /** `sonde collect`: runs until SIGTERM or SIGINT. */
 export async function collect(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = readArguments(argv, {
-    name: { type: 'string' },
-    role: { type: 'string', default: 'viewer' },
-    port: { type: 'string', default: '4318' },
-    host: { type: 'string', default: '127.0.0.1' },
-    data: { type: 'string', default: join('.sonde', 'data') },
-    site: { type: 'string' },
-    'no-isolation': { type: 'boolean', default: false },
-    'allow-hub': { type: 'boolean', default: false },
-    origin: { type: 'string', multiple: true, default: [] },
-    key: { type: 'string', multiple: true, default: [] },
-    'trust-proxy': { type: 'string', multiple: true, default: [] },
-    policy: { type: 'string' },
-    'admin-port': { type: 'string' },
-    'open-playground': { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  });
+  const { config } = readArguments(argv, options).values;
+  const settings = await withSettings(argv, options, config, process.env);
+  const { values, positionals } = readArguments(settings, options);
   if (values.help) {
     process.stdout.write(help);
     return 0;
@@ -134,6 +158,7 @@ export async function collect(argv: readonly string[]): Promise<number> {
     keys: values.key,
     trustedProxies,
     policy: policy.current,
+    ...(values['max-bytes'] === undefined ? {} : { maxBytes: bytesOf(values['max-bytes']) }),
     models: await modelsOf(site),
     logTo: process.stderr,
     ...(site === undefined

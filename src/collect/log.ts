@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { type FileHandle, mkdir, open, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat, statfs, truncate } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Checkpoint, type Keeper, type LogPlace, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { Erasures } from './erasures.ts';
@@ -24,6 +24,8 @@ import { type Walk, walkLog } from './walk.ts';
 /** A segment is read whole when the log is walked. */
 const defaultSegmentBytes = 64 * 1024 * 1024;
 const headInterval = 1000;
+/** Left on the disk: a segment is written beside itself when something of it is erased. */
+const spareBytes = 128 * 1024 * 1024;
 
 interface Waiting {
   readonly entries: readonly EntryText[];
@@ -34,11 +36,16 @@ interface Waiting {
 export interface LogOptions {
   /** A segment that has grown over this is closed. Default 64 MiB. */
   readonly segmentBytes?: number | undefined;
+  /** All segments together may grow to this. Default: to what the disk has, less `spareBytes`. */
+  readonly maxBytes?: number | undefined;
   /** With one the log opens from its last checkpoint, and makes new ones. */
   readonly keeper?: Keeper | undefined;
 }
 
 interface LogParts {
+  readonly maxBytes: number;
+  /** Of all segments. */
+  readonly bytes: number;
   readonly keeper: Keeper | undefined;
   readonly key: KeyObject;
   readonly unlock: () => Promise<void>;
@@ -72,6 +79,10 @@ export class SegmentLog {
   #size = 0;
   /** The next write begins a new segment, however small this one is. */
   #isFull = false;
+  readonly #maxBytes: number;
+  #bytes: number;
+  /** As the file system last said. */
+  #free = Number.POSITIVE_INFINITY;
   /** Bytes behind `#size` belong to a write that failed. */
   #torn = false;
   #waiting: Waiting[] = [];
@@ -79,7 +90,11 @@ export class SegmentLog {
   #headChain: string;
   #heading: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, walk: Walk, { key, unlock, segmentBytes, keeper }: LogParts) {
+  private constructor(
+    folder: string,
+    walk: Walk,
+    { key, unlock, segmentBytes, keeper, maxBytes, bytes }: LogParts,
+  ) {
     this.folder = folder;
     this.erasures = walk.erasures;
     this.#key = key;
@@ -92,8 +107,13 @@ export class SegmentLog {
     this.#lines = walk.lines;
     this.#erased = walk.erased;
     this.#keeper = keeper;
+    this.#maxBytes = maxBytes;
+    this.#bytes = bytes;
     this.#headChain = walk.head?.chain ?? genesis;
-    this.#headTimer = setInterval(() => void this.#writeHead().catch(() => undefined), headInterval);
+    this.#headTimer = setInterval(() => {
+      void this.#measure().catch(() => undefined);
+      void this.#writeHead().catch(() => undefined);
+    }, headInterval);
     this.#headTimer.unref();
   }
 
@@ -107,7 +127,7 @@ export class SegmentLog {
   static async open(
     path: string,
     onStored: (entries: readonly Entry[]) => void,
-    { segmentBytes = defaultSegmentBytes, keeper }: LogOptions = {},
+    { segmentBytes = defaultSegmentBytes, keeper, maxBytes = Number.POSITIVE_INFINITY }: LogOptions = {},
   ): Promise<{ log: SegmentLog; walk: Walk; checkpoint: Checkpoint | undefined }> {
     const folder = resolve(path);
     await mkdir(folder, { recursive: true });
@@ -117,7 +137,15 @@ export class SegmentLog {
       await removeDrafts(folder);
       const { walk, checkpoint } = await readLog(folder, key, onStored, keeper);
       if (walk.tail !== undefined) await truncate(walk.tail.path, walk.tail.keep);
-      const log = new SegmentLog(folder, walk, { key, unlock, segmentBytes, keeper });
+      const log = new SegmentLog(folder, walk, {
+        key,
+        unlock,
+        segmentBytes,
+        keeper,
+        maxBytes,
+        bytes: await sizeOf(folder),
+      });
+      await log.#measure();
       const last = (await listSegments(folder)).at(-1);
       // A tail without even a header is cut to nothing; its segment begins anew.
       if (walk.tail?.keep === 0) log.#segment -= 1;
@@ -183,7 +211,9 @@ export class SegmentLog {
       this.#isFull = true;
       await this.#currentFile();
       const closed = (await listSegments(this.folder)).filter(({ number }) => number < this.#segment);
-      return sweep(this.folder, closed, subjects, this.erasures);
+      const swept = await sweep(this.folder, closed, subjects, this.erasures);
+      this.#bytes = await sizeOf(this.folder);
+      return swept;
     });
     for (const [subject, { records, waiting }] of counts) {
       const told = this.erasures.told(subject);
@@ -228,6 +258,8 @@ export class SegmentLog {
       text += writeLine(chain, hash, json);
     }
     const bytes = Buffer.from(text);
+    // Notices are small, and the way to make room again.
+    if (entries.some(({ kind }) => kind === 'record' || kind === 'metrics')) this.#needRoom(bytes.length);
     // What a failed write left behind the end must not be taken for stored: it goes first.
     if (this.#torn) await file.truncate(this.#size);
     this.#torn = true;
@@ -235,6 +267,8 @@ export class SegmentLog {
     await file.datasync();
     this.#torn = false;
     this.#size += bytes.length;
+    this.#bytes += bytes.length;
+    this.#free -= bytes.length;
     this.#chain = chain;
     this.#lines += entries.length;
     for (const { kind } of entries) {
@@ -276,6 +310,17 @@ export class SegmentLog {
 
   #head(): Head {
     return signHead({ segment: this.#segment, records: this.#records, chain: this.#chain }, this.#key);
+  }
+
+  async #measure(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.folder);
+    this.#free = bavail * bsize;
+  }
+
+  /** @throws Error before anything is written, so that nothing has to be taken back */
+  #needRoom(bytes: number): void {
+    if (this.#bytes + bytes > this.#maxBytes) throw new Error('the log has grown to its limit');
+    if (this.#free - bytes < spareBytes) throw new Error('the disk is nearly full');
   }
 
   #here(): LogPlace {
@@ -344,6 +389,11 @@ async function readLog(
     keeper?.restore(undefined);
   }
   return { walk: await walkLog(folder, onStored), checkpoint: undefined };
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  const sizes = (await listSegments(folder)).map(async ({ path }) => (await stat(path)).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {

@@ -43,6 +43,8 @@ export interface CollectorOptions {
   readonly rateLimits?: { readonly address?: RateLimit; readonly key?: RateLimit };
   /** A body must have arrived within this time. Default 10 s. */
   readonly requestTimeout?: number;
+  /** What the log may grow to; then 503 with Retry-After. Default: until 128 MiB are left on the disk. */
+  readonly maxBytes?: number;
   /** A segment of the log that has grown over this is closed. Default 64 MiB. */
   readonly segmentBytes?: number;
   /** Where JSON lines about the running go. Default: nowhere. */
@@ -175,9 +177,10 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   );
   let faultsFound = 0;
   const tier0 = new Tier0(new Set(options.models));
-  const { segmentBytes } = options;
+  const { segmentBytes, maxBytes } = options;
   const { log, walk, checkpoint } = await SegmentLog.open(options.data, (entries) => known.read(entries), {
     segmentBytes,
+    maxBytes,
     keeper: known,
   });
   const sayFaults = (faults: readonly Fault[]): void => {
