@@ -113,7 +113,8 @@ export interface TransformersInspector {
    */
   request<T>(context: RequestContext, work: () => T | Promise<T>): Promise<T>;
   /**
-   * Captures hooks in every run inside. Patterns that a session does not have leave it alone.
+   * Captures hooks in every run of this thread while `work` goes on. Patterns that a session does not have leave it
+   * alone. Costs a second graph over the same weights, and once for each plan a run of the untapped one to compare.
    * @param patterns globs or exact names, e.g. `blocks.*.attn.hook_pattern`
    * @throws SondeError `hook_unknown` | `hook_unavailable` when no session has them, `second_runtime`,
    * `invalid_argument` when nothing ran inside

@@ -62,7 +62,7 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
   const exchanges = new Exchanges({
     isHeard: () => !detached && (listeners.size > 0 || pipe !== silentPipe),
     onEnd(request) {
-      pipe.record(request.record);
+      harmless(() => pipe.record(request.record));
       for (const listener of listeners) harmless(() => listener(request));
     },
   });
@@ -89,7 +89,10 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
     if ('isOperator' in opened.made && opened.made.isOperator) return takeTurns(shared, opened.made.session);
     const subject = new Subject(shared, opened, subjects);
     subjects.push(subject);
-    const released = (): void => void subjects.splice(subjects.indexOf(subject), 1);
+    const released = (): void => {
+      const at = subjects.indexOf(subject);
+      if (at >= 0) subjects.splice(at, 1);
+    };
     const face = faceFor(subject, opened.made, released);
     subject.face = face as Subject['face'];
     return face;
@@ -136,11 +139,16 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
       for (const subject of subjects) capturing.tapsOf(subject);
       if (subjects.length > 0) capturing.requireAll();
       const scope: Scope = { context, capturing, begun: new Set(), runs: 0 };
-      const result = await inScope(scope, work);
-      if (scope.runs === 0) throw whyNothingRan(ort, created);
-      capturing.requireAll();
-      capturing.requireWhole();
-      return { result, captures: capturing.captures };
+      try {
+        const result = await inScope(scope, work);
+        if (scope.runs === 0) throw whyNothingRan(ort, created);
+        capturing.requireAll();
+        capturing.requireWhole();
+        return { result, captures: capturing.captures };
+      } catch (error) {
+        for (const capture of capturing.captures) capture.dispose();
+        throw error;
+      }
     },
     detach() {
       if (detached) return;

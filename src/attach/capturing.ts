@@ -10,6 +10,7 @@ import type { Shared } from './takeover.ts';
 
 /** Taps may split what the runtime fuses. Up to here that is rounding; beyond it the application is spared. */
 const tolerated = 5e-4;
+const isClose = (deviation: number): boolean => deviation <= tolerated;
 
 interface Part {
   readonly store: CaptureStore;
@@ -21,7 +22,6 @@ export class Capturing {
   readonly #patterns: readonly string[];
   readonly #missing: Map<string, unknown>;
   readonly #taps = new Map<Subject, readonly string[]>();
-  readonly #deviations = new Map<Subject, number>();
   /** Captures in the order they began, by the request that they are of. */
   readonly #parts = new Map<Subject, Map<object, Part>>();
   readonly captures: AttachedCapture[] = [];
@@ -56,9 +56,7 @@ export class Capturing {
 
   /** @throws SondeError what kept a tapped run from its end; the application got the untapped one's outputs */
   requireWhole(): void {
-    if (this.#fault === undefined) return;
-    for (const capture of this.captures) capture.dispose();
-    throw this.#fault;
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   /** Runs the tapped graph, and the untapped one where only that gives what the application would get without. */
@@ -66,8 +64,8 @@ export class Capturing {
     const { shared } = subject;
     const taps = this.tapsOf(subject);
     if (shared === undefined || taps.length === 0 || this.#fault !== undefined) return subject.run(call);
-    const deviation = this.#deviations.get(subject);
-    const plain = deviation === undefined || deviation > tolerated ? await subject.run(call) : undefined;
+    const known = subject.deviations.get(String(taps));
+    const plain = known !== undefined && isClose(known) ? undefined : await subject.run(call);
     try {
       const session = await shared.sessions.open({ taps, edits: [] });
       const [fetches = {}, options] = call.rest as SharedRest;
@@ -77,26 +75,24 @@ export class Capturing {
       };
       const given = await session.run(call.feeds, wanted, options);
       const tapped = split(subject, shared, session, given);
-      if (deviation === undefined && plain !== undefined) {
-        this.#deviations.set(subject, await difference(subject, plain, tapped.own));
-      }
-      this.#part(subject, shared, request).store.add(session.graph.taps, tapped.taps);
-      const isClose = (this.#deviations.get(subject) ?? 0) <= tolerated;
-      free(isClose ? plain : tapped.own);
-      return isClose || plain === undefined ? tapped.own : plain;
+      const deviation = known ?? (await difference(subject, plain ?? {}, tapped.own));
+      subject.deviations.set(String(taps), deviation);
+      this.#part(subject, shared, request, deviation).store.add(session.graph.taps, tapped.taps);
+      if (plain === undefined) return tapped.own;
+      free(isClose(deviation) ? plain : tapped.own);
+      return isClose(deviation) ? tapped.own : plain;
     } catch (error) {
       this.#fault = error;
       return plain ?? subject.run(call);
     }
   }
 
-  #part(subject: Subject, { instrumented }: Shared, request: object): Part {
+  #part(subject: Subject, { instrumented }: Shared, request: object, deviation: number): Part {
     const parts = this.#parts.get(subject) ?? new Map<object, Part>();
     this.#parts.set(subject, parts);
     const known = parts.get(request);
     if (known !== undefined) return known;
     const store = createCaptureStore(subject.runtime, instrumented.hooks);
-    const deviation = this.#deviations.get(subject) ?? 0;
     const { prefix } = subject;
     const capture: AttachedCapture = {
       model: subject.described,

@@ -32,7 +32,7 @@ export class Exchange {
     this.#request = beginRequest(
       () => this.#identity(),
       'generate',
-      '',
+      undefined,
       plan,
       context,
       () => false,

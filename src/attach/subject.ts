@@ -43,6 +43,8 @@ export class Subject {
   readonly outputs: readonly string[];
   /** What the application holds, where it is not this session itself. Its `config` is where the dtype is written. */
   face: { readonly config?: { readonly dtype?: string } } = {};
+  /** By plan: how far its first run moved the outputs. */
+  readonly deviations = new Map<string, number>();
   #shared: Shared | undefined;
   #plainSession: Bare | undefined;
   #plain: string | undefined;
