@@ -39,6 +39,7 @@ export default defineConfig(async () => ({
             'idb',
             'lit',
             'lit/directive.js',
+            'lit/directives/repeat.js',
           ],
         },
         worker: { format: 'es' as const },
