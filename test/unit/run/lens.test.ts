@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { readGoldens } from '../../../src/cli/golden-files.ts';
+import { folderSource } from '../../../src/load/folder.node.ts';
 import { idTensor } from '../../../src/run/feeds.ts';
 import { logitLens, streamHooks } from '../../../src/run/lens.ts';
 import { forward } from '../../../src/run/model.ts';
@@ -15,7 +16,7 @@ const golden = JSON.parse(readFileSync('test/unit/run/lens.json', 'utf8')) as {
 
 it('the lens of every layer and position is final norm and unembedding over its stream', async () => {
   const folder = 'public/models/shakespeare-gpt';
-  const { cases } = await readGoldens(folder, 'fp32');
+  const { cases } = await readGoldens(folderSource(folder), 'fp32');
   const ids = Array.from(cases.find(({ name }) => name === 'single')?.inputs.input_ids?.data ?? [], Number);
   const { model, dispose } = await openNodeModel(folder);
   const hooks = streamHooks(model);
