@@ -54,10 +54,10 @@ export const moved: Readonly<Partial<Record<string, readonly Dtype[]>>> = {
 
 /** Hooks of the zoo that no identity decides; all others are proved in every variant. */
 export const inferred: Readonly<Record<string, readonly string[]>> = {
-  // Segments are added to the embeddings; a pooler with its own activation stands between the stream and the head.
-  'bert-classifier': ['hook_pos_embed', 'unembed.hook_in'],
-  'bert-fused': ['unembed.hook_in'],
-  'bert-fused-mha': ['unembed.hook_in'],
+  // Segments are added to the embeddings, beside positions.
+  'bert-classifier': ['hook_pos_embed'],
+  'bert-fused': ['hook_pos_embed'],
+  'bert-fused-mha': ['hook_pos_embed'],
 };
 
 export const matches = (expected: Expected | undefined, found: string): boolean =>
