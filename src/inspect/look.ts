@@ -1,5 +1,5 @@
 import { unknownHook } from '../instrument/resolve.ts';
-import type { JsonObject } from '../load/config.ts';
+import type { ModelConfig } from '../load/config.ts';
 import type { CaptureStore } from '../run/capture.ts';
 import { createCaptureStore } from '../run/capture.ts';
 import { decoderInputs, idTensor, type ModelInputs } from '../run/feeds.ts';
@@ -13,7 +13,7 @@ import type { FloatTensor } from '../shared/tensor.ts';
 /** What of a model a look needs. */
 export interface Lookable {
   readonly parts: readonly ModelPart[];
-  readonly folder: { readonly json: JsonObject };
+  readonly folder: { readonly config: Pick<ModelConfig, 'decoderStart'> };
   readonly info: { readonly hooks: readonly Hook[] };
 }
 
@@ -73,7 +73,7 @@ export async function look(
       if (isFedOn && states !== undefined) {
         // A tap may be this very tensor: reading it leaves it on the CPU, where the capture finds it.
         const read: FloatTensor = await readFloatTensor(model.runtime, states);
-        inputs = { input_ids: idTensor([[decoderStart(folder.json)]]), ...decoderInputs(given, read) };
+        inputs = { input_ids: idTensor([[folder.config.decoderStart ?? 0]]), ...decoderInputs(given, read) };
       }
       releaseOutputs(model.instrumented.outputs, outputs, store);
     }
@@ -94,10 +94,4 @@ export function releaseOutputs(
     const tensor = outputs[name];
     if (tensor !== undefined && !store?.holds(tensor)) tensor.dispose();
   }
-}
-
-/** The token that an encoder-decoder's answer begins with. */
-function decoderStart(config: JsonObject): number {
-  const start = config.decoder_start_token_id ?? config.bos_token_id;
-  return typeof start === 'number' ? start : 0;
 }

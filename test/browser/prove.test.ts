@@ -93,8 +93,11 @@ describe('a proof that goes on', () => {
     });
   });
 
-  it('gives the graphs of the model as plain data, each node after what it reads', async () => {
+  it('runs both graphs of a pair, and gives them as plain data, each node after what it reads', async () => {
     const model = await sonde.load(zoo('t5'));
+    // Its decoder, told nothing, reads the one token that an answer begins with.
+    const capture = await model.capture([5, 6, 7], ['decoder.blocks.0.cross_attn.hook_pattern']);
+    expect(capture.hooks[0]?.dims).toEqual([1, model.heads, 1, 3]);
     const graphs = await model.graphs();
     expect(graphs.map(({ file }) => file)).toEqual(['encoder_model.onnx', 'decoder_model_merged.onnx']);
     for (const { nodes, inputs, outputs } of graphs) {
