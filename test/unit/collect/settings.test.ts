@@ -1,6 +1,7 @@
-import { writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { collect } from '../../../src/cli/collect.ts';
 import { withSettings } from '../../../src/cli/settings.ts';
 import { subjectOf } from '../../../src/collect/erasures.ts';
@@ -39,6 +40,46 @@ describe('settings of the collector', () => {
     await expect(collect(['--config', file, '--data', data, '--port', '0'])).rejects.toMatchObject({
       code: 'invalid_argument',
     });
+  });
+});
+
+describe('tokens of the admin listener', () => {
+  async function run(...argv: string[]) {
+    let printed = '';
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      printed += String(text);
+      return true;
+    });
+    try {
+      await collect(argv);
+    } finally {
+      write.mockRestore();
+    }
+    return printed;
+  }
+
+  it('are shown once and kept as hashes; made, listed and removed by command', async () => {
+    const data = await temporaryFolder();
+    const token = (await run('token', 'add', '--name', 'grafana', '--role', 'viewer', '--data', data)).trim();
+    expect(token).toMatch(/^[\w-]{32}$/);
+    const kept = await readFile(join(data, 'tokens.json'), 'utf8');
+    expect(kept).not.toContain(token);
+    expect(kept).toContain(createHash('sha256').update(token).digest('hex'));
+    expect(await run('token', 'list', '--data', data)).toBe('grafana viewer\n');
+    await run('token', 'remove', '--name', 'grafana', '--data', data);
+    expect(await run('token', 'list', '--data', data)).toBe('');
+  });
+
+  it.each([
+    ['token'],
+    ['token', 'add'],
+    ['token', 'add', '--name', 'a b'],
+    ['token', 'add', '--name', 'a', '--role', 'root'],
+    ['token', 'remove', '--name', 'nobody'],
+    ['tokens', 'list'],
+  ])('need words that are understood: %s %s %s', async (...argv) => {
+    const data = await temporaryFolder();
+    await expect(run(...argv, '--data', data)).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });
 

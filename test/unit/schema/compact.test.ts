@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encode } from '../../../src/batch/encode.ts';
 import { maskRecord, maskService } from '../../../src/mask/mask.ts';
+import { assemble } from '../../../src/protocol/frame.ts';
 import { encodeLogs } from '../../../src/schema/otlp.ts';
 import {
   type Read,
@@ -80,6 +82,21 @@ describe('the compact reader', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('reads the text that the worker assembles, record by record', () => {
+    const service = maskService({ name: 'shop' }).masked;
+    const life = { session: chunk.session, epoch: 0 };
+    const encoded = Array.from({ length: 3 }, () => maskRecord(sampleRecord()).masked).map((masked) => {
+      if (masked === undefined || service === undefined) throw new Error('the samples should pass');
+      return encode(service, life, masked);
+    });
+    const logs = encoded.map(({ text }, seq) => ({ seq, text, frame: 0, anomalous: false }));
+    const [first] = encoded;
+    if (first === undefined) throw new Error('there are three');
+    const text = assemble(logs, () => first.frame);
+    expect(recordsOf(compact(text) ?? [])).toEqual(general(text));
+    expect(compact(text)?.[0]?.verdicts).toHaveLength(3);
   });
 
   it('leaves a body in which anything is bent to the general reader, or agrees with it', () => {
