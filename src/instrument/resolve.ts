@@ -37,10 +37,13 @@ const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\
 
 export function unknownHook(name: string, names: readonly string[]): SondeError {
   const near = nearest(name, names);
-  const remedy =
-    near.length === 0
-      ? 'This model has no hooks by name; take any tensor of the graph as raw:<tensor>.'
-      : `Did you mean ${near.join(' or ')}? All hooks: \`sonde inspect\` or model.hooks.`;
+  if (near.length === 0)
+    return new SondeError(
+      'hook_unknown',
+      `No hook of this model matches ${name}: it has no attention that Sonde recognises.`,
+      'Take any tensor of the graph as raw:<tensor>; raw:** takes all of them.',
+    );
+  const remedy = `Did you mean ${near.join(' or ')}? All hooks: \`sonde inspect\` or model.hooks.`;
   return new SondeError('hook_unknown', `No hook of this model matches ${name}.`, remedy);
 }
 
