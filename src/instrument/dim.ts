@@ -6,8 +6,19 @@ import type { Dim } from './onnx.ts';
  */
 const times = '·';
 
+/** Expressions of expressions double in length with every step; no real size needs more than this. */
+const longest = 200;
+
+/** A long expression by its beginning and a checksum (FNV-1a): equal ones stay equal. */
+function shortened(name: string): string {
+  if (name.length <= longest) return name;
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
+  return `${name.slice(0, 20)}…${(hash >>> 0).toString(16)}`;
+}
+
 /** Declared names may be expressions of their own; inside a product they count as one factor. */
-export const symbol = (name: string): string => name.replaceAll(times, '.');
+export const symbol = (name: string): string => shortened(name.replaceAll(times, '.'));
 
 function factors(dim: Dim): { count: number; names: string[] } {
   if (typeof dim === 'number') return { count: dim, names: [] };
@@ -21,6 +32,7 @@ function factors(dim: Dim): { count: number; names: string[] } {
 function join(count: number, names: readonly string[]): Dim {
   if (names.length === 0 || count === 0) return count;
   const product = [...names].sort().join(times);
+  if (product.length > longest) return symbol(`${count}.${product}`);
   return count === 1 ? product : `${count}${times}${product}`;
 }
 

@@ -65,12 +65,17 @@ const reduce: ShapeRule = (about) => {
     : [dims.map((size, axis) => (axes.has(axis) ? 1 : size))];
 };
 
+/** No tensor has more axes; a file may say so all the same. */
+const mostAxes = 16;
+
+const ofRank = (rank: Dim | undefined, unknown: () => Dim): Dims | undefined =>
+  typeof rank === 'number' && rank <= mostAxes ? Array.from({ length: rank }, unknown) : undefined;
+
 const reshape: ShapeRule = ({ node, dims, value, unknown }) => {
   const from = dims(0);
   const wanted = value(1) ?? intsOf(node, 'shape');
   if (wanted === undefined) {
-    const length = dims(1)?.[0];
-    return typeof length === 'number' ? [Array.from({ length }, unknown)] : [];
+    return [ofRank(dims(1)?.[0], unknown)];
   }
   const keepZero = intOf(node, 'allowzero') !== 1;
   const out = wanted.map((size, axis): Dim => (size === 0 && keepZero ? (from?.[axis] ?? unknown()) : size));
@@ -173,8 +178,7 @@ const expand: ShapeRule = ({ dims, value, unknown }) => {
   const shape = value(1);
   if (from === undefined) return [];
   if (shape !== undefined) return [broadcast(from, shape)];
-  const length = dims(1)?.[0];
-  return typeof length === 'number' ? [Array.from({ length }, unknown)] : [];
+  return [ofRank(dims(1)?.[0], unknown)];
 };
 
 const conv: ShapeRule = ({ node, dims, unknown }) => {
@@ -295,9 +299,7 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   Size: () => [[]],
   NonZero: ({ dims, unknown }) => [[dims(0)?.length ?? unknown(), unknown()]],
   ConstantOfShape: ({ value, dims, unknown }) => {
-    const length = dims(0)?.[0];
-    const shape = value(0) ?? (typeof length === 'number' ? Array.from({ length }, unknown) : undefined);
-    return [shape];
+    return [value(0) ?? ofRank(dims(0)?.[0], unknown)];
   },
   Range: ({ value, unknown }) => {
     const start = value(0)?.[0];

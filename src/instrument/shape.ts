@@ -6,6 +6,9 @@ import { elementTypeRules, shapeRules, valueRules } from './shape-rules.ts';
 /** Shape arithmetic is on short lists; anything longer is data. */
 const longestValue = 64;
 
+/** No tensor has more axes; a chain of lookups in a malformed file would double them with every step. */
+const mostAxes = 16;
+
 /** What a rule sees of the node it infers for. */
 export interface Inference {
   readonly node: Node;
@@ -72,7 +75,7 @@ export class Shapes {
     for (const [position, output] of node.outputs.entries()) {
       if (output === '') continue;
       const dims = inferred[position] ?? declared.get(output);
-      if (dims) this.#dims.set(output, dims);
+      if (dims !== undefined && dims.length <= mostAxes) this.#dims.set(output, dims);
       const rule = elementTypeRules[node.op]?.(node, position) ?? 0;
       const type =
         node.op === 'If'
