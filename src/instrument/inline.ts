@@ -19,7 +19,7 @@ interface Place {
 /** Functions may call functions, but not for ever. */
 const deepest = 32;
 /** A chain of functions that each call the next one twice doubles with every link. */
-const mostNodes = 50_000;
+const mostNodes = 20_000;
 
 const keyOf = (domain: string, name: string, overload: string): string =>
   JSON.stringify([domain, name, overload]);
