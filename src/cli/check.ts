@@ -13,7 +13,7 @@ import { createSampler } from '../run/sample.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import type { Tensor } from '../shared/tensor.ts';
-import { type Against, againstFor, type Comparison } from './compare.ts';
+import { type Against, againstFor, asGolden, type Comparison } from './compare.ts';
 import type { GoldenCase, Goldens } from './golden.ts';
 import { readGoldens } from './golden-files.ts';
 import { openViewer } from './look.ts';
@@ -113,7 +113,7 @@ async function checkCases(
   return cases.flatMap(({ name, activations }, at) =>
     [...activations].map(([hook, value]) => {
       const tensor = captured[at]?.get(hook);
-      const found = tensor === undefined ? failure : against(value, tensor);
+      const found = tensor === undefined ? failure : against(value, asGolden(hook, value, tensor));
       return {
         name: name === 'single' ? hook : `${name}.${hook}`,
         comparison: refused[at]?.get(hook) ?? found,

@@ -39,6 +39,19 @@ export function againstFor(dtype: Dtype, device: 'wasm' | 'webgpu'): Against {
 const masked = (value: number): boolean => value < -1e30;
 
 /**
+ * Where a model rotates a part of each head only, some implementations show that part and some the whole head
+ * [b, p, h, e]. Sonde shows the whole, rotated channels first; a narrower golden is held against those.
+ */
+export function asGolden(hook: string, golden: Tensor, captured: Tensor): Tensor {
+  const [width = 0, whole = 0] = [golden.dims.at(-1), captured.dims.at(-1)];
+  const leading = (tensor: Tensor): string => tensor.dims.slice(0, -1).join();
+  if (!/hook_rot_[qk]$/.test(hook) || width >= whole || leading(golden) !== leading(captured))
+    return captured;
+  const values = Array.from(captured.data, Number).filter((_, at) => at % whole < width);
+  return { type: 'float32', dims: golden.dims, data: Float32Array.from(values) };
+}
+
+/**
  * Largest |captured - golden| over all elements. Masked scores must be masked on both sides and count for nothing
  * else, or their size would make any tolerance pass. NaN on either side fails.
  * @param relative tolerance for a golden whose largest value is 1

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compare } from '../../../src/cli/compare.ts';
+import { asGolden, compare } from '../../../src/cli/compare.ts';
 import type { Tensor } from '../../../src/shared/tensor.ts';
 
 const tensor = (...values: number[]): Tensor => ({
@@ -35,5 +35,21 @@ describe('compare', () => {
     ['another shape', tensor(1), tensor(1, 1)],
   ])('fails on %s', (_, golden, captured) => {
     expect(compare(golden, captured, 1e-4)).toMatchObject({ kind: 'failed' });
+  });
+});
+
+describe('a golden that holds the rotated channels only', () => {
+  const whole: Tensor = { type: 'float32', dims: [1, 1, 2, 3], data: Float32Array.from([1, 2, 3, 4, 5, 6]) };
+  const golden = (...dims: number[]): Tensor => ({ type: 'float32', dims, data: new Float32Array(4) });
+
+  it('is held against those: they come first in each head', () => {
+    const part = asGolden('blocks.0.attn.hook_rot_q', golden(1, 1, 2, 2), whole);
+    expect(part.dims).toEqual([1, 1, 2, 2]);
+    expect([...part.data]).toEqual([1, 2, 4, 5]);
+  });
+
+  it('is a fault at any other hook, and with other heads', () => {
+    expect(asGolden('blocks.0.attn.hook_q', golden(1, 1, 2, 2), whole)).toBe(whole);
+    expect(asGolden('blocks.0.attn.hook_rot_k', golden(1, 1, 1, 2), whole)).toBe(whole);
   });
 });
