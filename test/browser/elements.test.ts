@@ -96,7 +96,7 @@ describe('what is not there', () => {
       elapsed: milliseconds(5),
     } as const;
     const said = await textOf('sonde-architecture', { model: built, proof });
-    expect(said).toMatch(/0 identities hold, 1 fail , 2 skipped/);
+    expect(said).toMatch(/0 identities hold, 1 fail, 2 skipped/);
     expect(said).toMatch(/fails c = d the two sides differ.* skipped a = b too wide, 2 times/);
   });
 
