@@ -67,11 +67,19 @@ const images = [
   { name: 'playground-narrow', scheme: 'light', width: 360, height: 1400, scrollTo: '#reading' },
   { name: 'attention', scheme: 'light', width: 1440, height: 900, of: '#attention', act: chooseInductionHead },
   { name: 'residual', scheme: 'light', width: 1440, height: 900, of: '#residual' },
+  { name: 'architecture', scheme: 'light', width: 1440, height: 900, of: '#architecture', act: prove },
   { name: 'telemetry', scheme: 'dark', width: 1440, height: 900, of: '#telemetry', act: sendOne },
 ];
 
 async function chooseInductionHead(page) {
   await page.getByRole('gridcell', { name: 'layer 1, head 0' }).click();
+}
+
+async function prove(page) {
+  await page.getByRole('button', { name: 'Prove', exact: true }).click();
+  await page.getByRole('button', { name: 'Prove again' }).waitFor({ timeout: 120_000 });
+  await page.getByRole('button', { name: 'Show the raw graph' }).click();
+  await page.locator('sonde-graph').getByText('layers').first().waitFor();
 }
 
 async function sendOne(page) {
