@@ -9,6 +9,7 @@ export class ArchitecturePanel {
   readonly #graphPart = part('div', 'graph');
   readonly #fail: (error: unknown) => void;
   readonly #proofs = new WeakMap<Model, ModelProof>();
+  readonly #read = new WeakSet<Model>();
   #model: Model | undefined;
   #proving: AbortController | undefined;
 
@@ -26,10 +27,11 @@ export class ArchitecturePanel {
     this.#graph.addEventListener('sonde-graph', () => void this.#fetchGraph());
   }
 
-  /** @param first it stands before every reading: nothing was read from this model yet */
-  show(model: Model, first: boolean): void {
-    const before = first ? part('div', 'source-line') : part('section', 'layers');
-    if (before.nextElementSibling !== this.#plate) before.after(this.#plate);
+  /** @param isOwn until something was read from it, nothing else is known of the visitor's own model: it stands first */
+  show(model: Model, isOwn: boolean): void {
+    this.#standBehind(
+      isOwn && !this.#read.has(model) ? part('div', 'source-line') : part('section', 'layers'),
+    );
     if (this.#model === model) return;
     this.#proving?.abort();
     this.#model = model;
@@ -39,6 +41,16 @@ export class ArchitecturePanel {
     this.#graph.graphs = undefined;
     this.#graph.place = undefined;
     this.#graphPart.hidden = false;
+  }
+
+  /** The model runs: what it gives comes first from now on. */
+  giveWay(): void {
+    if (this.#model !== undefined) this.#read.add(this.#model);
+    this.#standBehind(part('section', 'layers'));
+  }
+
+  #standBehind(before: HTMLElement): void {
+    if (before.nextElementSibling !== this.#plate) before.after(this.#plate);
   }
 
   async #prove(): Promise<void> {

@@ -82,6 +82,7 @@ function show(update: RunUpdate): void {
       setPhase('loaded');
       return;
     case 'running':
+      architecture.giveWay();
       controls.say('Running.');
       setPhase('running');
       return;
