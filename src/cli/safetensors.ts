@@ -1,5 +1,5 @@
 import { SondeError } from '../shared/errors.ts';
-import { elementCount, type Tensor, type TensorData, type TensorType } from '../shared/tensor.ts';
+import { dataOf, elementCount, type Tensor, type TensorData, type TensorType } from '../shared/tensor.ts';
 
 /**
  * The safetensors format (huggingface/safetensors): 8 bytes little-endian header length, a JSON header
@@ -33,25 +33,9 @@ interface Entry {
 const invalid = (what: string): SondeError =>
   new SondeError('model_invalid', `This is not a valid safetensors file: ${what}.`, 'Make the file again.');
 
-function view(type: TensorType, bytes: Uint8Array<ArrayBuffer>): TensorData {
-  // A copy, because the header's length decides the alignment of what follows it.
-  const { buffer } = bytes.slice();
-  switch (type) {
-    case 'float32':
-      return new Float32Array(buffer);
-    case 'float16':
-      return new Uint16Array(buffer);
-    case 'int64':
-      return new BigInt64Array(buffer);
-    case 'int32':
-      return new Int32Array(buffer);
-    case 'int8':
-      return new Int8Array(buffer);
-    case 'bool':
-    case 'uint8':
-      return new Uint8Array(buffer);
-  }
-}
+// A copy, because the header's length decides the alignment of what follows it.
+const view = (type: TensorType, bytes: Uint8Array<ArrayBuffer>): TensorData =>
+  dataOf(type, bytes.slice().buffer);
 
 const bytesPerElement: Readonly<Record<TensorType, number>> = {
   float32: 4,

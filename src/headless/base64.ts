@@ -1,4 +1,4 @@
-import type { TensorData, TensorType } from '../shared/tensor.ts';
+import { dataOf, type TensorData, type TensorType } from '../shared/tensor.ts';
 
 export function toBase64({ buffer, byteOffset, byteLength }: TensorData): string {
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
@@ -9,21 +9,5 @@ export function toBase64({ buffer, byteOffset, byteLength }: TensorData): string
   return btoa(binary);
 }
 
-export function fromBase64(type: TensorType, base64: string): TensorData {
-  const { buffer } = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  switch (type) {
-    case 'float32':
-      return new Float32Array(buffer);
-    case 'float16':
-      return new Uint16Array(buffer);
-    case 'int64':
-      return new BigInt64Array(buffer);
-    case 'int32':
-      return new Int32Array(buffer);
-    case 'int8':
-      return new Int8Array(buffer);
-    case 'bool':
-    case 'uint8':
-      return new Uint8Array(buffer);
-  }
-}
+export const fromBase64 = (type: TensorType, base64: string): TensorData =>
+  dataOf(type, Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer);

@@ -15,3 +15,22 @@ export type FloatTensor = Tensor<Float32Array>;
 
 export const elementCount = (dims: readonly number[]): number =>
   dims.reduce((product, size) => product * size, 1);
+
+/** The elements of a tensor whose bytes, in little-endian order, are the whole of `buffer`. */
+export function dataOf(type: TensorType, buffer: ArrayBuffer): TensorData {
+  switch (type) {
+    case 'float32':
+      return new Float32Array(buffer);
+    case 'float16':
+      return new Uint16Array(buffer);
+    case 'int64':
+      return new BigInt64Array(buffer);
+    case 'int32':
+      return new Int32Array(buffer);
+    case 'int8':
+      return new Int8Array(buffer);
+    case 'bool':
+    case 'uint8':
+      return new Uint8Array(buffer);
+  }
+}
