@@ -7,7 +7,9 @@ const printed = Number(process.env.SONDE_FUZZ ?? 0);
 const mutants = printed > 0 ? printed : 660;
 
 describe('mutants of real files', () => {
-  it('end in a model or a named error, within a second of CPU each', { timeout: printed * 20 + 120_000 }, () => {
+  it('end in a model or a named error, within a second of CPU each', {
+    timeout: printed * 20 + 120_000,
+  }, () => {
     const files = seeds();
     const { counts, slowest } = fuzz(mutants, 20_261_123, files);
     const worst = Math.max(...slowest.values());
