@@ -7,6 +7,8 @@ import type { Life } from './messages.ts';
 import { rangesOf, sizeOf } from './ranges.ts';
 import { capacity } from './sealer.ts';
 
+/** A tab that is just being closed still counts as live for a moment. */
+const looksAfterMs = [2000, 10_000];
 /** Another tab may have crashed since the last look. */
 const lookEveryMs = 60_000;
 const sliceOf = 200;
@@ -62,9 +64,9 @@ export class Drain {
   run(): Promise<void> {
     const { signal } = this.#options;
     return withLock('sonde:drain', signal, async () => {
-      while (!signal.aborted) {
+      for (let look = 0; !signal.aborted; look++) {
         await this.#look();
-        await sleep(lookEveryMs, signal);
+        await sleep(looksAfterMs[look] ?? lookEveryMs, signal);
       }
     });
   }
