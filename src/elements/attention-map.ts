@@ -4,6 +4,7 @@ import { emit } from './events.ts';
 import { probabilityText } from './format.ts';
 import { drawMap, type Geometry, layOut, placeAt } from './map-drawing.ts';
 import type { HeadMap, Measure } from './paint.ts';
+import { onResize } from './resize.ts';
 import { rove } from './rove.ts';
 import { SchemeController } from './scheme.ts';
 import { theme } from './theme.ts';
@@ -64,7 +65,6 @@ export class SondeAttentionMap extends LitElement {
   declare key: number;
 
   readonly #scheme = new SchemeController(this);
-  readonly #resize = new ResizeObserver(() => this.#schedule());
   #geometry: Geometry | undefined;
   /** The cell was chosen here, not given from outside: its key stays. */
   #chosenHere = false;
@@ -72,6 +72,7 @@ export class SondeAttentionMap extends LitElement {
 
   constructor() {
     super();
+    onResize(this, () => this.#schedule());
     this.tokens = [];
     this.caption = 'attention';
     this.causal = false;
@@ -80,14 +81,8 @@ export class SondeAttentionMap extends LitElement {
     this.key = 0;
   }
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#resize.disconnect();
     cancelAnimationFrame(this.#frame);
   }
 

@@ -1,6 +1,7 @@
 import { css, html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
 import type { Step } from '../protocol/request.ts';
 import { chartStyle, drawChart } from './chart.ts';
+import { onResize } from './resize.ts';
 import { theme } from './theme.ts';
 
 /** Entropy of the next-token distribution at every step, from 0 to its ceiling ln V. */
@@ -26,22 +27,12 @@ export class SondeEntropy extends LitElement {
   /** Index of the chosen step, not of the token in the sequence. */
   declare chosen: number | undefined;
 
-  readonly #resize = new ResizeObserver(() => this.#draw());
   #width = 0;
 
   constructor() {
     super();
+    onResize(this, () => this.#draw());
     this.steps = [];
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
   }
 
   override render(): TemplateResult {

@@ -4,6 +4,7 @@ import { emit } from './events.ts';
 import { familyOf, type PlacedNode } from './graph-index.ts';
 import { familyStyle } from './graph-style.ts';
 import { middleCut } from './hook-words.ts';
+import { onResize } from './resize.ts';
 import { theme } from './theme.ts';
 import { vars } from './vars.ts';
 
@@ -86,24 +87,14 @@ export class SondeGraphList extends LitElement {
   declare visible: number;
   /** Characters of a title that fit. */
   declare room: number;
-  readonly #resize = new ResizeObserver(() => this.#measure());
 
   constructor() {
     super();
+    onResize(this, () => this.#measure());
     this.nodes = [];
     this.from = 0;
     this.visible = 12;
     this.room = 32;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
   }
 
   override render(): TemplateResult {

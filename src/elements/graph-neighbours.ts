@@ -3,6 +3,7 @@ import { emit } from './events.ts';
 import { familyOf, type GraphMap } from './graph-index.ts';
 import { familyStyle } from './graph-style.ts';
 import { middleCut } from './hook-words.ts';
+import { onResize } from './resize.ts';
 import { theme } from './theme.ts';
 import { vars } from './vars.ts';
 
@@ -125,23 +126,13 @@ export class SondeGraphNeighbours extends LitElement {
   declare map: GraphMap | undefined;
   declare chosen: number | undefined;
   declare width: number;
-  readonly #resize = new ResizeObserver(() => {
-    this.width = this.clientWidth;
-  });
 
   constructor() {
     super();
+    onResize(this, () => {
+      this.width = this.clientWidth;
+    });
     this.width = 0;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
   }
 
   override render(): TemplateResult {

@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing, type PropertyValues, type TemplateResul
 import { emit } from './events.ts';
 import { type Family, familyOf, type GraphMap } from './graph-index.ts';
 import { familyStyle } from './graph-style.ts';
+import { onResize } from './resize.ts';
 import { SchemeController } from './scheme.ts';
 import { theme } from './theme.ts';
 import { vars } from './vars.ts';
@@ -75,24 +76,18 @@ export class SondeGraphOverview extends LitElement {
   /** Pixels across; 0 before it is laid out. */
   declare width: number;
   readonly #scheme = new SchemeController(this);
-  readonly #resize = new ResizeObserver(() => {
-    this.width = this.#canvas?.clientWidth ?? 0;
-  });
   #frame = 0;
 
   constructor() {
     super();
+    onResize(this, () => {
+      this.width = this.#canvas?.clientWidth ?? 0;
+    });
     this.width = 0;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#resize.disconnect();
     cancelAnimationFrame(this.#frame);
   }
 

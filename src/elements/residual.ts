@@ -1,6 +1,7 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { Token } from '../protocol/request.ts';
 import { chartStyle, drawChart } from './chart.ts';
+import { onResize } from './resize.ts';
 import { theme } from './theme.ts';
 import { visibleText } from './token-text.ts';
 
@@ -52,22 +53,12 @@ export class SondeResidual extends LitElement {
   declare tokens: readonly Token[];
   declare position: number | undefined;
 
-  readonly #resize = new ResizeObserver(() => this.#draw());
   #width = 0;
 
   constructor() {
     super();
+    onResize(this, () => this.#draw());
     this.tokens = [];
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
   }
 
   override render(): TemplateResult {
