@@ -7,7 +7,10 @@ import type { Life } from './messages.ts';
 import { rangesOf, sizeOf } from './ranges.ts';
 import { capacity } from './sealer.ts';
 
-/** A tab that is just being closed still counts as live for a moment. */
+/**
+ * A tab that is just being closed still counts as live for a moment. Waiting for its lock would tell sooner, but a lock
+ * that somebody waits for can cost a page its place in the back/forward cache.
+ */
 const looksAfterMs = [2000, 10_000];
 /** Another tab may have crashed since the last look. */
 const lookEveryMs = 60_000;
