@@ -1,10 +1,5 @@
-import {
-  histogramBins,
-  lowestPower,
-  outlierDistance,
-  type RowStatistics,
-  rowFields,
-} from './activation-statistics.ts';
+import type { RowStatistics } from '../shared/statistics.ts';
+import { histogramBins, lowestPower, outlierDistance, rowFields } from './activation-statistics.ts';
 import type { Kernel, Query } from './kernel.ts';
 import { columns, mostGroups, sumsInWorkgroup } from './rows.gpu.ts';
 

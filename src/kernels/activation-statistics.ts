@@ -1,24 +1,11 @@
+import type { RowStatistics } from '../shared/statistics.ts';
+
 /** Bins of |x| by powers of two: below 2^-8 (0 too), then one a power, the last from 2^6 on. */
 export const histogramBins = 16;
 export const lowestPower = -8;
 
 /** Standard deviations from the mean beyond which a value counts as an outlier. */
 export const outlierDistance = 6;
-
-/** What each position's vector looks like, [rows] each. Values that are not finite are counted and left out. */
-export interface RowStatistics {
-  readonly mean: Float32Array;
-  /** Population standard deviation (divided by n). */
-  readonly standardDeviation: Float32Array;
-  readonly absoluteMaximum: Float32Array;
-  /** Share of values that are exactly 0, as after a ReLU. */
-  readonly zeroFraction: Float32Array;
-  /** Share of values further than 6 standard deviations from the mean (Dettmers et al. 2022 look for such). */
-  readonly outlierFraction: Float32Array;
-  readonly notFinite: Float32Array;
-  /** Counts [rows, 16] of |x|: below 2^-8, then one bin a power of two, the last from 2^6 on. */
-  readonly histogram: Float32Array;
-}
 
 export const rowFields = [
   'mean',

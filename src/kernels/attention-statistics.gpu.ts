@@ -1,4 +1,5 @@
-import { type AttentionShape, type AttentionStatistics, attentionFields } from './attention-statistics.ts';
+import type { AttentionStatistics } from '../shared/statistics.ts';
+import { type AttentionShape, attentionFields } from './attention-statistics.ts';
 import type { Kernel, Query } from './kernel.ts';
 import { columns, mostGroups, sumsInWorkgroup } from './rows.gpu.ts';
 

@@ -1,16 +1,4 @@
-/** What each row of attention says, [rows] each. Values that are not finite are counted and left out. */
-export interface AttentionStatistics {
-  /** -sum p ln p, in nats: 0 = looks at one token. */
-  readonly entropy: Float32Array;
-  /** Mass on the first token: an attention sink rests there (Xiao et al. 2023). */
-  readonly first: Float32Array;
-  /** Mass on the token before; 0 in the row of the first token. */
-  readonly previous: Float32Array;
-  /** Mass on tokens that followed an earlier occurrence of the row's own token (Olsson et al. 2022). */
-  readonly induction: Float32Array;
-  readonly max: Float32Array;
-  readonly notFinite: Float32Array;
-}
+import type { AttentionStatistics } from '../shared/statistics.ts';
 
 /** Attention [heads, queries, keys] of one sequence, of which the queries are the last tokens. */
 export interface AttentionShape {

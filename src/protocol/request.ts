@@ -1,5 +1,6 @@
 import type { InputOrigin, ModelIdentity, Operation, Outcome } from '../schema/record.ts';
 import type { Sha256Hex } from '../shared/digest.ts';
+import type { AttentionStatistics, RowStatistics } from '../shared/statistics.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { EpochMilliseconds, Milliseconds, Nats, Probability } from '../shared/units.ts';
 
@@ -107,35 +108,15 @@ export interface StepSummary {
   readonly activations: readonly ActivationSummary[];
 }
 
-/** Each array is [heads, queries]; values that are not finite are counted and left out. */
-export interface AttentionSummary {
+/** Each array is [heads, queries]. */
+export interface AttentionSummary extends AttentionStatistics {
   readonly hook: string;
   readonly heads: number;
-  /** -sum p ln p, nats. */
-  readonly entropy: Float32Array;
-  /** Mass on the first token. */
-  readonly first: Float32Array;
-  /** Mass on the token before. */
-  readonly previous: Float32Array;
-  /** Mass on tokens that followed an earlier occurrence of the row's own (Olsson et al. 2022). */
-  readonly induction: Float32Array;
-  readonly max: Float32Array;
-  readonly notFinite: Float32Array;
 }
 
 /** Each array has one number a position, `histogram` has 16. */
-export interface ActivationSummary {
+export interface ActivationSummary extends RowStatistics {
   readonly hook: string;
-  readonly mean: Float32Array;
-  readonly standardDeviation: Float32Array;
-  readonly absoluteMaximum: Float32Array;
-  /** Share of values that are exactly 0. */
-  readonly zeroFraction: Float32Array;
-  /** Share of values further than 6 standard deviations from the mean. */
-  readonly outlierFraction: Float32Array;
-  readonly notFinite: Float32Array;
-  /** Counts of |x|: below 2^-8, then one bin a power of two, the last from 2^6 on. */
-  readonly histogram: Float32Array;
 }
 
 export type StepAttention = Readonly<Record<string, FloatTensor>>;

@@ -1,11 +1,10 @@
 import type { TapOutput } from '../instrument/instrumented.ts';
 import { rowStatisticsOnGpu } from '../kernels/activation-statistics.gpu.ts';
-import type { RowStatistics } from '../kernels/activation-statistics.ts';
 import { rowStatistics } from '../kernels/activation-statistics.ts';
 import { attentionStatisticsOnGpu } from '../kernels/attention-statistics.gpu.ts';
-import type { AttentionStatistics } from '../kernels/attention-statistics.ts';
 import { attentionStatistics } from '../kernels/attention-statistics.ts';
 import type { Executor, Query } from '../kernels/kernel.ts';
+import type { AttentionStatistics, RowStatistics } from '../shared/statistics.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { toFloatTensor } from './float.ts';
 import type { OrtTensor } from './runtime.ts';

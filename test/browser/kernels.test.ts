@@ -1,12 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowStatisticsOnGpu } from '../../src/kernels/activation-statistics.gpu.ts';
-import { type RowStatistics, rowStatistics } from '../../src/kernels/activation-statistics.ts';
+import { rowStatistics } from '../../src/kernels/activation-statistics.ts';
 import { attentionStatisticsOnGpu } from '../../src/kernels/attention-statistics.gpu.ts';
-import {
-  type AttentionShape,
-  type AttentionStatistics,
-  attentionStatistics,
-} from '../../src/kernels/attention-statistics.ts';
+import { type AttentionShape, attentionStatistics } from '../../src/kernels/attention-statistics.ts';
 import { createExecutor, type Executor } from '../../src/kernels/kernel.ts';
 import {
   candidatesOnGpu,
@@ -20,6 +16,7 @@ import {
   type TokenStatistics,
   tokenStatistics,
 } from '../../src/kernels/token-statistics.ts';
+import type { AttentionStatistics, RowStatistics } from '../../src/shared/statistics.ts';
 
 type Compute = (row: Float32Array<ArrayBuffer>, k: number) => Promise<TokenStatistics>;
 

@@ -1,0 +1,28 @@
+/** What each row of attention says, [rows] each. Values that are not finite are counted and left out. */
+export interface AttentionStatistics {
+  /** -sum p ln p, in nats: 0 = looks at one token. */
+  readonly entropy: Float32Array;
+  /** Mass on the first token: an attention sink rests there (Xiao et al. 2023). */
+  readonly first: Float32Array;
+  /** Mass on the token before; 0 in the row of the first token. */
+  readonly previous: Float32Array;
+  /** Mass on tokens that followed an earlier occurrence of the row's own token (Olsson et al. 2022). */
+  readonly induction: Float32Array;
+  readonly max: Float32Array;
+  readonly notFinite: Float32Array;
+}
+
+/** What each position's vector looks like, [rows] each. Values that are not finite are counted and left out. */
+export interface RowStatistics {
+  readonly mean: Float32Array;
+  /** Population standard deviation (divided by n). */
+  readonly standardDeviation: Float32Array;
+  readonly absoluteMaximum: Float32Array;
+  /** Share of values that are exactly 0, as after a ReLU. */
+  readonly zeroFraction: Float32Array;
+  /** Share of values further than 6 standard deviations from the mean (Dettmers et al. 2022 look for such). */
+  readonly outlierFraction: Float32Array;
+  readonly notFinite: Float32Array;
+  /** Counts [rows, 16] of |x|: below 2^-8, then one bin a power of two, the last from 2^6 on. */
+  readonly histogram: Float32Array;
+}
