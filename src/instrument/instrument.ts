@@ -39,10 +39,11 @@ export function instrument(model: Uint8Array, options: InstrumentOptions): Instr
     found ??= new RawTensors(reading.view);
     return found;
   };
+  const known = (name: string): Draft | undefined =>
+    name.startsWith('raw:') ? tensors().draft(name.slice(4)) : byName.get(name);
   const draft = (name: string): Draft => {
-    const isRaw = name.startsWith('raw:');
-    const wanted = isRaw ? tensors().draft(name.slice(4)) : byName.get(name);
-    const others = (): readonly Hook[] => (isRaw ? tensors().hooks() : hooks);
+    const wanted = known(name);
+    const others = (): readonly Hook[] => (name.startsWith('raw:') ? tensors().hooks() : hooks);
     if (wanted === undefined)
       throw unknownHook(
         name,
@@ -57,6 +58,7 @@ export function instrument(model: Uint8Array, options: InstrumentOptions): Instr
     outputs: graph.outputs.map(port),
     hooks,
     raw: () => rawGraph(options.file, reading.view.index),
+    has: (hook) => (known(hook)?.source.kind ?? 'unavailable') !== 'unavailable',
     resolve: (patterns) => resolveHooks(patterns, hooks, () => tensors().hooks()),
     edit: (plan, weights, constants) =>
       editGraph({ file: options.file, view: reading.view, draft }, plan, weights, constants),

@@ -55,6 +55,8 @@ export interface Instrumented {
   readonly hooks: readonly Hook[];
   /** The graph itself as plain data, made when asked for. */
   raw(): RawGraph;
+  /** Whether a hook of this exact name, or a tensor `raw:<tensor>`, can be tapped. */
+  has(hook: string): boolean;
   /**
    * Globs (`blocks.*.attn.hook_pattern`), exact names and `raw:<tensor>` to exact names, in graph order.
    * @throws SondeError `hook_unknown` for a pattern that matches nothing (names the nearest hooks),

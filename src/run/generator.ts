@@ -1,5 +1,4 @@
 import { SondeError } from '../shared/errors.ts';
-import type { Hook } from '../shared/hook.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import type { CaptureStore } from './capture.ts';
 import { completeFeeds, idTensor } from './feeds.ts';
@@ -31,12 +30,6 @@ export function generatorOf(parts: readonly Pick<ModelPart, 'part' | 'model'>[])
   const encoder = parts.find(({ part }) => part === 'encoder_model');
   return { decoder: decoder.model, ...(encoder === undefined ? {} : { encoder: encoder.model }) };
 }
-
-export const graphsOf = ({ encoder, decoder }: Generator): readonly LoadedModel[] =>
-  encoder === undefined ? [decoder] : [encoder, decoder];
-
-export const hooksOf = (graphs: readonly LoadedModel[]): readonly Hook[] =>
-  graphs.flatMap(({ instrumented }) => instrumented.hooks);
 
 /** What encoders call their result. */
 const encoderStates = 'last_hidden_state';

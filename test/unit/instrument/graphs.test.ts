@@ -98,6 +98,7 @@ describe('a transformer inside a Loop', () => {
   it('is described, and none of its hooks pretends to be there', () => {
     expect(instrumented.anatomy).toMatchObject({ heads: 2, dHead: 4 });
     expect(instrumented.hooks.every(({ source }) => source.kind === 'unavailable')).toBe(true);
+    expect(instrumented.hooks.some(({ name }) => instrumented.has(name))).toBe(false);
     expect(() => instrumented.resolve(['blocks.0.attn.hook_pattern'])).toThrow(
       expect.objectContaining({ code: 'hook_unavailable', message: expect.stringContaining('Loop') }),
     );

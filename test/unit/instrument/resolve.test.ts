@@ -14,6 +14,13 @@ function failure(act: () => unknown): SondeError {
   throw new Error('nothing was thrown');
 }
 
+it('has what can be tapped under its exact name, and nothing else', () => {
+  for (const name of ['hook_embed', 'blocks.2.attn.hook_pattern', 'raw:logits'])
+    expect(instrumented.has(name)).toBe(true);
+  for (const name of ['hook_embeds', 'blocks.*.attn.hook_pattern', 'raw:nothing', 'encoder.hook_embed'])
+    expect(instrumented.has(name)).toBe(false);
+});
+
 describe('resolve', () => {
   it('spreads a glob over the layers, in graph order', () => {
     expect(instrumented.resolve(['blocks.*.attn.hook_pattern'])).toEqual([
