@@ -1,11 +1,53 @@
 import type * as Plot from '@observablehq/plot';
-import { css } from 'lit';
+import { css, type LitElement, type ReactiveController } from 'lit';
+import { onResize } from './resize.ts';
+
+/** What to draw at a width in pixels; undefined where there is nothing to draw. */
+export type ChartAt = (width: number) => ((plot: typeof Plot) => Plot.PlotOptions) | undefined;
+
+/** Draws into its element's `.chart`: what an update brought, and again at another width. */
+export class ChartController implements ReactiveController {
+  readonly #host: LitElement;
+  readonly #chartAt: ChartAt;
+  /** Of what is drawn; 0 once that is out of date. */
+  #width = 0;
+  #frame = 0;
+
+  constructor(host: LitElement, chartAt: ChartAt) {
+    this.#host = host;
+    this.#chartAt = chartAt;
+    host.addController(this);
+    onResize(host, () => this.#schedule());
+  }
+
+  hostUpdated(): void {
+    this.#width = 0;
+    this.#schedule();
+  }
+
+  hostDisconnected(): void {
+    cancelAnimationFrame(this.#frame);
+  }
+
+  /** Once a frame at most: drawing takes longer than a small model takes for a token. */
+  #schedule(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw(): void {
+    const into = this.#host.renderRoot.querySelector('.chart');
+    const width = Math.floor(this.#host.clientWidth);
+    if (into === null || width === 0 || width === this.#width) return;
+    const chart = this.#chartAt(width);
+    if (chart === undefined) return;
+    this.#width = width;
+    void drawChart(into, chart);
+  }
+}
 
 /** Plot is loaded when the first chart is drawn, so it delays no other view. */
-export async function drawChart(
-  into: Element,
-  options: (plot: typeof Plot) => Plot.PlotOptions,
-): Promise<void> {
+async function drawChart(into: Element, options: (plot: typeof Plot) => Plot.PlotOptions): Promise<void> {
   const library = await import('@observablehq/plot');
   const chart = library.plot({ ...options(library), className: 'plot' });
   // Plot's own inline style sheet is refused by a strict content security policy: `chartStyle` replaces it.

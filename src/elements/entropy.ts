@@ -1,7 +1,6 @@
-import { css, html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
+import { css, html, LitElement, type TemplateResult } from 'lit';
 import type { Step } from '../protocol/request.ts';
-import { chartStyle, drawChart } from './chart.ts';
-import { onResize } from './resize.ts';
+import { type ChartAt, ChartController, chartStyle } from './chart.ts';
 import { theme } from './theme.ts';
 
 /** Entropy of the next-token distribution at every step, from 0 to its ceiling ln V. */
@@ -27,11 +26,9 @@ export class SondeEntropy extends LitElement {
   /** Index of the chosen step, not of the token in the sequence. */
   declare chosen: number | undefined;
 
-  #width = 0;
-
   constructor() {
     super();
-    onResize(this, () => this.#draw());
+    new ChartController(this, (width) => this.#chartAt(width));
     this.steps = [];
   }
 
@@ -51,19 +48,11 @@ export class SondeEntropy extends LitElement {
     return `Entropy by step: mean ${mean.toFixed(2)}, largest ${Math.max(...entropies).toFixed(2)} nats${ceiling}.`;
   }
 
-  override updated(_changed: PropertyValues<this>): void {
-    this.#width = 0;
-    this.#draw();
-  }
-
-  #draw(): void {
-    const into = this.renderRoot.querySelector('.chart');
-    const width = Math.floor(this.clientWidth);
-    if (into === null || width === 0 || width === this.#width || this.steps.length === 0) return;
-    this.#width = width;
+  #chartAt(width: number): ReturnType<ChartAt> {
     const { steps, chosen } = this;
+    if (steps.length === 0) return undefined;
     const ceiling = this.vocabulary === undefined ? undefined : Math.log(this.vocabulary);
-    void drawChart(into, (plot) => ({
+    return (plot) => ({
       width,
       height: 96,
       marginLeft: 32,
@@ -89,6 +78,6 @@ export class SondeEntropy extends LitElement {
         ),
         plot.ruleY([0], { strokeOpacity: 0.4 }),
       ],
-    }));
+    });
   }
 }

@@ -1,7 +1,6 @@
-import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Token } from '../protocol/request.ts';
-import { chartStyle, drawChart } from './chart.ts';
-import { onResize } from './resize.ts';
+import { type ChartAt, ChartController, chartStyle } from './chart.ts';
 import { theme } from './theme.ts';
 import { visibleText } from './token-text.ts';
 
@@ -53,11 +52,9 @@ export class SondeResidual extends LitElement {
   declare tokens: readonly Token[];
   declare position: number | undefined;
 
-  #width = 0;
-
   constructor() {
     super();
-    onResize(this, () => this.#draw());
+    new ChartController(this, (width) => this.#chartAt(width));
     this.tokens = [];
   }
 
@@ -82,23 +79,15 @@ export class SondeResidual extends LitElement {
     </figure>`;
   }
 
-  override updated(_changed: PropertyValues<this>): void {
-    this.#width = 0;
-    this.#draw();
-  }
-
-  #draw(): void {
-    const into = this.renderRoot.querySelector('.chart');
-    const width = Math.floor(this.clientWidth);
+  #chartAt(width: number): ReturnType<ChartAt> {
     const { profile, position } = this;
-    if (into === null || profile === undefined || width === 0 || width === this.#width) return;
-    this.#width = width;
+    if (profile === undefined) return undefined;
     const hooks = profile.hooks.map(shortName);
     const points = profile.norms.flatMap((norms, at) =>
       Array.from(norms, (norm, token) => ({ hook: hooks[at], norm, token })),
     );
     const means = profile.norms.map((norms, at) => ({ hook: hooks[at], norm: mean(norms) }));
-    void drawChart(into, (plot) => ({
+    return (plot) => ({
       width,
       height: 44 + 26 * profile.hooks.length,
       marginLeft: 92,
@@ -125,7 +114,7 @@ export class SondeResidual extends LitElement {
           { x: 'norm', y: 'hook', stroke: 'var(--accent)', strokeWidth: 2, marker: 'dot' },
         ),
       ],
-    }));
+    });
   }
 }
 
