@@ -38,7 +38,7 @@ function inputsOf(
   const inputs: Record<string, Tensor> = {};
   for (const [input, value] of Object.entries(described)) {
     // Images and sound are too long for JSON, so their values are among the tensors.
-    const tensor = tensors.get(input) ?? tensors.get(`${name}.${input}`);
+    const tensor = tensors.get(`${name}.${input}`) ?? tensors.get(input);
     if (tensor !== undefined) inputs[input] = tensor;
     else if (isRows(value)) {
       const data = BigInt64Array.from(value.flat(), BigInt);
