@@ -10,45 +10,63 @@ import { readFileAt } from './folder.node.ts';
 import { type Head, headOf } from './head.node.ts';
 import { type ModelSource, type ReadOptions, refuseLonger } from './source.ts';
 
+/** What is known of a file of the hub; `head` is absent where there is no such file. */
+interface Known {
+  readonly head: Head | undefined;
+  /** False where the server could not be reached: then it is what it said the last time. */
+  readonly isCurrent: boolean;
+}
+
 /**
  * A model folder behind a URL, kept in a folder of this machine. A file is fetched again when its ETag changed; a
  * download that broke off, in this process or an earlier one, is continued; large files of a hub are held against
- * their SHA-256. Without a network, what is there is used.
+ * their SHA-256. Without a network, what is there is used: which files there are is kept beside them.
  */
 export function cachedSource({ id, url }: FolderAddress, cache: string): ModelSource {
-  const heads = new Map<string, Promise<Head | undefined>>();
-  const head = (path: string): Promise<Head | undefined> => {
-    const known = heads.get(path) ?? headOf(new URL(path, url).href, path);
-    heads.set(path, known);
-    return known;
-  };
+  const asked = new Map<string, Promise<Known>>();
   const fileOf = (path: string): string => {
     const { host, pathname } = new URL(path, url);
     return join(cache, host.replace(':', '_'), ...pathname.split('/').filter(Boolean));
   };
 
+  async function ask(path: string): Promise<Known> {
+    const record = `${fileOf(path)}.head`;
+    let head: Head | undefined;
+    try {
+      head = await headOf(new URL(path, url).href, path);
+    } catch (error) {
+      const isOffline = error instanceof SondeError && error.code === 'network';
+      const said = isOffline ? await recorded(record) : undefined;
+      if (said === undefined) throw error;
+      return { head: said ?? undefined, isCurrent: false };
+    }
+    await mkdir(dirname(record), { recursive: true });
+    await writeFile(record, JSON.stringify(head ?? null));
+    return { head, isCurrent: true };
+  }
+
+  const known = (path: string): Promise<Known> => {
+    const answer = asked.get(path) ?? ask(path);
+    asked.set(path, answer);
+    return answer;
+  };
+
   /** Makes the cached file current. @returns whether it was already, or undefined where there is no such file */
   async function update(path: string, options: ReadOptions): Promise<'kept' | 'fetched' | undefined> {
     const file = fileOf(path);
+    const { head, isCurrent } = await known(path);
+    if (head === undefined) return undefined;
     const kept = await readFile(`${file}.stamp`, 'utf8').catch(() => undefined);
-    let found: Head | undefined;
-    try {
-      found = await head(path);
-    } catch (error) {
-      const isOffline = error instanceof SondeError && error.code === 'network';
-      if (isOffline && kept !== undefined) return 'kept';
-      throw error;
-    }
-    if (found === undefined) return undefined;
-    if (found.size !== undefined) refuseLonger(path, found.size, options.limit);
-    if (kept === stampOf(found)) return 'kept';
-    await fetchTo(file, new URL(path, url).href, path, found, options);
+    if (kept !== undefined && !isCurrent) return 'kept';
+    if (head.size !== undefined) refuseLonger(path, head.size, options.limit);
+    if (kept === stampOf(head)) return 'kept';
+    await fetchTo(file, new URL(path, url).href, path, head, options);
     return 'fetched';
   }
 
   return {
     id,
-    size: async (path) => (await head(path))?.size,
+    size: async (path) => (await known(path)).head?.size,
     async read(path, { onProgress, ...options } = {}) {
       const state = await update(path, { ...options, ...(onProgress === undefined ? {} : { onProgress }) });
       if (state === undefined) return undefined;
@@ -57,6 +75,15 @@ export function cachedSource({ id, url }: FolderAddress, cache: string): ModelSo
       return readFileAt(fileOf(path), path, { ...options, onProgress: isCached });
     },
   };
+}
+
+/** What a server said of a file, null where there was none; undefined where it was never asked. */
+async function recorded(file: string): Promise<Head | null | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Head | null;
+  } catch {
+    return undefined;
+  }
 }
 
 const stampOf = ({ etag = '', size }: Head): string => `${etag} ${size ?? ''}`;

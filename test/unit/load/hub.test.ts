@@ -6,6 +6,7 @@ import { folderUrl } from '../../../src/load/address.ts';
 import { findSource } from '../../../src/load/find.node.ts';
 import { remoteSource } from '../../../src/load/remote.ts';
 import type { FileProgress, ModelSource } from '../../../src/load/source.ts';
+import { defaultDtype, openNodeParts } from '../../../src/run/open.node.ts';
 import { type Hub, startHub } from '../../hub/hub.ts';
 
 const graph = 'onnx/model.onnx';
@@ -153,6 +154,19 @@ describe('the cache folder of Node', () => {
     await other.close();
     expect(await (await find()).read('config.json')).toBeDefined();
     await expect((await find()).read(graph)).rejects.toMatchObject({ code: 'network' });
+  });
+
+  it('opens a whole model without a network once it was opened with one, files it lacks included', async () => {
+    const other = await startHub({ 'tiny/gpt2': folder });
+    const open = async (): Promise<string[]> => {
+      const source = await findSource('tiny/gpt2', { hub: other.origin, cache });
+      const { parts, dispose } = await openNodeParts(source, await defaultDtype(source));
+      await dispose();
+      return parts.map(({ part, weights }) => `${part} ${weights.dtype}`);
+    };
+    const opened = await open();
+    await other.close();
+    expect(await open()).toEqual(opened);
   });
 });
 
