@@ -25,14 +25,28 @@ async function fromFile(file: string): Promise<readonly string[]> {
   return Object.entries(settings ?? {}).flatMap(([name, value]) => toArguments(name, value));
 }
 
+const inEnvironment = (environment: NodeJS.ProcessEnv, name: string): string | undefined =>
+  environment[`SONDE_COLLECT_${name.toUpperCase().replaceAll('-', '_')}`] || undefined;
+
+const isOn = (value: string): boolean => value === '1' || value === 'true';
+
 /** `SONDE_COLLECT_TRUST_PROXY=10.0.0.1,10.0.0.2` is `--trust-proxy` twice; a flag is on with `1` or `true`. */
 function fromEnvironment(options: Options, environment: NodeJS.ProcessEnv): readonly string[] {
   return Object.entries(options).flatMap(([name, { type, multiple }]) => {
-    const value = environment[`SONDE_COLLECT_${name.toUpperCase().replaceAll('-', '_')}`];
-    if (value === undefined || value === '') return [];
-    if (type === 'boolean') return toArguments(name, value === '1' || value === 'true');
+    const value = inEnvironment(environment, name);
+    if (value === undefined) return [];
+    if (type === 'boolean') return toArguments(name, isOn(value));
     return toArguments(name, multiple === true ? value.split(',') : value);
   });
+}
+
+/** Flags that the environment turns off: no argument can, so the file's must not stand. */
+function turnedOff(options: Options, environment: NodeJS.ProcessEnv): ReadonlySet<string> {
+  const off = Object.entries(options).filter(([name, { type }]) => {
+    const value = inEnvironment(environment, name);
+    return type === 'boolean' && value !== undefined && !isOn(value);
+  });
+  return new Set(off.map(([name]) => `--${name}`));
 }
 
 /**
@@ -47,8 +61,9 @@ export async function withSettings(
   environment: NodeJS.ProcessEnv,
 ): Promise<readonly string[]> {
   const path = file ?? environment.SONDE_COLLECT_CONFIG;
+  const off = turnedOff(options, environment);
   return [
-    ...(path === undefined ? [] : await fromFile(path)),
+    ...(path === undefined ? [] : await fromFile(path)).filter((argument) => !off.has(argument)),
     ...fromEnvironment(options, environment),
     ...argv,
   ];

@@ -31,6 +31,8 @@ describe('settings of the collector', () => {
       '3',
     ]);
     expect(await withSettings([], options, undefined, { SONDE_COLLECT_ALLOW_HUB: '0' })).toEqual([]);
+    const turnedOff = await withSettings([], options, file, { SONDE_COLLECT_ALLOW_HUB: '0' });
+    expect(turnedOff).toEqual(['--port=1', '--trust-proxy=10.0.0.1']);
   });
 
   it.each(['', '[', '{"prot":1}', '{"max-bytes":"much"}'])('are refused: %j', async (text) => {
