@@ -38,3 +38,12 @@ export const verifyHelp = `${model}  --self                 without goldens: eve
 
 Exit status 1 if anything differs.
 `;
+
+export const baselineHelp = `${model}
+  --texts FILE     texts like those that users will send, one a line: at least three windows of them
+  --out FILE       the baseline, JSON
+  --window N       requests that a window has; default 200
+`;
+
+export const signalsHelp = `  --json   the same as JSON, with what each signal means
+`;

@@ -1,6 +1,6 @@
 import { SondeError } from '../shared/errors.ts';
 import { usageExit } from './arguments.ts';
-import { captureHelp, inspectHelp, instrumentHelp, verifyHelp } from './help.ts';
+import { baselineHelp, captureHelp, inspectHelp, instrumentHelp, signalsHelp, verifyHelp } from './help.ts';
 
 /** A subcommand: its arguments in, its exit status out. */
 type Command = (argv: readonly string[]) => Promise<number>;
@@ -44,11 +44,13 @@ const commands: Readonly<Record<string, Entry>> = {
   baseline: {
     usage: 'sonde baseline MODEL --texts FILE --out FILE [--window 200] [--dtype D]',
     summary: 'what requests of a classifier are like, one text a line, to see drift against',
+    help: baselineHelp,
     load: async () => (await import('./baseline.ts')).baseline,
   },
   signals: {
     usage: 'sonde signals [--json]',
     summary: 'the signal map: every signal with its unit, tier, privacy class and stability',
+    help: signalsHelp,
     load: async () => (await import('./signals.ts')).signals,
   },
   collect: {
