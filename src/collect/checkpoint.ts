@@ -13,7 +13,6 @@ export interface LogPlace {
   readonly chain: string;
   readonly records: number;
   readonly chunks: number;
-  readonly erased: number;
 }
 
 /** What a collector would know if it had read the log up to `place`; it may know of later chunks too. */

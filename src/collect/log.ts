@@ -71,7 +71,6 @@ export class SegmentLog {
   #sweeps = 0;
   /** Of the open segment. */
   #lines: number;
-  #erased: number;
   readonly #keeper: Keeper | undefined;
   /** Where the next checkpoint is made at. */
   #place: LogPlace | undefined;
@@ -105,7 +104,6 @@ export class SegmentLog {
     this.#records = walk.due;
     this.#chunks = walk.chunks;
     this.#lines = walk.lines;
-    this.#erased = walk.erased;
     this.#keeper = keeper;
     this.#maxBytes = maxBytes;
     this.#bytes = bytes;
@@ -217,7 +215,6 @@ export class SegmentLog {
     });
     for (const [subject, { records, waiting }] of counts) {
       const told = this.erasures.told(subject);
-      this.#erased += records - (told?.records ?? 0);
       if (told?.records !== records || told.waiting !== waiting)
         await this.note({ kind: 'erased', at: Date.now(), subject, records, waiting });
     }
@@ -331,7 +328,6 @@ export class SegmentLog {
       chain: this.#chain,
       records: this.#records,
       chunks: this.#chunks,
-      erased: this.#erased,
     };
   }
 

@@ -38,7 +38,7 @@ export interface Walk {
   readonly lines: number;
   readonly chunks: number;
   readonly records: number;
-  /** Records of which only a tombstone is left; `records` counts them too. */
+  /** Records of which only a tombstone was found; `records` counts them too. */
   readonly erased: number;
   readonly erasures: Erasures;
   /** Records the log should hold: more than `records` where its end was lost. */
@@ -86,7 +86,7 @@ export async function walkLog(
   const savedCheck = saved === undefined ? undefined : new HeadCheck(saved, 'the saved head', key);
   const start = from?.place;
   const segments = (await listSegments(folder)).filter(({ number }) => number >= (start?.segment ?? 0));
-  const total = { chunks: start?.chunks ?? 0, records: start?.records ?? 0, erased: start?.erased ?? 0 };
+  const total = { chunks: start?.chunks ?? 0, records: start?.records ?? 0, erased: 0 };
   const erasures = new Erasures();
   for (const notice of from?.notices ?? []) erasures.see(notice);
   const tombs = new TombCheck(erasures);
