@@ -170,13 +170,6 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   });
   const known = new Known();
   const tail = new Tail();
-  const metrics = createMetrics(
-    new Set(options.models),
-    () => known.records.missing,
-    () => faultsFound,
-  );
-  let faultsFound = 0;
-  const tier0 = new Tier0(new Set(options.models));
   const { segmentBytes, maxBytes } = options;
   const { log, walk, checkpoint } = await SegmentLog.open(options.data, (entries) => known.read(entries), {
     segmentBytes,
@@ -184,7 +177,6 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     keeper: known,
   });
   const sayFaults = (faults: readonly Fault[]): void => {
-    faultsFound = faults.length;
     for (const fault of faults) app.log.error({ fault }, 'the log is damaged; run sonde audit verify');
   };
   sayFaults(walk.faults);
@@ -192,6 +184,11 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     app.log.warn({ bytes: walk.tail.torn }, 'cut off an unfinished, unacknowledged end');
   const from = checkpoint === undefined ? 'its beginning' : 'its checkpoint';
   app.log.info({ records: walk.records, chunks: walk.chunks, from }, 'log opened');
+  // Before the whole log is read again: a sweep behind its back would have it begin anew.
+  if (log.erasures.unfinished.length > 0) {
+    await log.sweep();
+    app.log.info({ waiting: log.erasures.waiting }, 'erasures that were asked for are made');
+  }
   // Minutes before the checkpoint come from the reading in the background.
   const { rollups } = known;
   let older = new Rollups();
@@ -212,10 +209,15 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
           },
         });
 
-  if (log.erasures.unfinished.length > 0) {
-    await log.sweep();
-    app.log.info({ waiting: log.erasures.waiting }, 'erasures that were asked for are made');
-  }
+  /** Absent while the whole log is still being read. */
+  const faultsNow = () => (verification ?? walk).faults;
+  const models = new Set(options.models);
+  const tier0 = new Tier0(models);
+  const metrics = createMetrics(
+    models,
+    () => known.records.missing,
+    () => faultsNow()?.length ?? 0,
+  );
 
   app.setErrorHandler((error: FastifyError | Refusal, _request, reply) => {
     const { status, code, message } = toRefusal(error);
@@ -250,7 +252,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     metrics,
   );
   app.get('/healthz', async () => {
-    const { faults } = verification ?? walk;
+    const faults = faultsNow();
     const count = faults?.length ?? 0;
     return { status: count === 0 ? 'ok' : 'damaged', faults: count, verified: faults !== undefined };
   });
@@ -259,7 +261,6 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   );
   if (options.site !== undefined) await serveSite(app, options.site);
 
-  const faultsNow = () => (verification ?? walk).faults;
   const admin =
     options.admin === undefined
       ? undefined
