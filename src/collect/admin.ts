@@ -9,7 +9,7 @@ import type { Erasures } from './erasures.ts';
 import type { Fault } from './head-check.ts';
 import type { NoticeEntry, RecordEntry } from './line.ts';
 import { askCalibration, askLog, askRollups, type Question, scan } from './query.ts';
-import type { Rollups } from './rollups.ts';
+import { groupKeys, type Rollups } from './rollups.ts';
 import type { Tail } from './tail.ts';
 import { holderOf, may, type Permission, type Token } from './tokens.ts';
 
@@ -36,7 +36,6 @@ declare module 'fastify' {
 }
 
 const mostRecords = 1000;
-const groupings = ['model', 'revision', 'cohort', 'outcome'] as const;
 type Query = Readonly<Record<string, string | undefined>>;
 
 function wordOf(name: string, value: unknown, pattern = /^[A-Za-z0-9._-]{1,64}$/): string {
@@ -54,9 +53,9 @@ function timeOf(name: string, value: unknown, otherwise?: number): number {
 
 function questionOf(query: Query): Question {
   const by = (query.by ?? '').split(',').filter((key) => key !== '');
-  if (!by.every((key) => (groupings as readonly string[]).includes(key)))
-    throw new Refusal(400, 'bad_request', `\`by\` takes ${groupings.join(', ')}, with commas between.`);
-  const where = groupings.flatMap((key) => (query[key] === undefined ? [] : [[key, query[key]]]));
+  if (!by.every((key) => (groupKeys as readonly string[]).includes(key)))
+    throw new Refusal(400, 'bad_request', `\`by\` takes ${groupKeys.join(', ')}, with commas between.`);
+  const where = groupKeys.flatMap((key) => (query[key] === undefined ? [] : [[key, query[key]]]));
   return {
     ...Object.fromEntries(where),
     from: timeOf('from', query.from, 0),

@@ -1,12 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ExponentialHistogram } from '../schema/exponential.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import type { RecordEntry } from './line.ts';
 import {
   type Cell,
+  emptyCell,
   type Group,
+  groupKeys,
   groupOf,
   type MeasuredRecord,
+  mergeInto,
   minute,
   type Quantity,
   quantities,
@@ -37,9 +39,7 @@ export interface AnswerRow {
 }
 
 const fits = (question: Question, group: Group): boolean =>
-  (['model', 'revision', 'cohort', 'outcome'] as const).every(
-    (key) => question[key] === undefined || question[key] === group[key],
-  );
+  groupKeys.every((key) => question[key] === undefined || question[key] === group[key]);
 
 const keyOf = (question: Question, group: Group): Partial<Group> =>
   Object.fromEntries(question.by.map((key) => [key, group[key]]));
@@ -60,9 +60,7 @@ export function askRollups(rollups: Rollups, question: Question): readonly Answe
     const name = JSON.stringify(key);
     const row = rows.get(name)?.cell ?? emptyCell(cell.group);
     rows.set(name, { key, cell: row });
-    row.records += cell.records;
-    row.requests += cell.requests;
-    for (const quantity of quantities) row.histograms[quantity].merge(cell.histograms[quantity].read());
+    mergeInto(row, cell);
   }
   return [...rows.values()].map(({ key, cell }) => ({
     group: key,
@@ -80,18 +78,6 @@ function allQuantiles(of: (quantity: Quantity) => Quantiles | undefined): Answer
     }),
   );
 }
-
-const emptyCell = (group: Group): Cell => ({
-  group,
-  records: 0,
-  requests: 0,
-  histograms: {
-    duration: new ExponentialHistogram(),
-    introspection: new ExponentialHistogram(),
-    entropy: new ExponentialHistogram(),
-    confidence: new ExponentialHistogram(),
-  },
-});
 
 /** Hands over each entry of the log that holds a record, one turn of the event loop at a time. */
 export const scan = (folder: string, use: (entry: RecordEntry) => void) =>

@@ -3,14 +3,9 @@ import type { Read } from '../schema/receive.ts';
 
 export type MeasuredRecord = Read['measured'];
 
-/** What records are told apart by. */
-export interface Group {
-  readonly model: string;
-  /** Digest over the model's files. */
-  readonly revision: string;
-  readonly cohort: string;
-  readonly outcome: string;
-}
+/** What records are told apart by; `revision` is the digest over the model's files. */
+export const groupKeys = ['model', 'revision', 'cohort', 'outcome'] as const;
+export type Group = Readonly<Record<(typeof groupKeys)[number], string>>;
 
 export const quantities = ['duration', 'introspection', 'entropy', 'confidence'] as const;
 export type Quantity = (typeof quantities)[number];
@@ -45,12 +40,34 @@ export interface Cell {
   readonly histograms: Readonly<Record<Quantity, ExponentialHistogram>>;
 }
 
+/** 2^(1/32): 2.2 % to a bucket. A histogram whose values span over a factor of 32 goes coarser by itself. */
+const scale = 5;
+
+export function emptyCell(group: Group): Cell {
+  const histogram = () => new ExponentialHistogram(scale);
+  return {
+    group,
+    records: 0,
+    requests: 0,
+    histograms: {
+      duration: histogram(),
+      introspection: histogram(),
+      entropy: histogram(),
+      confidence: histogram(),
+    },
+  };
+}
+
+export function mergeInto(cell: Cell, { records, requests, histograms }: Cell): void {
+  cell.records += records;
+  cell.requests += requests;
+  for (const quantity of quantities) cell.histograms[quantity].merge(histograms[quantity].read());
+}
+
 export const minute = 60_000;
 /** Minutes that are kept, and groups within one; what comes beyond is counted under cohort `other`. */
 const mostMinutes = 7 * 24 * 60;
 const mostGroups = 200;
-/** 2^(1/32): 2.2 % to a bucket. */
-const scale = 5;
 
 /** Records by the minute they were received in, as histograms that merge. */
 export class Rollups {
@@ -79,12 +96,7 @@ export class Rollups {
     for (const [at, cells] of older.#minutes) {
       const own = this.#minutes.get(at) ?? new Map<string, Cell>();
       this.#minutes.set(at, own);
-      for (const cell of cells.values()) {
-        const into = cellOf(own, cell.group);
-        into.records += cell.records;
-        into.requests += cell.requests;
-        for (const quantity of quantities) into.histograms[quantity].merge(cell.histograms[quantity].read());
-      }
+      for (const cell of cells.values()) mergeInto(cellOf(own, cell.group), cell);
     }
   }
 
@@ -101,18 +113,7 @@ function cellOf(cells: Map<string, Cell>, group: Group): Cell {
   if (found !== undefined) return found;
   if (cells.size >= mostGroups && group.cohort !== 'other')
     return cellOf(cells, { ...group, cohort: 'other' });
-  const histogram = () => new ExponentialHistogram(scale);
-  const cell: Cell = {
-    group,
-    records: 0,
-    requests: 0,
-    histograms: {
-      duration: histogram(),
-      introspection: histogram(),
-      entropy: histogram(),
-      confidence: histogram(),
-    },
-  };
+  const cell = emptyCell(group);
   cells.set(name, cell);
   return cell;
 }
