@@ -40,7 +40,7 @@ export interface Cell {
   readonly histograms: Readonly<Record<Quantity, ExponentialHistogram>>;
 }
 
-/** 2^(1/32): 2.2 % to a bucket. A histogram whose values span over a factor of 32 goes coarser by itself. */
+/** 2^(1/32): 2.2 % to a bucket. A histogram whose values span over a factor of 30 goes coarser by itself. */
 const scale = 5;
 
 export function emptyCell(group: Group): Cell {

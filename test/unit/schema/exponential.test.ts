@@ -73,6 +73,17 @@ describe('an exponential histogram', () => {
     );
   });
 
+  // 160 buckets of 2^(1/32) are five powers of two, of which the values may cut both ends; of twice that width ten.
+  it.each([
+    [30, 5],
+    [900, 4],
+    [9e5, 3],
+  ])('begun at scale 5 holds values within a factor of %d at scale %d', (factor, scale) => {
+    const histogram = new ExponentialHistogram(5);
+    for (let i = 0; i <= 1000; i++) histogram.add(0.2 * factor ** (i / 1000));
+    expect(histogram.read().scale).toBe(scale);
+  });
+
   it('weights a value that stands for ten like ten of it', () => {
     const weighted = new ExponentialHistogram();
     weighted.add(0.3, 10);
