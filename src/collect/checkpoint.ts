@@ -1,7 +1,7 @@
 import { createHash, type KeyObject, sign, verify } from 'node:crypto';
-import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { segmentName } from './folder.ts';
+import { replaceFile, segmentName } from './folder.ts';
 import { type Entry, readHeader, readLine } from './line.ts';
 
 /** Where a chunk ends in the log, and what was counted up to there. */
@@ -39,9 +39,7 @@ const signedBytes = (json: string): Buffer =>
 
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, key: KeyObject): Promise<void> {
   const json = JSON.stringify(checkpoint);
-  const draft = `${pathIn(folder)}.new`;
-  await writeFile(draft, `${sign(null, signedBytes(json), key).toString('base64')}\n${json}`);
-  await rename(draft, pathIn(folder));
+  await replaceFile(pathIn(folder), `${sign(null, signedBytes(json), key).toString('base64')}\n${json}`);
 }
 
 /** The chain value that the log really has at a place; absent where it has no line that ends there. */

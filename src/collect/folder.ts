@@ -30,10 +30,14 @@ export async function loadHead(folder: string): Promise<Head | undefined> {
   }
 }
 
-export async function saveHead(folder: string, head: Head): Promise<void> {
-  const draft = `${headPath(folder)}.new`;
-  await writeFile(draft, `${JSON.stringify(head)}\n`);
-  await rename(draft, headPath(folder));
+export const saveHead = (folder: string, head: Head): Promise<void> =>
+  replaceFile(headPath(folder), `${JSON.stringify(head)}\n`);
+
+/** A reader finds the old text or the new one, never part of it. @param mode of a file that is new */
+export async function replaceFile(path: string, text: string, mode?: number): Promise<void> {
+  const draft = `${path}.new`;
+  await writeFile(draft, text, { mode });
+  await rename(draft, path);
 }
 
 /** Makes a new file's name survive a power cut: its folder is synced too. */

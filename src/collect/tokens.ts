@@ -1,7 +1,8 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SondeError } from '../shared/errors.ts';
+import { replaceFile } from './folder.ts';
 
 /** What somebody may do on the admin listener. */
 export type Permission = 'aggregates' | 'records' | 'audit' | 'change';
@@ -56,11 +57,8 @@ export async function readTokens(folder: string): Promise<readonly Token[]> {
   );
 }
 
-async function saveTokens(folder: string, tokens: readonly Token[]): Promise<void> {
-  const draft = `${pathIn(folder)}.new`;
-  await writeFile(draft, `${JSON.stringify(tokens, null, 2)}\n`, { mode: 0o600 });
-  await rename(draft, pathIn(folder));
-}
+const saveTokens = (folder: string, tokens: readonly Token[]): Promise<void> =>
+  replaceFile(pathIn(folder), `${JSON.stringify(tokens, null, 2)}\n`, 0o600);
 
 /** @returns the token, which is shown this once */
 export async function addToken(folder: string, name: string, role: Role): Promise<string> {
