@@ -39,6 +39,16 @@ export function toRefusal(error: FastifyError | Refusal): Refusal {
   return new Refusal(500, 'internal', 'The collector failed on this request; its log says where.');
 }
 
+/** @param keys of which a request must name one; none = no key is asked for */
+export function requireKey(key: string | undefined, keys: ReadonlySet<string>): void {
+  if (keys.size > 0 && (key === undefined || !keys.has(key)))
+    throw new Refusal(401, 'bad_key', 'The `key` in the URL is missing or not known here.');
+}
+
+export const notStored = (
+  message = 'The collector could not write to its disk. Send it again later.',
+): Refusal => new Refusal(503, 'not_stored', message);
+
 const isGzip = (bytes: Buffer): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 function gunzip(bytes: Buffer): Buffer {

@@ -1,9 +1,9 @@
 import { validateMetrics } from '../schema/receive-metrics.ts';
 import type { Stored } from '../shared/control.ts';
-import { parseText, Refusal } from './body.ts';
+import { notStored, parseText, Refusal, requireKey } from './body.ts';
 import { textOf } from './line.ts';
 import type { SegmentLog } from './log.ts';
-import type { StoredRecords } from './stored.ts';
+import { lifeKey, type StoredRecords } from './stored.ts';
 import type { Tier0 } from './tier0.ts';
 
 export interface MetricsParts {
@@ -23,17 +23,16 @@ export function createMetricsIngest({ log, stored, tier0, keys }: MetricsParts) 
   return async function ingest(text: string, key: string | undefined) {
     const verdict = validateMetrics(parseText(text));
     if (verdict.kind === 'malformed') throw new Refusal(400, verdict.code, verdict.message);
-    if (keys.size > 0 && (key === undefined || !keys.has(key)))
-      throw new Refusal(401, 'bad_key', 'The `key` in the URL is missing or not known here.');
+    requireKey(key, keys);
     const answers: Stored[] = [];
     for (const { chunk, service, modelId, points } of verdict.exports) {
       const { session, epoch, seq } = chunk;
-      const name = `${session} ${epoch} ${seq}`;
+      const name = `${lifeKey(chunk)} ${seq}`;
       if (log.erasures.hasSession(session)) {
         answers.push({ session, epoch, ranges: [[seq, seq]] });
         continue;
       }
-      if (underway.has(name)) throw new Refusal(503, 'not_stored', 'The same export is being stored.');
+      if (underway.has(name)) throw notStored('The same export is being stored.');
       if (!stored.has(chunk, seq)) {
         underway.add(name);
         try {
@@ -47,11 +46,7 @@ export function createMetricsIngest({ log, stored, tier0, keys }: MetricsParts) 
           } as const;
           await log.append([textOf(entry)]);
         } catch {
-          throw new Refusal(
-            503,
-            'not_stored',
-            'The collector could not write to its disk. Send it again later.',
-          );
+          throw notStored();
         } finally {
           underway.delete(name);
         }

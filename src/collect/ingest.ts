@@ -6,7 +6,7 @@ import {
   validateLogs,
 } from '../schema/receive.ts';
 import type { Ack, Stored } from '../shared/control.ts';
-import { parseText, Refusal } from './body.ts';
+import { notStored, parseText, Refusal, requireKey } from './body.ts';
 import { type EntryText, recordText, textOf } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import type { CollectorMetrics } from './metrics.ts';
@@ -157,14 +157,13 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
   /** @throws Refusal for a body that cannot be used, or when the disk takes nothing */
   return async function ingest(text: string, key: string | undefined): Promise<Ack> {
     const chunks = readLogsText(text, parseText) ?? judge(parseText(text));
-    if (keys.size > 0 && (key === undefined || !keys.has(key)))
-      throw new Refusal(401, 'bad_key', 'The `key` in the URL is missing or not known here.');
+    requireKey(key, keys);
     const deliveries = deliveriesOf(chunks);
     let settled: readonly Settled[];
     try {
       settled = await Promise.all(deliveries.map(storeInTurn));
     } catch {
-      throw new Refusal(503, 'not_stored', 'The collector could not write to its disk. Send it again later.');
+      throw notStored();
     }
     const rejected: Record<string, number> = {};
     for (const each of settled)
