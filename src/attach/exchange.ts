@@ -1,10 +1,10 @@
+import { aggregate, type Observation } from '../inspect/aggregate.ts';
 import { beginRequest, type Request, type RequestEnd } from '../inspect/request.ts';
 import type { RequestContext } from '../protocol/request.ts';
 import { sondeVersion } from '../protocol/version.ts';
 import type { Feeds, Fetches } from '../run/sessions.ts';
-import type { ModelIdentity, Operation, RequestSignals } from '../schema/record.ts';
+import type { ModelIdentity, Operation } from '../schema/record.ts';
 import type { ErrorCode } from '../shared/errors.ts';
-import { nats, probability } from '../shared/units.ts';
 import type { ObservedRequest, ObservedRow, ObservedSignals } from './api.ts';
 import { Signals } from './signals.ts';
 import { digestOfAll, type Subject } from './subject.ts';
@@ -104,13 +104,13 @@ export class Exchange {
   async end(): Promise<ObservedRequest | undefined> {
     const signals = this.#timed(() => this.#signals?.observed());
     if (signals === undefined) return undefined;
-    const aggregates = aggregatesOf(signals);
     const end: RequestEnd = {
       outcome: this.#errorCode === undefined ? 'ok' : 'error',
       ...(this.#errorCode === undefined ? {} : { errorCode: this.#errorCode }),
       inputTokens: this.#inputTokens,
       outputTokens: this.#outputTokens,
       truncated: false,
+      signals: aggregate(observations(signals)),
       introspection: this.#introspection,
       duration: this.#duration,
       ...(this.#timeToFirstToken === undefined ? {} : { timeToFirstToken: this.#timeToFirstToken }),
@@ -120,7 +120,7 @@ export class Exchange {
       : signals.kind === 'classes'
         ? 'classify'
         : 'embed';
-    const record = { ...(await this.#request.end(end)), operation, ...aggregates };
+    const record = { ...(await this.#request.end(end)), operation };
     return { models: this.subjects.map(({ described }) => described), signals, record };
   }
 
@@ -151,26 +151,14 @@ function countTokens({ attention_mask: mask, input_ids: ids }: Feeds): number {
   return Array.from(mask.data as BigInt64Array, Number).filter((kept) => kept !== 0).length;
 }
 
-/** A mean over the rows that say something: which last token a generation took is not seen. */
-function aggregatesOf(signals: ObservedSignals): Partial<RequestSignals> {
-  if (signals.kind === 'none') return {};
+/** Every row that says something: of each generated token but the last it is seen which one was taken. */
+const observations = (signals: ObservedSignals): readonly Observation[] => {
+  if (signals.kind === 'none') return [];
   const rows: readonly ObservedRow[] =
     signals.kind === 'tokens' ? signals.rows.flat() : Object.values(signals.outputs).flat(2);
-  const confidences = rows.flatMap(({ chosen }) => (chosen === undefined ? [] : [chosen.confidence]));
-  if (rows.length === 0) return {};
-  return {
-    ...(confidences.length === 0
-      ? {}
-      : {
-          confidenceMean: probability(mean(confidences)),
-          confidenceMin: probability(least(confidences)),
-        }),
-    entropyMean: nats(mean(rows.map(({ entropy }) => entropy))),
-    entropyMax: nats(-least(rows.map(({ entropy }) => -entropy))),
-    marginMean: probability(mean(rows.map(({ margin }) => margin))),
-  };
-}
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-const least = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b));
+  return rows.map(({ chosen, entropy, margin }) => ({
+    entropy,
+    margin,
+    ...(chosen === undefined ? {} : { confidence: chosen.confidence }),
+  }));
+};

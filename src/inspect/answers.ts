@@ -62,9 +62,8 @@ export async function classify(
       label: label(index),
       probability: probability(chance),
     }));
-    const observed = aggregate([signals]);
     return {
-      end: observed === undefined ? {} : { signals: observed },
+      end: { signals: aggregate([signals]) },
       answer: (provenance) => ({
         label: label(signals.best),
         confidence: signals.confidence,

@@ -161,14 +161,13 @@ function sofar({
   timeToFirstToken,
   ...known
 }: Course): Omit<RequestEnd, 'outcome'> {
-  const signals = aggregate(observed);
   return {
     inputTokens: known.inputTokens ?? 0,
     outputTokens: made.length,
     truncated: known.truncated ?? false,
     introspection,
     ...(timeToFirstToken === undefined ? {} : { timeToFirstToken }),
-    ...(signals === undefined ? {} : { signals }),
+    signals: aggregate(observed),
   };
 }
 

@@ -13,7 +13,7 @@ export interface RequestEnd {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly truncated: boolean;
-  readonly signals?: RequestSignals;
+  readonly signals?: Partial<RequestSignals>;
   readonly timeToFirstToken?: number;
   readonly introspection?: number;
   /** Milliseconds it took, where its end was noticed later. */
