@@ -8,7 +8,7 @@ import { forward } from '../run/model.ts';
 import type { Fetches } from '../run/sessions.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
-import type { Plan } from '../shared/plan.ts';
+import { emptyPlan, type Plan } from '../shared/plan.ts';
 import { probability } from '../shared/units.ts';
 import { aggregate } from './aggregate.ts';
 import type { ModelEntry } from './entry.ts';
@@ -32,7 +32,7 @@ export async function capture(
   context: RequestContext,
 ): Promise<Captured> {
   const hooks = resolveIn(entry.parts, patterns);
-  const plan: Plan = { taps: hooks.flat(), edits: [] };
+  const plan: Plan = { ...emptyPlan, taps: hooks.flat() };
   return tracked(entry, around, 'capture', input, plan, context, async ({ inputs, ids }, request) => {
     const store = await look(entry, inputs, hooks);
     return {
@@ -52,7 +52,7 @@ export async function classify(
   context: RequestContext,
 ): Promise<Classification> {
   requireClassifier(entry);
-  return tracked(entry, around, 'classify', text, planFor(entry, []), context, async ({ inputs, ids }) => {
+  return tracked(entry, around, 'classify', text, emptyPlan, context, async ({ inputs, ids }) => {
     const { outputs } = await forward(entry.model, inputs, []);
     const logits = await classLogits(entry, outputs);
     releaseOutputs(entry.model.instrumented.outputs, outputs);
@@ -120,11 +120,6 @@ export const failedEnd = (error: unknown, known: Omit<RequestEnd, 'outcome'>): R
   ...known,
   outcome: 'error',
   errorCode: error instanceof SondeError ? error.code : 'run_failed',
-});
-
-const planFor = (entry: ModelEntry, patterns: readonly string[]): Plan => ({
-  taps: patterns.length === 0 ? [] : entry.model.instrumented.resolve(patterns),
-  edits: [],
 });
 
 export const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly Token[] =>

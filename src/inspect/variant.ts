@@ -11,6 +11,7 @@ import { loadParts, type PartWeights } from '../run/load-parts.ts';
 import { closeModel, type LoadedModel, type ModelPart, openModel, probe } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { SondeError } from '../shared/errors.ts';
+import { emptyPlan } from '../shared/plan.ts';
 
 /** A variant that ran. */
 export interface OpenVariant {
@@ -117,7 +118,7 @@ async function openAndProbe(
     for (const each of weights)
       parts.push({ ...each, model: await openModel(runtime, folder, each.weights, gpu) });
     onStage('session');
-    for (const { model } of parts) await model.sessions.open({ taps: [], edits: [] });
+    for (const { model } of parts) await model.sessions.open(emptyPlan);
     onStage('probe');
     let given: ModelInputs = {};
     for (const { model } of parts) given = await probeOne(model, folder, given);
