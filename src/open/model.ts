@@ -1,5 +1,5 @@
-import { proxy, transfer } from 'comlink';
-import type { CallId, Captured, Loaded } from '../protocol/inspector.ts';
+import { proxy, type Remote, transfer } from 'comlink';
+import type { Answer, CallId, Captured, InspectorApi, Loaded, ModelRequest } from '../protocol/inspector.ts';
 import type { ModelInfo } from '../protocol/model.ts';
 import type { CaptureInfo } from '../protocol/request.ts';
 import { SondeError } from '../shared/errors.ts';
@@ -15,6 +15,12 @@ export interface Host {
   nextCall(): CallId;
 }
 
+/** The worker that a model lives in, and its handle there. */
+interface Place {
+  readonly link: Link;
+  readonly loaded: Loaded;
+}
+
 /** The device is gone, or the runtime's heap may be broken. */
 const fatal: readonly string[] = ['device_lost', 'out_of_memory', 'worker_failed'];
 
@@ -28,10 +34,10 @@ export async function openModel(
   options: LoadOptions,
 ): Promise<Model> {
   let disposed = false;
-  let current: { readonly link: Link; readonly loaded: Loaded } | undefined;
-  let opening: Promise<{ readonly link: Link; readonly loaded: Loaded }> | undefined;
+  let current: Place | undefined;
+  let opening: Promise<Place> | undefined;
 
-  const load = async (): Promise<{ readonly link: Link; readonly loaded: Loaded }> => {
+  const load = async (): Promise<Place> => {
     const link = await host.link();
     const call = host.nextCall();
     const { signal, onProgress = () => undefined, dtype, hub } = options;
@@ -48,8 +54,7 @@ export async function openModel(
     return { link, loaded };
   };
 
-  /** The worker this model lives in, and its handle there. */
-  const here = async (): Promise<{ readonly link: Link; readonly loaded: Loaded }> => {
+  const here = async (): Promise<Place> => {
     if (disposed) throw disposedModel();
     if (current !== undefined && !current.link.isGone()) return current;
     opening ??= load();
@@ -62,15 +67,21 @@ export async function openModel(
     }
   };
 
-  /** Some faults take the worker with them: it is made anew for the next request. */
-  const asked = async <T>(link: Link, question: () => Promise<T>): Promise<T> => {
-    try {
-      return await question();
-    } catch (error) {
-      if (error instanceof SondeError && fatal.includes(error.code)) link.end(error);
-      throw error;
-    }
-  };
+  /** A question that can be stopped. Some faults take the worker with them: it is made anew for the next one. */
+  const asked = <T>(
+    { link, loaded }: Place,
+    signal: AbortSignal | undefined,
+    question: (api: Remote<InspectorApi>, to: ModelRequest) => Promise<Answer<T>>,
+    call = host.nextCall(),
+  ): Promise<T> =>
+    stoppable(link, call, signal, async () => {
+      try {
+        return await link.ask((api) => question(api, { call, model: loaded.model }));
+      } catch (error) {
+        if (error instanceof SondeError && fatal.includes(error.code)) link.end(error);
+        throw error;
+      }
+    });
 
   const methods: Omit<Model, keyof ModelInfo> = {
     generate(prompt, { signal, ...generateOptions } = {}) {
@@ -81,11 +92,11 @@ export async function openModel(
         async start(port) {
           const place = await here();
           link = place.link;
-          const request = { call, model: place.loaded.model, prompt };
-          return stoppable(place.link, call, signal, () =>
-            asked(place.link, () =>
-              place.link.ask((api) => api.generate(request, generateOptions, transfer(port, [port]))),
-            ),
+          return asked(
+            place,
+            signal,
+            (api, to) => api.generate({ ...to, prompt }, generateOptions, transfer(port, [port])),
+            call,
           );
         },
         stop,
@@ -96,35 +107,20 @@ export async function openModel(
       });
     },
     async capture(input, patterns, { signal, ...context } = {}) {
-      const { link, loaded } = await here();
-      const call = host.nextCall();
-      const captured = await stoppable(link, call, signal, () =>
-        asked(link, () =>
-          link.ask((api) => api.capture({ call, model: loaded.model, input }, patterns, context)),
-        ),
+      const place = await here();
+      const captured = await asked(place, signal, (api, to) =>
+        api.capture({ ...to, input }, patterns, context),
       );
-      return openCapture(link, captured);
+      return openCapture(place.link, captured);
     },
     async classify(text, { signal, ...context } = {}) {
-      const { link, loaded } = await here();
-      const call = host.nextCall();
-      return stoppable(link, call, signal, () =>
-        asked(link, () => link.ask((api) => api.classify({ call, model: loaded.model, text }, context))),
-      );
+      return asked(await here(), signal, (api, to) => api.classify({ ...to, text }, context));
     },
     async lens(text, { signal, ...context } = {}) {
-      const { link, loaded } = await here();
-      const call = host.nextCall();
-      return stoppable(link, call, signal, () =>
-        asked(link, () => link.ask((api) => api.lens({ call, model: loaded.model, text }, context))),
-      );
+      return asked(await here(), signal, (api, to) => api.lens({ ...to, text }, context));
     },
     async prove({ signal, onProgress = () => undefined } = {}) {
-      const { link, loaded } = await here();
-      const call = host.nextCall();
-      return stoppable(link, call, signal, () =>
-        asked(link, () => link.ask((api) => api.prove({ call, model: loaded.model }, proxy(onProgress)))),
-      );
+      return asked(await here(), signal, (api, to) => api.prove(to, proxy(onProgress)));
     },
     async madeUpInputs() {
       const { link, loaded } = await here();

@@ -66,22 +66,24 @@ export interface Loaded {
   readonly info: ModelInfo;
 }
 
-export interface TextRequest {
+/** Asks a model for something, under a number by which it can be stopped. */
+export interface ModelRequest {
   readonly call: CallId;
   readonly model: number;
+}
+
+export interface TextRequest extends ModelRequest {
   readonly text: string;
 }
 
 /** A text, or a conversation for the model's chat template. */
-export interface GenerateRequest extends Omit<TextRequest, 'text'> {
+export interface GenerateRequest extends ModelRequest {
   readonly prompt: string | readonly Message[];
 }
 
-export interface CaptureRequest extends Omit<TextRequest, 'text'> {
+export interface CaptureRequest extends ModelRequest {
   readonly input: ModelInput;
 }
-
-export type ProveRequest = Omit<TextRequest, 'text'>;
 
 export interface Captured {
   readonly capture: number;
@@ -121,7 +123,7 @@ export interface InspectorApi {
   ): Promise<Answer<Captured>>;
   classify(request: TextRequest, context: RequestContext): Promise<Answer<Classification>>;
   lens(request: TextRequest, context: RequestContext): Promise<Answer<Lens>>;
-  prove(request: ProveRequest, onProgress: (progress: ProofProgress) => void): Promise<Answer<ModelProof>>;
+  prove(request: ModelRequest, onProgress: (progress: ProofProgress) => void): Promise<Answer<ModelProof>>;
   madeUpInputs(model: number): Promise<Answer<NamedInputs>>;
   graphs(model: number): Promise<Answer<readonly RawGraph[]>>;
   read(capture: number, hook: string): Promise<Answer<FloatTensor>>;
