@@ -1,9 +1,9 @@
 import { openPipe, type Pipe } from '../inspect/telemetry.ts';
 import type { HelloOptions } from '../protocol/inspector.ts';
-import { sondeVersion } from '../protocol/version.ts';
+import { requireSameBuild } from '../protocol/version.ts';
 import type { Masked } from '../schema/masked.ts';
 import type { RequestRecord } from '../schema/record.ts';
-import { SondeError, toWireError, type WireError } from '../shared/errors.ts';
+import { toWireError, type WireError } from '../shared/errors.ts';
 
 /** The tag of the one message that crosses the application's own channel; all others have ports of their own. */
 export const seatTag = 'sonde.seat';
@@ -44,8 +44,7 @@ export function awaitSeat(onPipe: (pipe: Pipe) => void): () => void {
     if (port === undefined || answers === undefined) return;
     const say = (answer: SeatAnswer): void => answers.postMessage(answer);
     try {
-      const version = event.data[seatTag];
-      if (version !== sondeVersion) throw otherVersion(version);
+      requireSameBuild(event.data[seatTag]);
       const pipe = openPipe(port, event.data.hello, (raw, masked) => say({ kind: 'record', raw, masked }));
       onPipe(pipe);
       say({ kind: 'taken' });
@@ -62,10 +61,3 @@ export function awaitSeat(onPipe: (pipe: Pipe) => void): () => void {
   stopping.signal.addEventListener('abort', () => clearTimeout(asking));
   return () => stopping.abort();
 }
-
-const otherVersion = (version: string): SondeError =>
-  new SondeError(
-    'version_mismatch',
-    `The page is Sonde ${version}, its worker ${sondeVersion}: one of them is an old copy from a cache.`,
-    'Reload the page; deploy page and worker together.',
-  );

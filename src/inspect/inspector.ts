@@ -1,7 +1,7 @@
 import { transfer } from 'comlink';
 import type { DeviceChoice } from '../protocol/device.ts';
 import type { Answer, CallId, InspectorApi } from '../protocol/inspector.ts';
-import { sondeVersion } from '../protocol/version.ts';
+import { requireSameBuild, sondeVersion } from '../protocol/version.ts';
 import type { CaptureStore } from '../run/capture.ts';
 import { closeModel } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
@@ -57,13 +57,7 @@ export function createInspector(): InspectorApi {
   return {
     hello: (options, telemetryPort, onRecord) =>
       answer(async () => {
-        if (options.version !== sondeVersion) {
-          throw new SondeError(
-            'version_mismatch',
-            `The page is Sonde ${options.version}, its worker ${sondeVersion}: one of them is an old copy from a cache.`,
-            'Reload the page; deploy page and worker together.',
-          );
-        }
+        requireSameBuild(options.version);
         device = options.device;
         await holdWhileAlive(options.lifeLock);
         const isolated = globalThis.crossOriginIsolated ?? false;
