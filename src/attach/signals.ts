@@ -63,6 +63,8 @@ export class Signals {
   readonly #classes = new Map<string, Row[][]>();
   readonly #waiting: Row[] = [];
   #why = 'No output of the model holds logits.';
+  /** A row was no distribution: rows that came after it would stand for earlier steps. */
+  #isBroken = false;
 
   /** The ids that a run reads are what was chosen from the rows before it. */
   chosen(feeds: Feeds): void {
@@ -77,6 +79,7 @@ export class Signals {
 
   /** Synchronous: behind it the application may do with its tensors what it likes. */
   take(outputs: Fetches, feeds: Feeds, generates: boolean): void {
+    if (this.#isBroken) return;
     for (const [name, tensor] of Object.entries(outputs)) {
       if (!/(^|_)logits$/.test(name) && name !== 'logits_per_image') continue;
       if (tensor.location !== 'cpu') {
@@ -142,8 +145,10 @@ export class Signals {
       work();
     } catch (error) {
       this.#why = error instanceof Error ? error.message : String(error);
+      this.#isBroken = true;
       this.#tokens.length = 0;
       this.#classes.clear();
+      this.#waiting.length = 0;
     }
   }
 
