@@ -108,16 +108,20 @@ export interface TransformersInspector {
   /** Calls back when a request has ended; a listener that throws is reported and disturbs nothing. */
   subscribe(listener: (request: ObservedRequest) => void): () => void;
   /**
-   * Names the requests that begin inside. Two such calls wait for each other; they cannot be nested.
-   * @throws SondeError `second_runtime` when the application's pipelines use another copy of onnxruntime-web
+   * Names the requests that begin inside. A `request` or `capture` waits for the one before it, so none can be begun
+   * inside another: at once it is refused; after an `await` in `work` it looks like one begun beside it, and both wait
+   * for ever. Give `capture` its `context` instead.
+   * @throws SondeError `second_runtime` when the application's pipelines use another copy of onnxruntime-web,
+   * `invalid_argument` when begun inside another
    */
   request<T>(context: RequestContext, work: () => T | Promise<T>): Promise<T>;
   /**
    * Captures hooks in every run of this thread while `work` goes on. Patterns that a session does not have leave it
    * alone. Costs a second graph over the same weights, and once for each plan a run of the untapped one to compare.
+   * Not to be begun inside another, as `request` says.
    * @param patterns globs or exact names, e.g. `blocks.*.attn.hook_pattern`
    * @throws SondeError `hook_unknown` | `hook_unavailable` when no session has them, `second_runtime`,
-   * `invalid_argument` when nothing ran inside
+   * `invalid_argument` when nothing ran inside, or when begun inside another
    */
   capture<T>(
     patterns: readonly string[],

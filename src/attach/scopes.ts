@@ -22,7 +22,10 @@ export class Scopes {
     return this.#current;
   }
 
-  /** @throws SondeError `invalid_argument` for one that begins within another, which would wait for itself */
+  /**
+   * @throws SondeError `invalid_argument` for one that begins within another, which would wait for itself. Only before
+   * the other's first `await` is that seen: after it, nothing tells it from one that begins beside it.
+   */
   run<T>(scope: Scope, work: () => T | Promise<T>): Promise<T> {
     if (this.#isEntering) {
       throw new SondeError(
