@@ -1,7 +1,6 @@
 import { unknownHook } from '../instrument/resolve.ts';
 import type { ModelConfig } from '../load/config.ts';
-import type { CaptureStore } from '../run/capture.ts';
-import { createCaptureStore } from '../run/capture.ts';
+import { type CaptureStore, createCaptureStore } from '../run/capture.ts';
 import { decoderInputs, idTensor, type ModelInputs } from '../run/feeds.ts';
 import { readFloatTensor } from '../run/float.ts';
 import { forward, type ModelPart } from '../run/model.ts';

@@ -1,6 +1,6 @@
 import type { AttentionMaps } from '../elements/maps.ts';
 import type { FloatTensor, Hook, StepAttention } from '../index.ts';
-import type { Stack } from './stack.ts';
+import { type Stack, whyNot } from './stack.ts';
 
 /** Milliseconds between two drawings: each costs the page a repaint of every head. */
 const pause = 250;
@@ -14,10 +14,7 @@ export class GrowingMaps {
 
   constructor(hooks: readonly Hook[], { prefix, layers }: Stack) {
     this.#hooks = Array.from({ length: layers }, (_, layer) => `${prefix}blocks.${layer}.attn.hook_pattern`);
-    this.#why = this.#hooks.map((name) => {
-      const source = hooks.find((hook) => hook.name === name)?.source;
-      return source?.kind === 'unavailable' ? source.reason : 'it was not captured';
-    });
+    this.#why = this.#hooks.map((name) => whyNot(hooks, name));
   }
 
   /** Takes the rows of one step. @returns the maps so far, when it is time to draw them again */

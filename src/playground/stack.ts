@@ -27,3 +27,9 @@ export const hooksToDraw = (hooks: readonly Hook[], { prefix }: Stack): readonly
     const hook = rest.join('.');
     return drawn.test(hook) && (hook !== 'hook_resid_pre' || layer === '0') ? [name] : [];
   });
+
+/** The reason that the page gives for a hook that it cannot draw. */
+export function whyNot(hooks: readonly Hook[], name: string): string {
+  const source = hooks.find((hook) => hook.name === name)?.source;
+  return source?.kind === 'unavailable' ? source.reason : 'it was not captured';
+}

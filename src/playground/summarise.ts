@@ -9,7 +9,7 @@ import { headPattern, type Pattern, weightAt } from '../observe/attention/patter
 import { breathe } from './breathe.ts';
 import type { Insides } from './reading.ts';
 import { findRepetition, type Repetition } from './repetition.ts';
-import type { Stack } from './stack.ts';
+import { type Stack, whyNot } from './stack.ts';
 
 /** Reads a capture back hook by hook and computes what the page draws from it. */
 export async function summarise(
@@ -53,11 +53,6 @@ export async function summarise(
     }
   }
   return { maps: { layers: patterns }, profile, layers: summaries, heads };
-}
-
-function whyNot(hooks: readonly Hook[], name: string): string {
-  const source = hooks.find((hook) => hook.name === name)?.source;
-  return source?.kind === 'unavailable' ? source.reason : 'it was not captured';
 }
 
 function summariseHead(
