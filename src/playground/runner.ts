@@ -27,6 +27,8 @@ export class Runner {
   readonly #host: RunnerHost;
   #running: Running | undefined;
   #ended: Promise<void> = Promise.resolve();
+  /** What is to come in place of what runs: of several, the last. */
+  #next: RunRequest | undefined;
 
   constructor(host: RunnerHost) {
     this.#host = host;
@@ -48,11 +50,12 @@ export class Runner {
     if (this.#running === running) this.#over();
   }
 
-  /** Stops what runs, and starts this once it has ended. */
+  /** Stops what runs, and starts this once it has ended, if nothing else was chosen by then. */
   async replace(request: RunRequest): Promise<void> {
+    this.#next = request;
     this.stop();
     if (!this.clear()) await this.#ended;
-    await this.start(request);
+    if (this.#next === request) await this.start(request);
   }
 
   stop(): void {
