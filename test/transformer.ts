@@ -6,6 +6,8 @@ export interface Shape {
   readonly width: number;
   readonly headSize: number;
   readonly vocabulary: number;
+  /** The graph declares any batch and computes batches of one only, as some exports do. */
+  readonly isOneRow?: boolean;
   /** Fills a weight of `inputs` rows; absent leaves zeros, where only the reading is measured. */
   readonly fill?: (weight: Float32Array, inputs: number) => void;
 }
@@ -24,7 +26,7 @@ export function seeded(seed: number): NonNullable<Shape['fill']> {
 
 /** A pre-norm encoder of any size, written as an exporter would, without bytes of anybody's. */
 export function transformer(shape: Shape): Uint8Array<ArrayBuffer> {
-  const { layers, width, headSize, vocabulary, fill } = shape;
+  const { layers, width, headSize, vocabulary, fill, isOneRow = false } = shape;
   const graph = new Writer();
   const shared = new Float32Array(Math.max(4 * width, vocabulary) * width);
   let count = 0;
@@ -66,7 +68,7 @@ export function transformer(shape: Shape): Uint8Array<ArrayBuffer> {
   const heads = (input: string, permutation: readonly number[]): string =>
     node(
       'Transpose',
-      [node('Reshape', [linear(input, width, width), ints(0, 0, width / headSize, headSize)])],
+      [node('Reshape', [linear(input, width, width), ints(isOneRow ? 1 : 0, 0, width / headSize, headSize)])],
       permutation,
     );
   let stream = node('Gather', [weight(vocabulary, width), 'input_ids']);

@@ -2,6 +2,7 @@ import type { JsonObject } from '../load/config.ts';
 import type { ModelWeights } from '../load/load.ts';
 import type { ModelInputs } from '../run/feeds.ts';
 import type { ModelPart } from '../run/model.ts';
+import { SondeError } from '../shared/errors.ts';
 import { identitiesOf } from './identities.ts';
 import { probeInputs } from './probe.ts';
 import { availableHooks, type Precision, type Proved, prove, type Watch } from './prove.ts';
@@ -34,8 +35,18 @@ export async function proveParts(
   let given: ModelInputs = {};
   for (const [at, part] of parts.entries()) {
     const { model, weights } = part;
-    const inputs = probeInputs(model.instrumented, config, given);
-    const proved = await prove(model, inputs, precisions[weights.dtype], inOrder(at));
+    const probe = (rows?: number): Promise<Proved> =>
+      prove(
+        model,
+        probeInputs(model.instrumented, config, given, rows),
+        precisions[weights.dtype],
+        inOrder(at),
+      );
+    const proved = await probe().catch((error: unknown) => {
+      if (!(error instanceof SondeError) || error.code !== 'run_failed') throw error;
+      // Some exports take one row at a time, whatever their inputs declare.
+      return probe(1);
+    });
     done.push({ part, proved });
     const states = proved.outputs.get('last_hidden_state');
     given = states === undefined ? {} : { encoder_hidden_states: states };
