@@ -1,14 +1,14 @@
 import { completeFeeds, type ModelInputs } from '../run/feeds.ts';
-import { toFloatTensor } from '../run/float.ts';
+import { readFloatTensor } from '../run/float.ts';
 import type { LoadedModel } from '../run/model.ts';
 import { mulberry32 } from '../run/sample.ts';
-import { SondeError } from '../shared/errors.ts';
 import type { Plan } from '../shared/plan.ts';
 import type { Outcome } from '../shared/proof.ts';
 import { elementCount, type FloatTensor } from '../shared/tensor.ts';
+import { inGroups, inHalves } from './groups.ts';
 import { fails, skipped, type Tolerance, verdict } from './identity.ts';
 import { underAnyCap } from './linear.ts';
-import { reversed } from './probe.ts';
+import { noise, reversed } from './probe.ts';
 
 /** Runs a plan over the model's inputs and what its edits are fed, and reads its taps. */
 export async function runEdited(
@@ -18,16 +18,14 @@ export async function runEdited(
   fed: ReadonlyMap<string, FloatTensor>,
 ): Promise<ReadonlyMap<string, FloatTensor>> {
   const session = await model.sessions.open(plan);
-  const { ort, exclusive } = model.runtime;
+  const { ort } = model.runtime;
   const feeds = completeFeeds(ort, model.instrumented, inputs);
   for (const [name, { data, dims }] of fed) feeds[name] = new ort.Tensor('float32', data, [...dims]);
   const fetches = await session.run(feeds);
   const read = new Map<string, FloatTensor>();
   for (const { hook, output } of session.graph.taps) {
     const tensor = fetches[output];
-    if (tensor === undefined) continue;
-    if (tensor.location === 'gpu-buffer') await exclusive(() => tensor.getData(true));
-    read.set(hook, toFloatTensor(tensor));
+    if (tensor !== undefined) read.set(hook, await readFloatTensor(model.runtime, tensor));
   }
   for (const tensor of Object.values(fetches)) tensor.dispose();
   return read;
@@ -56,14 +54,6 @@ interface Samples {
   readonly mixed: readonly { readonly data: Float32Array; readonly choice: Choice }[];
 }
 
-function noise(seed: number, dims: readonly number[]): Float32Array {
-  const random = mulberry32(seed);
-  return Float32Array.from(
-    { length: elementCount(dims) },
-    () => random() + random() + random() + random() - 2,
-  );
-}
-
 /**
  * Whether each output is one linear map of its input, shown by feeding made-up values back in place of the inputs:
  * f((a + b) / 2) = (f(a) + f(b)) / 2, and f(a) whatever else is fed elsewhere. A handful of forwards decides all
@@ -76,52 +66,26 @@ export async function fedBack(
   tolerance: Tolerance,
 ): Promise<ReadonlyMap<Mapping, Outcome>> {
   const found = new Map<Mapping, Outcome>();
-  for (const group of groupsOf(mappings)) await feedGroup(model, inputs, group, tolerance, found);
+  for (const group of inGroups(mappings, bytesOf, mostBytes))
+    await inHalves(
+      group,
+      async (claims) => {
+        for (const [mapping, own] of await sample(model, inputs, claims))
+          found.set(mapping, judgeSamples(own, tolerance));
+      },
+      (only, error) => found.set(only, skipped(`${only.input} could not be fed back: ${error.message}`)),
+    );
   return found;
 }
 
-/** Claims whose values fit into memory together. */
-function groupsOf(mappings: readonly Mapping[]): readonly (readonly Mapping[])[] {
-  const groups: Mapping[][] = [];
-  let room = 0;
-  for (const mapping of mappings) {
-    const bytes =
-      4 * (3 * elementCount(mapping.inputDims) + (4 + mixedRuns) * elementCount(mapping.outputDims));
-    room -= bytes;
-    if (room < 0 || groups.length === 0) {
-      groups.push([]);
-      room = mostBytes - bytes;
-    }
-    groups.at(-1)?.push(mapping);
-  }
-  return groups;
-}
+const bytesOf = ({ inputDims, outputDims }: Mapping): number =>
+  4 * (3 * elementCount(inputDims) + (4 + mixedRuns) * elementCount(outputDims));
 
-/** All claims in one plan; where it cannot be carried out, one plan for each half. */
-async function feedGroup(
-  model: LoadedModel,
-  inputs: ModelInputs,
-  group: readonly Mapping[],
-  tolerance: Tolerance,
-  found: Map<Mapping, Outcome>,
-): Promise<void> {
-  try {
-    const samples = await sample(model, inputs, group);
-    for (const mapping of group) {
-      const own = samples.get(mapping);
-      if (own !== undefined) found.set(mapping, judgeSamples(own, tolerance));
-    }
-  } catch (error) {
-    if (!(error instanceof SondeError) || error.code === 'aborted') throw error;
-    const [only, ...others] = group;
-    if (only !== undefined && others.length === 0) {
-      found.set(only, skipped(`${only.input} could not be fed back: ${error.message}`));
-      return;
-    }
-    const half = Math.ceil(group.length / 2);
-    await feedGroup(model, inputs, group.slice(0, half), tolerance, found);
-    await feedGroup(model, inputs, group.slice(half), tolerance, found);
-  }
+/** What one input is fed over the runs. */
+function madeUp(at: number, dims: readonly number[]): Readonly<Record<Choice, FloatTensor>> {
+  const [first, second] = [noise(mulberry32(2 * at + 1), dims), noise(mulberry32(2 * at + 2), dims)];
+  const middle = first.data.map((value, i) => (value + (second.data[i] ?? 0)) / 2);
+  return { first, second, middle: { ...first, data: middle } };
 }
 
 async function sample(
@@ -131,6 +95,7 @@ async function sample(
 ): Promise<ReadonlyMap<Mapping, Samples>> {
   const dims = new Map(group.map(({ input, inputDims }) => [input, inputDims]));
   const hooks = [...dims.keys()];
+  const fed = new Map([...dims].map(([hook, size], at) => [hook, madeUp(at, size)]));
   const plan: Plan = {
     taps: [...new Set(group.map(({ output }) => output))],
     edits: hooks.map((hook) => ({ kind: 'replace', hook, input: `sonde.fed.${hook}` })),
@@ -140,16 +105,11 @@ async function sample(
     choose: (hook: string) => Choice,
     over: ModelInputs = inputs,
   ): Promise<ReadonlyMap<string, FloatTensor>> => {
-    const fed = new Map<string, FloatTensor>();
-    for (const [at, hook] of hooks.entries()) {
-      const size = dims.get(hook) ?? [];
-      const choice = choose(hook);
-      const [a, b] = [noise(2 * at + 1, size), noise(2 * at + 2, size)];
-      const data =
-        choice === 'first' ? a : choice === 'second' ? b : a.map((value, i) => (value + (b[i] ?? 0)) / 2);
-      fed.set(`sonde.fed.${hook}`, { type: 'float32', dims: size, data });
-    }
-    return await runEdited(model, over, plan, fed);
+    const chosen = [...fed].map(([hook, made]): [string, FloatTensor] => [
+      `sonde.fed.${hook}`,
+      made[choose(hook)],
+    ]);
+    return await runEdited(model, over, plan, new Map(chosen));
   };
   try {
     const first = await run(() => 'first');

@@ -1,7 +1,7 @@
 import type { Instrumented, Port } from '../instrument/instrumented.ts';
 import type { ModelInputs } from '../run/feeds.ts';
 import { mulberry32 } from '../run/sample.ts';
-import { elementCount, type Tensor, type TensorData } from '../shared/tensor.ts';
+import { elementCount, type FloatTensor, type Tensor, type TensorData } from '../shared/tensor.ts';
 import { rowsFor } from './linear.ts';
 
 /** A `config.json` as it is: what an input's free sizes are is said nowhere else. */
@@ -88,7 +88,7 @@ function ids(random: () => number, batch: number, count: number, vocabulary: num
   return { type: 'int64', dims: [batch, count], data: BigInt64Array.from(rows.flat()) };
 }
 
-function noise(random: () => number, dims: readonly number[]): Tensor {
+export function noise(random: () => number, dims: readonly number[]): FloatTensor {
   // The sum of four uniform numbers, centred: near enough to a normal one.
   const draw = (): number => random() + random() + random() + random() - 2;
   return { type: 'float32', dims, data: Float32Array.from({ length: elementCount(dims) }, draw) };

@@ -6,6 +6,7 @@ import type { Hook } from '../shared/hook.ts';
 import type { Outcome, ProofProgress, Verdict } from '../shared/proof.ts';
 import { elementCount, type FloatTensor, type Tensor } from '../shared/tensor.ts';
 import { fedBack, type Mapping, runEdited } from './fed.ts';
+import { inGroups, inHalves } from './groups.ts';
 import { identitiesOf } from './identities.ts';
 import { farthest, type Identity, largest, skipped, type Tolerance, verdict } from './identity.ts';
 import { isLinear } from './linear.ts';
@@ -72,9 +73,14 @@ export async function prove(
       identities: identities.length,
     });
 
-  for (const chunk of chunksOf(wanted, inputs)) {
-    await captureAll(model, inputs, chunk, values, refused, breathe);
-    for (const name of chunk) {
+  for (const chunk of inGroups(wanted, bytesOver(inputs), mostBytes)) {
+    const names = chunk.map(({ name }) => name);
+    await inHalves(
+      names,
+      (some) => captureAll(model, inputs, some, values, breathe),
+      (only, error) => refused.set(only, error.message),
+    );
+    for (const name of names) {
       unseen.delete(name);
       const value = values.get(name);
       if (value === undefined) continue;
@@ -115,25 +121,14 @@ export const availableHooks = (hooks: readonly Hook[]): readonly Hook[] =>
 /** Bytes of tapped values that are held at once. */
 const mostBytes = 64 * 2 ** 20;
 
-/** Hooks in graph order, in runs whose values fit into memory together. Free sizes are guessed from the inputs. */
-function chunksOf(hooks: readonly Hook[], inputs: ModelInputs): readonly (readonly string[])[] {
+/** What tapping a hook takes. Free sizes are guessed from the inputs. */
+function bytesOver(inputs: ModelInputs): (hook: Hook) => number {
   const [batch = 1, positions = 1] = Object.values(inputs)[0]?.dims ?? [];
-  const bytesOf = ({ dims }: Hook): number =>
+  return ({ dims }) =>
     4 *
     elementCount(
       dims.map((size, axis) => (typeof size === 'number' ? size : axis === 0 ? batch : positions)),
     );
-  const chunks: string[][] = [];
-  let room = 0;
-  for (const hook of hooks) {
-    room -= bytesOf(hook);
-    if (room < 0 || chunks.length === 0) {
-      chunks.push([]);
-      room = mostBytes - bytesOf(hook);
-    }
-    chunks.at(-1)?.push(hook.name);
-  }
-  return chunks;
 }
 
 /** Work of this many milliseconds without a break keeps other requests waiting. */
@@ -256,36 +251,22 @@ async function runUntapped(model: LoadedModel, inputs: ModelInputs): Promise<Map
   return read;
 }
 
-/** One session for all of them, which is closed again; where it fails, one for each half. */
+/** One session for all of them, which is closed again. */
 async function captureAll(
   model: LoadedModel,
   inputs: ModelInputs,
   wanted: readonly string[],
   values: Map<string, FloatTensor>,
-  refused: Map<string, string>,
   breathe: () => Promise<boolean>,
 ): Promise<void> {
-  if (wanted.length === 0) return;
-  try {
-    const { capture, outputs } = await forward(model, inputs, wanted);
-    for (const hook of wanted) {
-      values.set(hook, await capture.read(hook));
-      await breathe();
-    }
-    for (const tensor of Object.values(outputs)) if (!capture.holds(tensor)) tensor.dispose();
-    capture.dispose();
-    await model.sessions.close({ taps: wanted, edits: [] });
-  } catch (error) {
-    if (!(error instanceof SondeError) || error.code === 'aborted') throw error;
-    const [only, ...others] = wanted;
-    if (only !== undefined && others.length === 0) {
-      refused.set(only, error.message);
-      return;
-    }
-    const half = Math.ceil(wanted.length / 2);
-    await captureAll(model, inputs, wanted.slice(0, half), values, refused, breathe);
-    await captureAll(model, inputs, wanted.slice(half), values, refused, breathe);
+  const { capture, outputs } = await forward(model, inputs, wanted);
+  for (const hook of wanted) {
+    values.set(hook, await capture.read(hook));
+    await breathe();
   }
+  for (const tensor of Object.values(outputs)) if (!capture.holds(tensor)) tensor.dispose();
+  capture.dispose();
+  await model.sessions.close({ taps: wanted, edits: [] });
 }
 
 const asFloat = ({ dims, data }: Tensor): FloatTensor => ({
