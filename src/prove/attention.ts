@@ -1,7 +1,7 @@
 import type { Outcome } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { type Check, fails, largest, sameShape, shapesDiffer, skipped, verdict } from './identity.ts';
-import { leftOver, orthonormal, rowsFor } from './linear.ts';
+import { leastBetween, leftOver, orthonormal, rowsFor } from './linear.ts';
 
 /** Scores at or below this are masked: masks write -1e4 (BERT's exports), the lowest half or the lowest float. */
 const masked = -5_000;
@@ -154,7 +154,7 @@ function pairsOf(
 }
 
 /** Least squares of scores = factor · product, and the largest distance from it. */
-function proportion({ products, scores, size }: Pairs): { factor: number; difference: number; size: number } {
+function proportion({ products, scores, size }: Pairs): { difference: number; size: number } {
   let [xx, xy] = [0, 0];
   for (const [at, x] of products.entries()) {
     xx += x * x;
@@ -166,7 +166,7 @@ function proportion({ products, scores, size }: Pairs): { factor: number; differ
     const far = Math.abs((scores[at] ?? Number.NaN) - factor * x);
     difference = Math.max(difference, far);
   }
-  return { factor, difference, size: size * Math.abs(factor) };
+  return { difference, size: size * Math.abs(factor) };
 }
 
 /** What an input adds over another one: a bias that is the same for both is gone. */
@@ -177,19 +177,11 @@ const minus = (a: Pairs, b: Pairs): Pairs => ({
 });
 
 /** score = cap · tanh(raw / cap) turned back, for the cap that makes it most nearly proportional to q·k. */
-function uncapped(pairs: Pairs): { factor: number; difference: number; size: number; cap: number } {
+function uncapped(pairs: Pairs): ReturnType<typeof proportion> {
   const top = pairs.scores.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
-  const at = (cap: number) => ({
-    cap,
-    ...proportion({ ...pairs, scores: pairs.scores.map((score) => cap * Math.atanh(score / cap)) }),
-  });
-  let [low, high] = [Math.log(top * 1.001), Math.log(top * 100)];
-  for (let step = 0; step < 40; step++) {
-    const [a, b] = [low + (high - low) * 0.382, low + (high - low) * 0.618];
-    if (at(Math.exp(a)).difference < at(Math.exp(b)).difference) high = b;
-    else low = a;
-  }
-  return at(Math.exp((low + high) / 2));
+  const at = (cap: number) =>
+    proportion({ ...pairs, scores: pairs.scores.map((score) => cap * Math.atanh(score / cap)) });
+  return at(leastBetween(top * 1.001, top * 100, (cap) => at(cap).difference));
 }
 
 /**

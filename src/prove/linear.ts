@@ -109,13 +109,19 @@ export function underAnyCap<Column extends Float32Array | Float64Array>(
   for (const column of columns) for (const value of column) top = Math.max(top, Math.abs(value));
   const turned = (cap: number, some: readonly Column[]): number =>
     cost(some.map((column) => column.map((value) => cap * Math.atanh(value / cap)) as Column));
-  let [low, high] = [Math.log(top * 1.0001), Math.log(top * 100)];
+  const cap = leastBetween(top * 1.0001, top * 100, (each) => turned(each, columns.slice(0, 4)));
+  return turned(cap, columns);
+}
+
+/** Where `cost` is least, by narrowing down on a logarithmic scale. */
+export function leastBetween(from: number, to: number, cost: (at: number) => number): number {
+  let [low, high] = [Math.log(from), Math.log(to)];
   for (let step = 0; step < 40; step++) {
     const [a, b] = [low + (high - low) * 0.382, low + (high - low) * 0.618];
-    if (turned(Math.exp(a), columns.slice(0, 4)) < turned(Math.exp(b), columns.slice(0, 4))) high = b;
+    if (cost(Math.exp(a)) < cost(Math.exp(b))) high = b;
     else low = a;
   }
-  return turned(Math.exp((low + high) / 2), columns);
+  return Math.exp((low + high) / 2);
 }
 
 /**
