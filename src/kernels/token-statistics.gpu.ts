@@ -208,7 +208,8 @@ export interface LogitsOnGpu {
   readonly half: boolean;
 }
 
-interface Reduced {
+/** What one pass over a row gives. */
+export interface Reduced {
   readonly statistics: TokenStatistics;
   readonly candidates: Candidates;
 }

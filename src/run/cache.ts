@@ -1,4 +1,5 @@
-import type { CaptureStore } from './capture.ts';
+import { type CaptureStore, release } from './capture.ts';
+import { elementBytes, emptyOnGpu } from './gpu-tensor.ts';
 import type { LoadedModel } from './model.ts';
 import type { OrtTensor } from './runtime.ts';
 import type { Feeds, Fetches } from './sessions.ts';
@@ -24,14 +25,7 @@ export function createCache(model: LoadedModel): KeyValueCache {
   let ids: readonly number[] = [];
   let feeds: Feeds = {};
   let shared: CaptureStore | undefined;
-  const free = (tensor: OrtTensor | undefined): void => {
-    if (tensor === undefined || shared?.holds(tensor)) return;
-    try {
-      tensor.dispose();
-    } catch {
-      // A runtime that broke can free nothing; the fault that broke it is the one to be told.
-    }
-  };
+  const free = (tensor: OrtTensor | undefined): void => release(tensor, shared);
   const clear = (): void => {
     for (const tensor of Object.values(feeds)) free(tensor);
     feeds = {};
@@ -90,25 +84,17 @@ function shortened({ runtime, gpu }: LoadedModel, tensor: OrtTensor, length: num
     }
     return new runtime.ort.Tensor(tensor.type as 'float32', kept as Float32Array, dims);
   }
-  const size = tensor.type === 'float16' ? 2 : 4;
-  const bytes = length * width * size;
-  const buffer = gpu.device.createBuffer({
-    size: Math.ceil((blocks * bytes) / 16) * 16,
-    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-  });
+  const bytes = length * width * elementBytes(tensor);
+  const kept = emptyOnGpu(runtime.ort, gpu.device, tensor, dims);
   const encoder = gpu.device.createCommandEncoder({ label: 'roll back' });
   for (let block = 0; block < blocks; block++)
     encoder.copyBufferToBuffer(
       tensor.gpuBuffer as GPUBuffer,
-      block * positions * width * size,
-      buffer,
+      block * positions * width * elementBytes(tensor),
+      kept.buffer,
       block * bytes,
       bytes,
     );
   gpu.device.queue.submit([encoder.finish()]);
-  return runtime.ort.Tensor.fromGpuBuffer(buffer, {
-    dataType: tensor.type as 'float32',
-    dims,
-    dispose: () => buffer.destroy(),
-  });
+  return kept.tensor;
 }

@@ -91,5 +91,15 @@ export function createCaptureStore(runtime: Runtime, hooks: readonly Hook[]): Ca
   };
 }
 
+/** Frees an output of a run, unless a capture took it over: a hook may be tapped at a tensor of the model's own. */
+export function release(tensor: OrtTensor | undefined, capture: CaptureStore | undefined): void {
+  if (tensor === undefined || capture?.holds(tensor)) return;
+  try {
+    tensor.dispose();
+  } catch {
+    // A runtime that broke can free nothing; the fault that broke it is the one to be told.
+  }
+}
+
 /** A raw tensor has no axes that Sonde could name, so only the last forward's value can be given. */
 const rawHook = (name: string): Hook => ({ name, dims: [], source: { kind: 'tap', tensor: name } });

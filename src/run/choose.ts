@@ -3,6 +3,7 @@ import {
   candidatesOnGpu,
   type LogitsOnGpu,
   mostCandidates,
+  type Reduced,
   reducedOnGpu,
   tokenStatisticsOnGpu,
 } from '../kernels/token-statistics.gpu.ts';
@@ -87,11 +88,6 @@ export function createChooser({ executor }: LoadedModel, sampler: Sampler): Choo
     },
     dispose: () => seen.dispose(),
   };
-}
-
-interface Reduced {
-  readonly statistics: TokenStatistics;
-  readonly candidates: Candidates;
 }
 
 const nothing: Query<undefined> = { steps: [], answer: () => undefined };

@@ -1,14 +1,13 @@
 import type { Query } from '../kernels/kernel.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import type { KeyValueCache } from './cache.ts';
-import type { CaptureStore } from './capture.ts';
+import { type CaptureStore, release } from './capture.ts';
 import { type Choice, createChooser } from './choose.ts';
 import { nameFault } from './fault.ts';
 import { completeFeeds, idTensor } from './feeds.ts';
 import { encode, type Generator } from './generator.ts';
 import type { LoadedModel } from './model.ts';
 import { ownPlan } from './plan.ts';
-import type { OrtTensor } from './runtime.ts';
 import type { Sampler } from './sample.ts';
 import type { Feeds, Fetches, PlanSession } from './sessions.ts';
 import type { Watcher } from './watch.ts';
@@ -142,15 +141,5 @@ function releaseOutputs<Seen>({ session, model, cache, options }: Decoder<Seen>,
   for (const name of new Set([logits, ...session.graph.taps.map(({ output }) => output)])) {
     const tensor = fetches[name];
     if (tensor !== undefined && !kept.has(tensor)) release(tensor, options.capture);
-  }
-}
-
-/** A hook may be tapped at a tensor of the model's own: such a tensor lives on in the capture. */
-function release(tensor: OrtTensor, capture: CaptureStore | undefined): void {
-  if (capture?.holds(tensor)) return;
-  try {
-    tensor.dispose();
-  } catch {
-    // A runtime that broke can free nothing; the fault that broke it is the one to be told.
   }
 }

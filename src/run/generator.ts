@@ -1,7 +1,8 @@
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
-import type { CaptureStore } from './capture.ts';
+import { type CaptureStore, release } from './capture.ts';
 import { completeFeeds, idTensor } from './feeds.ts';
+import { emptyOnGpu } from './gpu-tensor.ts';
 import type { LoadedModel, ModelPart } from './model.ts';
 import { ownPlan } from './plan.ts';
 import type { Feeds } from './sessions.ts';
@@ -58,16 +59,8 @@ export async function encode(
   }
   if (gpu === undefined || states.location !== 'cpu') return { encoder_hidden_states: states };
   const values = states.data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-  const buffer = gpu.device.createBuffer({
-    size: Math.ceil(values.byteLength / 16) * 16,
-    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-  });
+  const { tensor, buffer } = emptyOnGpu(runtime.ort, gpu.device, states, states.dims);
   gpu.device.queue.writeBuffer(buffer, 0, values);
-  const uploaded = runtime.ort.Tensor.fromGpuBuffer(buffer, {
-    dataType: states.type as 'float32',
-    dims: states.dims,
-    dispose: () => buffer.destroy(),
-  });
-  if (!capture?.holds(states)) states.dispose();
-  return { encoder_hidden_states: uploaded };
+  release(states, capture);
+  return { encoder_hidden_states: tensor };
 }

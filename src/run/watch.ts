@@ -65,9 +65,7 @@ export const watchRows = (executor: Executor | undefined): Watcher<ReadonlyMap<s
         if (tensor === undefined || !hook.endsWith('attn.hook_pattern')) return [];
         const dims = [...tensor.dims];
         if (tensor.location !== 'gpu-buffer' || executor === undefined)
-          return [
-            [hook, computed(() => ({ ...toFloatTensor(tensor), data: toFloatTensor(tensor).data.slice() }))],
-          ];
+          return [[hook, computed(() => copyOf(toFloatTensor(tensor)))]];
         const copy = { buffer: tensor.gpuBuffer as GPUBuffer, offset: 0, bytes: tensor.size * 4 };
         return [
           [
@@ -86,6 +84,8 @@ export const watchRows = (executor: Executor | undefined): Watcher<ReadonlyMap<s
     ),
   dispose: () => undefined,
 });
+
+const copyOf = (tensor: FloatTensor): FloatTensor => ({ ...tensor, data: tensor.data.slice() });
 
 function attentionOf(
   tensor: OrtTensor,

@@ -1,6 +1,7 @@
 import type { Weight } from '../instrument/instrumented.ts';
 import type { ModelWeights } from '../load/load.ts';
 import { SondeError } from '../shared/errors.ts';
+import { bufferSize } from './gpu-tensor.ts';
 import type { Ort, OrtTensor } from './runtime.ts';
 
 /** The downloaded files that hold a model's weights. */
@@ -63,8 +64,7 @@ export function shareWeights(ort: Ort, device: GPUDevice, files: WeightFiles): S
 }
 
 function upload(device: GPUDevice, bytes: Uint8Array<ArrayBuffer>): GPUBuffer {
-  // onnxruntime binds whole vec4s: a buffer that ends off a 16-byte edge would be read past its end.
-  const size = Math.ceil(bytes.byteLength / 16) * 16;
+  const size = bufferSize(bytes.byteLength);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
   const buffer = device.createBuffer({ size, usage, mappedAtCreation: true });
   new Uint8Array(buffer.getMappedRange()).set(bytes);
