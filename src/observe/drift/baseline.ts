@@ -62,6 +62,10 @@ function shuffled(n: number, random: () => number): number[] {
 export const standardised = ({ offset, mean, deviation }: NullScale, value: number): number =>
   (Math.log(value + offset) - mean) / deviation;
 
+/** The value that lies so many deviations out. */
+export const valueAt = ({ offset, mean, deviation }: NullScale, z: number): number =>
+  Math.exp(mean + z * deviation) - offset;
+
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 

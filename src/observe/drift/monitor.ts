@@ -1,4 +1,4 @@
-import { type Baseline, standardised } from './baseline.ts';
+import { type Baseline, standardised, valueAt } from './baseline.ts';
 import { driftStatistics, sizeOf, type Traffic } from './statistics.ts';
 
 /** One statistic that left what chance explains. */
@@ -11,37 +11,6 @@ export interface Alarm {
   readonly limit: number;
   /** Requests of the window. */
   readonly n: number;
-}
-
-/** @returns the alarms of one window, the most certain first; too few requests raise none */
-export function judgeWindow(baseline: Baseline, window: Traffic): readonly Alarm[] {
-  const n = sizeOf(window);
-  if (n < baseline.window) return [];
-  return alarmsOf(baseline, deviations(baseline, window), n);
-}
-
-interface Deviation {
-  readonly value: number;
-  readonly z: number;
-}
-
-function deviations({ reference, scales }: Baseline, window: Traffic): ReadonlyMap<string, Deviation> {
-  const found = new Map<string, Deviation>();
-  for (const [name, value] of driftStatistics(reference, window)) {
-    const scale = scales[name];
-    if (scale !== undefined) found.set(name, { value, z: standardised(scale, value) });
-  }
-  return found;
-}
-
-function alarmsOf({ scales, limit }: Baseline, found: ReadonlyMap<string, Deviation>, n: number): Alarm[] {
-  return [...found]
-    .filter(([, { z }]) => z > limit)
-    .sort(([, a], [, b]) => b.z - a.z)
-    .map(([statistic, { value }]) => {
-      const { offset = 0, mean = 0, deviation = 0 } = scales[statistic] ?? {};
-      return { statistic, value, limit: Math.exp(mean + limit * deviation) - offset, n };
-    });
 }
 
 /** Which part of a cycle an instant lies in, so that a Monday is compared with Mondays. */
@@ -73,18 +42,29 @@ export class DriftMonitor {
     this.#weight = weight;
   }
 
-  /** @returns alarms of this window; none for a season without a baseline or for too few requests */
+  /**
+   * @returns alarms of this window, the most certain first; none for a season without a baseline or for too few
+   * requests
+   */
   judge(window: Traffic, season = 0): readonly Alarm[] {
     const baseline = this.#baselines.get(season);
     const n = sizeOf(window);
     if (baseline === undefined || n < baseline.window) return [];
-    const smoothed = new Map<string, Deviation>();
-    for (const [name, { value, z }] of deviations(baseline, window)) {
-      const key = `${season} ${name}`;
-      const next = this.#weight * z + (1 - this.#weight) * (this.#smoothed.get(key) ?? 0);
-      this.#smoothed.set(key, next);
-      smoothed.set(name, { value, z: next });
+    const alarms: { readonly z: number; readonly alarm: Alarm }[] = [];
+    for (const [statistic, value] of driftStatistics(baseline.reference, window)) {
+      const scale = baseline.scales[statistic];
+      if (scale === undefined) continue;
+      const z = this.#smooth(`${season} ${statistic}`, standardised(scale, value));
+      if (z > baseline.limit)
+        alarms.push({ z, alarm: { statistic, value, limit: valueAt(scale, baseline.limit), n } });
     }
-    return alarmsOf(baseline, smoothed, n);
+    return alarms.sort((a, b) => b.z - a.z).map(({ alarm }) => alarm);
+  }
+
+  /** A window may lack a statistic (NaN); nothing of that stays with the next one. */
+  #smooth(key: string, z: number): number {
+    const smoothed = this.#weight * z + (1 - this.#weight) * (this.#smoothed.get(key) ?? 0);
+    if (Number.isFinite(smoothed)) this.#smoothed.set(key, smoothed);
+    return smoothed;
   }
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
 import type { Baseline } from '../../../src/observe/drift/baseline.ts';
-import { judgeWindow } from '../../../src/observe/drift/monitor.ts';
+import { DriftMonitor } from '../../../src/observe/drift/monitor.ts';
 import { recordFields, serviceFields } from '../../../src/schema/fields.ts';
 import { sonde } from './sonde.ts';
 
@@ -137,7 +137,7 @@ it('sonde baseline makes what drift is seen against', async () => {
     embeddings: [],
     attributions: [],
   };
-  const alarms = judgeWindow(baseline, short);
+  const alarms = new DriftMonitor(new Map([[0, baseline]])).judge(short);
   expect(alarms.map(({ statistic }) => statistic)).toContain('length.wasserstein');
   expect((await sonde('baseline', sentiment)).status).toBe(2);
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Baseline, makeBaseline, select } from '../../../src/observe/drift/baseline.ts';
 import { histogram, quantileEdges } from '../../../src/observe/drift/histogram.ts';
-import { DriftMonitor, judgeWindow, seasonOf } from '../../../src/observe/drift/monitor.ts';
+import { type Alarm, DriftMonitor, seasonOf } from '../../../src/observe/drift/monitor.ts';
 import { ranks, spearman } from '../../../src/observe/drift/rank.ts';
 import { driftStatistics, type Traffic } from '../../../src/observe/drift/statistics.ts';
 import { mulberry32 } from '../../../src/run/sample.ts';
@@ -19,6 +19,9 @@ const validation = traffic('validation');
 const shakespeare = traffic('shakespeare');
 const reviews = traffic('test');
 const baseline = makeBaseline(validation, { window, random });
+
+const judgeWindow = (by: Baseline, judged: Traffic): readonly Alarm[] =>
+  new DriftMonitor(new Map([[0, by]])).judge(judged);
 
 const percent = (count: number, of: number): string => `${((100 * count) / of).toFixed(1)} %`;
 
@@ -94,6 +97,15 @@ describe('the drift monitor', () => {
     expect(monitor.judge(odd).length).toBeLessThan(judgeWindow(baseline, odd).length);
     for (let i = 0; i < 5; i++) monitor.judge(draw(shakespeare, window));
     expect(monitor.judge(draw(shakespeare, window)).length).toBeGreaterThan(3);
+  });
+
+  it.each([1, 0.2])('at weight %d judges on after a window that lacked a feature', (weight) => {
+    const monitor = new DriftMonitor(new Map([[0, baseline]]), weight);
+    const { embeddings, attributions } = draw(reviews, window);
+    expect(monitor.judge({ features: {}, embeddings, attributions })).toEqual([]);
+    for (let i = 0; i < 5; i++) monitor.judge(draw(shakespeare, window));
+    const alarms = monitor.judge(draw(shakespeare, window));
+    expect(alarms.map(({ statistic }) => statistic)).toContain('length.psi');
   });
 
   it('compares a season with its own baseline', () => {
