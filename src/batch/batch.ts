@@ -96,25 +96,21 @@ class Pipe implements Batch {
   }
 
   add(record: Masked<RequestRecord>): void {
-    const withheld = this.#withheld();
-    if (withheld !== undefined) {
-      this.refuse(withheld);
-      return;
-    }
-    this.#enter(encode(this.#service, this.#life, record), record.outcome === 'error');
+    this.#enter(() => encode(this.#service, this.#life, record), record.outcome === 'error');
   }
 
   addOutcome(outcome: Masked<OutcomeRecord>): void {
+    this.#enter(() => encodeReported(this.#service, this.#life, outcome), outcome.unsafe === true);
+  }
+
+  #enter(encoded: () => Encoded, anomalous: boolean): void {
     const withheld = this.#withheld();
     if (withheld !== undefined) {
       this.refuse(withheld);
       return;
     }
-    this.#enter(encodeReported(this.#service, this.#life, outcome), outcome.unsafe === true);
-  }
-
-  #enter({ frame, text }: Encoded, anomalous: boolean): void {
     const life = this.#life;
+    const { frame, text } = encoded();
     this.#sampler.spend(text.length);
     const { id, isNew } = this.#sealer.register(life, frame);
     if (isNew) this.#post({ kind: 'frame', life, id, frame });
