@@ -1,5 +1,7 @@
-/** Ranks from 1; equal values share the mean of their ranks. */
+/** Ranks from 1; equal values share the mean of their ranks. NaN for all where one is NaN: nothing has an order then. */
 export function ranks(values: ArrayLike<number>): Float64Array {
+  if (Array.prototype.some.call(values, Number.isNaN))
+    return new Float64Array(values.length).fill(Number.NaN);
   const order = Array.from({ length: values.length }, (_, i) => i).sort(
     (a, b) => (values[a] as number) - (values[b] as number),
   );
@@ -16,7 +18,7 @@ export function ranks(values: ArrayLike<number>): Float64Array {
 /**
  * Spearman's rank correlation (1904): Pearson's of the ranks.
  * @param a [n] and @param b [n]
- * @returns in [-1, 1]; NaN where all values of one are equal
+ * @returns in [-1, 1]; NaN where all values of one are equal, or one holds NaN
  */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const [x, y] = [ranks(a), ranks(b)];

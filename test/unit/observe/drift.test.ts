@@ -149,4 +149,11 @@ describe('statistics of two samples', () => {
     expect(spearman([3, 1, 4, 1, 5, 9, 2, 6], [2, 7, 1, 8, 2, 8, 1, 8])).toBeCloseTo(golden.spearman, 9);
     expect(kolmogorovSmirnov([], [1])).toBeNaN();
   });
+
+  it('do not exist where a value does not', () => {
+    for (const distance of [kolmogorovSmirnov, wasserstein1, spearman]) {
+      expect(distance([1, Number.NaN, 2], [1, 2, 3])).toBeNaN();
+      expect(distance([1, 2, 3], [1, Number.NaN, 2])).toBeNaN();
+    }
+  });
 });
