@@ -79,8 +79,12 @@ export function fromMoments({
   };
 }
 
-/** @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit */
-function largestOf(logits: ArrayLike<number>): number {
+/**
+ * Largest logit. A row may hold -inf (a masked token has probability 0), but nothing else that is not finite.
+ * @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit: no distribution follows from it,
+ * and a number made up here would be shown to somebody as confidence
+ */
+export function largestOf(logits: ArrayLike<number>): number {
   let max = Number.NEGATIVE_INFINITY;
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id] as number;

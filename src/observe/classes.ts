@@ -23,7 +23,7 @@ export interface ClassSignals {
  * @param temperature from the model's card (Guo et al. 2017); 1 = uncalibrated
  * @throws SondeError `run_failed` when the row holds NaN or +inf
  */
-export function observeClasses(logits: Float32Array, temperature: number): ClassSignals {
+export function observeClasses(logits: ArrayLike<number>, temperature: number): ClassSignals {
   const probabilities = softmax(logits, temperature);
   const [best = 0] = topK(probabilities, 1);
   return {

@@ -1,4 +1,4 @@
-import type { Interval } from './interval.ts';
+import { type Interval, z } from './interval.ts';
 
 /** A sampled value and the chance with which it was kept. */
 export interface Weighted {
@@ -8,13 +8,11 @@ export interface Weighted {
 }
 
 /** An interval from fewer is not to be trusted: the normal approximation has not begun to hold. */
-export const enough = 50;
+const enough = 50;
 
 export type Estimated =
   | ({ readonly kind: 'interval' } & Interval)
   | { readonly kind: 'insufficient'; readonly n: number };
-
-const z = 1.959963984540054;
 
 const total = (sample: readonly Weighted[], of: (item: Weighted) => number): number =>
   sample.reduce((sum, item) => sum + of(item), 0);

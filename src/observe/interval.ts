@@ -7,7 +7,7 @@ export interface Interval {
 }
 
 /** Two-sided 95 % point of the standard normal. */
-const z = 1.959963984540054;
+export const z = 1.959963984540054;
 
 /**
  * Share of successes with Wilson's score interval (1927), which stays inside [0, 1] and holds at small n.

@@ -1,7 +1,6 @@
 import { SondeError } from '../../shared/errors.ts';
 import { type Probability, probability } from '../../shared/units.ts';
-import { softmax } from '../softmax.ts';
-import { topK } from '../top-k.ts';
+import { observeClasses } from '../classes.ts';
 import { type Conformal, fitConformal, predictionSet } from './conformal.ts';
 import { applyIsotonic, fitIsotonic, type IsotonicFit } from './isotonic.ts';
 import { fitTemperature } from './temperature.ts';
@@ -43,9 +42,8 @@ export function calibrate(
 ): Calibration {
   const temperature = fitTemperature(logits, labels);
   const judged = logits.map((row, i) => {
-    const probabilities = softmax(row, temperature);
-    const [best = 0] = topK(probabilities, 1);
-    return { confidence: probabilities[best] as number, correct: best === labels[i] };
+    const { best, confidence } = observeClasses(row, temperature);
+    return { confidence, correct: best === labels[i] };
   });
   return {
     modelDigest,
@@ -71,12 +69,11 @@ export function applyCalibration(
       'This calibration was fitted on another model.',
       'Fit it again on labelled data of this model.',
     );
-  const probabilities = softmax(logits, calibration.temperature);
-  const [best = 0] = topK(probabilities, 1);
+  const { probabilities, best, confidence } = observeClasses(logits, calibration.temperature);
   return {
     probabilities,
     best,
-    confidence: probability(applyIsotonic(calibration.isotonic, probabilities[best] as number)),
+    confidence: probability(applyIsotonic(calibration.isotonic, confidence)),
     set: predictionSet(calibration.conformal, probabilities),
   };
 }

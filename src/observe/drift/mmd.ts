@@ -1,4 +1,4 @@
-import type { Points } from './centroid.ts';
+import { euclideanDistance, type Points } from './centroid.ts';
 
 /**
  * Unbiased squared maximum mean discrepancy with the kernel exp(-|x - y|^2 / (2 sigma^2)) (Gretton et al. 2012).
@@ -6,11 +6,8 @@ import type { Points } from './centroid.ts';
  * @param x [n][d] and @param y [m][d], n, m >= 2
  */
 export function squaredMmd(x: Points, y: Points, sigma: number): number {
-  const kernel = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-    let square = 0;
-    for (let i = 0; i < a.length; i++) square += ((a[i] as number) - (b[i] as number)) ** 2;
-    return Math.exp(-square / (2 * sigma ** 2));
-  };
+  const kernel = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+    Math.exp(-(euclideanDistance(a, b) ** 2) / (2 * sigma ** 2));
   const within = (points: Points): number => {
     let sum = 0;
     for (const [i, a] of points.entries()) for (const b of points.slice(0, i)) sum += kernel(a, b);

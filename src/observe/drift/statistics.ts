@@ -49,7 +49,7 @@ function ofEmbeddings(reference: Points, current: Points): [string, number][] {
   const mean = (points: Points) =>
     points.reduce((sum, point) => sum + squaredMahalanobis(gaussian, point), 0) / points.length;
   return [
-    ['embedding.centroid', euclideanDistance(centroid(reference), centroid(current))],
+    ['embedding.centroid', euclideanDistance(gaussian.mean, centroid(current))],
     // A baseline is d from itself, on average.
     ['embedding.mahalanobis', Math.abs(mean(current) / mean(reference) - 1)],
   ];
