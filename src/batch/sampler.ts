@@ -93,7 +93,7 @@ export class Sampler {
       this.#low += 0.02 * (confidenceMean < this.#low ? lowTail - 1 : lowTail);
     const wanted = anomalous ? 1 : Math.max(range.least, Math.min(range.most, stratumTarget / seen));
     const left = this.#left();
-    return left === 0 ? 0 : Math.max(floor, Math.min(wanted * this.#ease * left, this.#operator));
+    return left === 0 ? 0 : Math.min(Math.max(floor, wanted * this.#ease * left), this.#operator);
   }
 
   /** 1 while half of the budget is left, then falling with it; 0 when it is spent. */

@@ -39,6 +39,12 @@ describe('the chance of a record', () => {
     expect(last(1, ok(0.9, 'beta'))).toBe(0.1);
   });
 
+  it("is never over the operator's, however small that is", () => {
+    const sampler = new Sampler({ mode: 'adaptive' });
+    sampler.obey({ kind: 'policy', sampling: probability(1e-4) });
+    expect(sampler.decide({ outcome: 'error' }).probability).toBe(1e-4);
+  });
+
   it('is that of its own band of confidence', () => {
     const sampler = new Sampler({ mode: 'adaptive' });
     for (let i = 0; i < 1200; i++) sampler.decide(ok(0.9));
