@@ -22,7 +22,7 @@ export interface Pipe {
 const unforeseen = (): number => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 
 /** An outcome that comes later than this many unsent requests is sent, and joined with nothing. */
-const mostUnsampled = 10_000;
+const mostUnsent = 10_000;
 
 /** Without telemetry options nothing is masked, stored or sent. */
 export const silentPipe: Pipe = {
@@ -63,27 +63,30 @@ export function openPipe(
     sampling,
     onWithdrawn: forgetInputKeys,
   });
-  /** Requests of this page life whose record was not sent: an outcome has nothing to be joined with. */
-  const unsampled = new Set<string>();
+  /** Requests of this page life whose record was not sent, and why: an outcome has nothing to be joined with. */
+  const unsent = new Map<string, string>();
+  function withhold(requestId: string, reason: string): void {
+    unsent.set(requestId, reason);
+    const [oldest] = unsent.keys();
+    if (oldest !== undefined && unsent.size > mostUnsent) unsent.delete(oldest);
+    batch.refuse(reason);
+  }
   return {
     granted: () => batch.consent === 'granted',
     record(record) {
       // Before the draw: its chance travels too, and must not tell what the noise hides.
       const told = epsilon === undefined ? record : withLocalPrivacy(record, epsilon, unforeseen);
       const { probability, kept } = batch.decide(told);
-      if (probability === 0) return batch.refuse('sampling_budget');
+      if (probability === 0) return withhold(told.requestId, 'sampling_budget');
       const { masked } = maskRecord({ ...told, inclusionProbability: probability });
-      if (masked === undefined) return batch.refuse('masked');
+      if (masked === undefined) return withhold(told.requestId, 'masked');
       onRecord(record, masked);
       if (kept) batch.add(masked);
-      else {
-        unsampled.add(told.requestId);
-        for (const oldest of unsampled) if (unsampled.size > mostUnsampled) unsampled.delete(oldest);
-        batch.refuse('not_sampled');
-      }
+      else withhold(told.requestId, 'not_sampled');
     },
     outcome(requestId, { tags, ...reported }) {
-      if (unsampled.has(requestId)) return batch.refuse('not_sampled');
+      const reason = unsent.get(requestId);
+      if (reason !== undefined) return batch.refuse(reason);
       const now = Date.now();
       const { masked } = maskOutcome({
         ...reported,

@@ -82,6 +82,15 @@ describe('the record line in the worker', () => {
     expect(ledger()).toMatchObject({ emitted: 4, pending: 1, dropped: { not_sampled: 2, masked: 1 } });
   });
 
+  it('sends no outcome of a request whose record the mask refused', async () => {
+    const { pipe, texts, settle, ledger } = open({});
+    pipe.record(sampleRecord({ requestId: 'refused', hooksCaptured: -1 }));
+    pipe.outcome('refused', { label: 'YES' });
+    await settle();
+    expect(texts).toEqual([]);
+    expect(ledger()).toMatchObject({ emitted: 2, pending: 0, dropped: { masked: 2 } });
+  });
+
   it('answers at random under an epsilon, and the chance does not tell what the noise hides', async () => {
     const { pipe, seen, settle } = open({ epsilon: 0.7, sampling: 'adaptive' });
     for (let i = 0; i < 200; i++) pipe.record(sampleRecord({ confidenceMean: probability(0.01) }));
