@@ -1,4 +1,4 @@
-import { type GridSpec, toGrid } from '../schema/field.ts';
+import type { GridSpec } from '../schema/field.ts';
 import { recordFields } from '../schema/fields.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import { epochMilliseconds, milliseconds, type Unit } from '../shared/units.ts';
@@ -68,7 +68,7 @@ export function withLocalPrivacy(
   } = record;
   const share = epsilon / parts;
   const answer = <T extends Unit<string>>(spec: GridSpec, value: T): T =>
-    toGrid(spec, respond(spec, value, share, random)) as T;
+    respond(spec, value, share, random) as T;
   const duration = milliseconds(blur(record.duration, longest, share, random));
   return {
     ...rest,
