@@ -31,7 +31,7 @@ const streets = [
   /\b(?:calle|avenida|plaza|paseo|via|viale|piazza|corso|rua|travessa)\s+(?:de\s+|del\s+|da\s+|do\s+)?[\p{L}' -]+?,?\s+(?:n[.º°]\s?)?\d{1,4}/giu,
   /(?<!\p{L})(?:ul\.|ulica|al\.|ул\.|улица|проспект|пр\.)\s+[\p{L} -]+?,?\s+(?:д\.\s?)?\d{1,4}/giu,
   /\p{Script=Han}{2,8}(?:路|街|道|巷|丁目)\s?\d{1,4}\s?(?:号|番地|-\d+)?/gu,
-  /[\p{L}]+(?:straat|laan|weg|gatan|vägen|gata)\s+\d{1,4}/giu,
+  /(?<!\p{L})\p{L}+(?:straat|laan|weg|gatan|vägen|gata)\s+\d{1,4}/giu,
 ];
 
 /** Names that are listed, and addresses that are written as their country writes them. */

@@ -98,8 +98,11 @@ const keys = byPattern(
   /(?:\bsk|\bpk|\brk)[-_][\w-]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|A[KS]IA[0-9A-Z]{16}|xox[abeoprs]-[\w-]{10,}|\bhf_\w{16,}|AIza[\w-]{30,}|glpat-[\w-]{16,}|\bnpm_\w{16,}|ya29\.[\w-]{16,}|SG\.[\w.-]{16,}|eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?|-----BEGIN[\s\S]*?(?:-----END[^-]*-----|$)|\b(?:access_token|api_?key|auth|passw(?:or)?d|pwd|secret|sig|token)=[^&\s"']+/gi,
 );
 
-/** An address, and the name and password before a host in a URL. */
-const emails = byPattern('email', /[^\s@]+(?:@|%40|\s?[[(](?:at|@)[\])]\s?)[^\s@]+\.[^\s@]{2,}/gi);
+/**
+ * An address, and the name and password before a host in a URL. Looked for from the begin of each word only, for
+ * a match from within it would begin there too: else the time would grow with the square of a word's length.
+ */
+const emails = byPattern('email', /(?<![^\s@])[^\s@]+(?:@|%40|\s?[[(](?:at|@)[\])]\s?)[^\s@]+\.[^\s@]{2,}/gi);
 
 /** International with + or 00, national with a leading 0, or ten digits as North America groups them. */
 const national = /^(?:00[1-9]\d{7,13}|0[1-9]\d{8,10}|1?[2-9]\d{2}[2-9]\d{6})$/;

@@ -86,6 +86,16 @@ describe('a masked text', () => {
     expect(maskText('Straße, naïve, 東京, مرحبا, धन्यवाद: 42 tokens at 0.25070001').found).toEqual({});
   });
 
+  it.each([
+    [
+      'a file in base64',
+      Buffer.from(Array.from({ length: 150_000 }, (_, i) => (i * i * 7919) % 251)).toString('base64'),
+    ],
+    ['prose without spaces', '王'.repeat(100_000)],
+  ])('may hold words as long as %s', (_, word) => {
+    expect(maskText(`${word} jane@example.com`, { people: new Set() }).text).toBe(`${word} [email]`);
+  });
+
   it('says what it found, in whichever dress', () => {
     expect(maskText('４１１１１１１１１１１１１１１１').found).toEqual({ card: 1 });
     expect(maskText(`x ${Buffer.from('jane@example.com').toString('base64')} y`)).toEqual({
