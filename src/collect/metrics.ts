@@ -13,6 +13,13 @@ export interface CollectorMetrics {
   refused(code: string): void;
 }
 
+/** Records of a model, and the requests they stand for by their inclusion probabilities. */
+interface Weight {
+  kept: number;
+  all: number;
+  introspected: number;
+}
+
 /** Metrics that have a name and no data: what they are made from does not reach a collector yet. */
 const awaited = [
   ['accuracy_ratio', 'M1. No data: labels are kept in the log, and not joined with their requests yet.'],
@@ -108,18 +115,14 @@ export function createMetrics(
     secondsEdges,
   );
 
-  const weights = new Map<string, { all: number; introspected: number; kept: number }>();
+  const weights = new Map<string, Weight>();
   const latency = new Histogram({
     name: name('ingestion_latency_seconds'),
     help: "M8. From the end of a request by the client's clock to its record on disk; a clock ahead counts as 0.",
     buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600],
     registers,
   });
-  const ratio = (
-    rest: string,
-    help: string,
-    of: (weight: { all: number; introspected: number; kept: number }) => number,
-  ) =>
+  const ratio = (rest: string, help: string, of: (weight: Weight) => number) =>
     new Gauge({
       name: name(rest),
       help,

@@ -2,11 +2,22 @@ import { ExponentialHistogram } from '../schema/exponential.ts';
 import { type MetricField, type MetricKey, metricFields } from '../schema/metrics.ts';
 import type { ReceivedMetric } from '../schema/receive-metrics.ts';
 
-/** One series of `/metrics`. */
-type Series =
+/** What a series has counted. */
+type Counted =
   | { readonly kind: 'counter'; value: number }
-  | { readonly kind: 'exponential'; readonly histogram: ExponentialHistogram }
-  | { readonly kind: 'explicit'; readonly counts: number[]; sum: number };
+  | {
+      readonly kind: 'exponential';
+      readonly edges: readonly number[];
+      readonly histogram: ExponentialHistogram;
+    }
+  | { readonly kind: 'explicit'; readonly edges: readonly number[]; readonly counts: number[]; sum: number };
+
+/** One series of `/metrics`. */
+interface Series {
+  readonly metric: MetricKey;
+  readonly labels: string;
+  readonly counted: Counted;
+}
 
 /** Series of all metrics together; what comes beyond them is counted under `model="other"`. */
 const mostSeries = 2000;
@@ -30,29 +41,24 @@ export class Tier0 {
   add(modelId: string, points: readonly ReceivedMetric[]): void {
     const model = this.#models.has(modelId) ? modelId : 'other';
     for (const { metric, point } of points) {
-      const series = this.#seriesOf(metric, model, point.outcome);
-      if (point.kind === 'counter' && series.kind === 'counter') series.value += point.value;
-      else if (point.kind === 'exponential' && series.kind === 'exponential') series.histogram.merge(point);
-      else if (point.kind === 'explicit' && series.kind === 'explicit') {
-        series.sum += point.sum;
-        for (const [i, count] of point.counts.entries()) series.counts[i] = (series.counts[i] ?? 0) + count;
+      const { counted } = this.#seriesOf(metric, model, point.outcome);
+      if (point.kind === 'counter' && counted.kind === 'counter') counted.value += point.value;
+      else if (point.kind === 'exponential' && counted.kind === 'exponential') counted.histogram.merge(point);
+      else if (point.kind === 'explicit' && counted.kind === 'explicit') {
+        counted.sum += point.sum;
+        for (const [i, count] of point.counts.entries()) counted.counts[i] = (counted.counts[i] ?? 0) + count;
       }
     }
   }
 
   #seriesOf(metric: MetricKey, model: string, outcome: string): Series {
-    const name = (label: string) => `${metric} model="${label}",outcome="${outcome}"`;
-    const found = this.#series.get(name(model));
+    const labels = `model="${model}",outcome="${outcome}"`;
+    const name = `${metric} ${labels}`;
+    const found = this.#series.get(name);
     if (found !== undefined) return found;
     if (this.#series.size >= mostSeries && model !== 'other') return this.#seriesOf(metric, 'other', outcome);
-    const { instrument }: MetricField = metricFields[metric];
-    const series: Series =
-      instrument.kind === 'counter'
-        ? { kind: 'counter', value: 0 }
-        : instrument.kind === 'exponential'
-          ? { kind: 'exponential', histogram: new ExponentialHistogram() }
-          : { kind: 'explicit', counts: instrument.edges.map(() => 0).concat(0), sum: 0 };
-    this.#series.set(name(model), series);
+    const series: Series = { metric, labels, counted: nothingCounted(metricFields[metric]) };
+    this.#series.set(name, series);
     return series;
   }
 
@@ -67,28 +73,36 @@ export class Tier0 {
           ? ' A bucket of the wire that an edge cuts counts above it, 9 % at the most.'
           : '';
       text += `# HELP ${name} ${field.description} Every request, not a sample.${rounding}\n# TYPE ${name} ${type}\n`;
-      for (const [series, value] of this.#series) {
-        const [metric = '', labels = ''] = series.split(/ (.*)/s);
-        if (metric === key) text += lines(name, labels, field, value);
-      }
+      for (const { metric, labels, counted } of this.#series.values())
+        if (metric === key) text += lines(name, labels, counted);
     }
     return text;
   }
 }
 
-function lines(name: string, labels: string, { instrument }: MetricField, series: Series): string {
-  if (series.kind === 'counter' || instrument.kind === 'counter')
-    return series.kind === 'counter' ? `${name}{${labels}} ${series.value}\n` : '';
+function nothingCounted({ instrument }: MetricField): Counted {
+  switch (instrument.kind) {
+    case 'counter':
+      return { kind: 'counter', value: 0 };
+    case 'exponential':
+      return { ...instrument, histogram: new ExponentialHistogram() };
+    case 'explicit':
+      return { ...instrument, counts: instrument.edges.map(() => 0).concat(0), sum: 0 };
+  }
+}
+
+function lines(name: string, labels: string, counted: Counted): string {
+  if (counted.kind === 'counter') return `${name}{${labels}} ${counted.value}\n`;
   let [count, sum] = [0, 0];
   let text = '';
-  for (const [i, edge] of instrument.edges.entries()) {
-    if (series.kind === 'explicit') count += series.counts[i] ?? 0;
-    else count = series.histogram.atMost(edge);
+  for (const [i, edge] of counted.edges.entries()) {
+    if (counted.kind === 'explicit') count += counted.counts[i] ?? 0;
+    else count = counted.histogram.atMost(edge);
     text += `${name}_bucket{${labels},le="${edge}"} ${count}\n`;
   }
-  if (series.kind === 'explicit') {
-    count += series.counts.at(-1) ?? 0;
-    sum = series.sum;
-  } else ({ count, sum } = series.histogram);
+  if (counted.kind === 'explicit') {
+    count += counted.counts.at(-1) ?? 0;
+    sum = counted.sum;
+  } else ({ count, sum } = counted.histogram);
   return `${text}${name}_bucket{${labels},le="+Inf"} ${count}\n${name}_sum{${labels}} ${sum}\n${name}_count{${labels}} ${count}\n`;
 }
