@@ -48,5 +48,15 @@ export function oneOf<T extends string>(option: string, value: string, choices: 
   return choice;
 }
 
+/** What names something in a log or a file of the collector. @throws SondeError `invalid_argument` */
+export function wordOf(option: string, text: string | undefined): string {
+  if (text !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(text)) return text;
+  throw new SondeError(
+    'invalid_argument',
+    `--${option} needs a word.`,
+    'Write 1 to 64 letters, digits, dots, dashes and underscores.',
+  );
+}
+
 export const deviceOf = (value: string): 'wasm' | 'webgpu' => oneOf('device', value, ['wasm', 'webgpu']);
 export const dtypeOf = (value: string): Dtype => oneOf('dtype', value, dtypes);

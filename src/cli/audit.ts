@@ -8,7 +8,7 @@ import { readPublicKey } from '../collect/keys.ts';
 import { SegmentLog } from '../collect/log.ts';
 import { walkLog } from '../collect/walk.ts';
 import { SondeError } from '../shared/errors.ts';
-import { readArguments } from './arguments.ts';
+import { readArguments, wordOf } from './arguments.ts';
 
 const help = `sonde audit verify [--head FILE]   checks every record against the hash chain, and the log against a
                                    signed head; exit status 1 if anything differs
@@ -119,11 +119,6 @@ interface Change {
 
 const wrong = (message: string, remedy: string) => new SondeError('invalid_argument', message, remedy);
 
-function word(option: string, text: string | undefined): string {
-  if (text !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(text)) return text;
-  throw wrong(`--${option} needs a word.`, 'Write 1 to 64 letters, digits, dots, dashes and underscores.');
-}
-
 function time(option: string, text: string | undefined): number {
   const at = Date.parse(text ?? '');
   if (Number.isFinite(at)) return at;
@@ -150,22 +145,22 @@ function erase(folder: string, { session, digest, reason }: Change): Promise<num
   const subject = session === undefined ? digest : subjectOf(session);
   if (subject === undefined || !/^[0-9a-f]{64}$/.test(subject))
     throw wrong('erase needs a session.', 'Name it with --session ID, or with --digest and 64 hex digits.');
-  const why = word('reason', reason);
+  const why = wordOf('reason', reason);
   return change(folder, (log) => log.erase(subject, why));
 }
 
 function hold(folder: string, { id, from, to, reason }: Change): Promise<number> {
   const [name, first, last, why] = [
-    word('id', id),
+    wordOf('id', id),
     time('from', from),
     time('to', to),
-    word('reason', reason),
+    wordOf('reason', reason),
   ];
   return change(folder, (log) => log.hold(name, first, last, why));
 }
 
 function release(folder: string, { id }: Change): Promise<number> {
-  const name = word('id', id);
+  const name = wordOf('id', id);
   return change(folder, async (log) => {
     if (!log.erasures.holds.some((held) => held.id === name))
       throw wrong(`There is no hold ${name}.`, 'sonde audit verify lists those there are.');

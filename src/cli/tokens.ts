@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { addToken, readTokens, removeToken, roles } from '../collect/tokens.ts';
 import { SondeError } from '../shared/errors.ts';
-import { oneOf } from './arguments.ts';
+import { oneOf, wordOf } from './arguments.ts';
 
 interface TokenArguments {
   readonly data: string;
@@ -14,18 +14,10 @@ export async function manageTokens(
   [subject, action, ...more]: readonly string[],
   { data, name, role }: TokenArguments,
 ): Promise<number> {
-  const named = (): string => {
-    if (name !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(name)) return name;
-    throw new SondeError(
-      'invalid_argument',
-      '--name needs a word.',
-      'Write 1 to 64 letters, digits, dots, dashes and underscores.',
-    );
-  };
   if (subject === 'token' && more.length === 0)
     switch (action) {
       case 'add': {
-        const [who, what] = [named(), oneOf('role', role, roles)];
+        const [who, what] = [wordOf('name', name), oneOf('role', role, roles)];
         await mkdir(data, { recursive: true });
         process.stdout.write(`${await addToken(data, who, what)}\n`);
         return 0;
@@ -34,7 +26,7 @@ export async function manageTokens(
         for (const token of await readTokens(data)) process.stdout.write(`${token.name} ${token.role}\n`);
         return 0;
       case 'remove':
-        await removeToken(data, named());
+        await removeToken(data, wordOf('name', name));
         return 0;
     }
   throw new SondeError(
