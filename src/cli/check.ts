@@ -4,10 +4,7 @@ import type { Dtype } from '../protocol/device.ts';
 import { createCache } from '../run/cache.ts';
 import { createCaptureStore } from '../run/capture.ts';
 import { decode } from '../run/decode.ts';
-import { decoderInputs } from '../run/feeds.ts';
-import { toFloatTensor } from '../run/float.ts';
 import { generatorOf, hasDecoder } from '../run/generator.ts';
-import { forward } from '../run/model.ts';
 import { type NodeParts, openNodeParts } from '../run/open.node.ts';
 import { createSampler } from '../run/sample.ts';
 import { SondeError } from '../shared/errors.ts';
@@ -16,62 +13,14 @@ import type { Tensor } from '../shared/tensor.ts';
 import { type Against, againstFor, asGolden, type Comparison } from './compare.ts';
 import type { GoldenCase, Goldens } from './golden.ts';
 import { readGoldens } from './golden-files.ts';
-import { openViewer } from './look.ts';
-import type { NamedModel } from './model.ts';
+import { openViewer, type Viewer } from './look.ts';
+import { viewerOf } from './look-wasm.ts';
 import { checkMoved } from './moved.ts';
 
 /** One line of the table. */
 export interface Checked {
   readonly name: string;
   readonly comparison: Comparison;
-}
-
-/** A golden case and the hooks to be had of it. */
-interface Wanted {
-  readonly golden: GoldenCase;
-  readonly hooks: readonly string[];
-}
-
-/** The hooks of each case. */
-type Capture = (wanted: readonly Wanted[]) => Promise<readonly ReadonlyMap<string, Tensor>[]>;
-
-async function onWasm(
-  { parts }: NodeParts,
-  { golden: { inputs }, hooks }: Wanted,
-): Promise<Map<string, Tensor>> {
-  const tensors = new Map<string, Tensor>();
-  let fed = inputs;
-  for (const { model } of parts) {
-    const own = new Set(model.instrumented.hooks.map(({ name }) => name));
-    const wanted = hooks.filter((hook) => own.has(hook));
-    const { outputs, capture } = await forward(model, fed, wanted);
-    for (const hook of wanted) tensors.set(hook, await capture.read(hook));
-    const states = outputs.last_hidden_state;
-    if (states !== undefined) fed = decoderInputs(inputs, toFloatTensor(states));
-    capture.dispose();
-  }
-  return tensors;
-}
-
-/** All cases in one page. */
-async function onWebgpu(model: NamedModel, wanted: readonly Wanted[]): Promise<Map<string, Tensor>[]> {
-  const viewer = await openViewer('webgpu', model);
-  const all: Map<string, Tensor>[] = [];
-  try {
-    for (const { golden, hooks } of wanted) all.push(new Map(await viewer.look(golden.inputs, hooks)));
-    return all;
-  } finally {
-    await viewer.close();
-  }
-}
-
-function captureOn(device: 'wasm' | 'webgpu', opened: NodeParts, model: NamedModel): Capture {
-  if (device === 'webgpu') return (wanted) => onWebgpu(model, wanted);
-  return async (wanted) => {
-    const all: Map<string, Tensor>[] = [];
-    for (const each of wanted) all.push(await onWasm(opened, each));
-    return all;
-  };
 }
 
 /** Why a hook cannot be captured, or nothing. */
@@ -89,37 +38,30 @@ function refusal({ parts }: NodeParts, hook: string): Comparison | undefined {
   return reason;
 }
 
-async function checkCases(
+async function checkCase(
   opened: NodeParts,
-  cases: readonly GoldenCase[],
-  capture: Capture,
+  { name, inputs, activations }: GoldenCase,
+  look: Viewer['look'],
   against: Against,
 ): Promise<Checked[]> {
-  const refused = cases.map(
-    ({ activations }) => new Map([...activations.keys()].map((hook) => [hook, refusal(opened, hook)])),
-  );
-  const wanted = cases.map((golden, at) => ({
-    golden,
-    hooks: [...(refused[at] ?? [])].flatMap(([hook, reason]) => (reason === undefined ? [hook] : [])),
-  }));
-  let captured: readonly ReadonlyMap<string, Tensor>[] = [];
+  const refused = new Map([...activations.keys()].map((hook) => [hook, refusal(opened, hook)]));
+  const wanted = [...refused].flatMap(([hook, reason]) => (reason === undefined ? [hook] : []));
+  let captured: ReadonlyMap<string, Tensor> = new Map();
   let failure: Comparison = { kind: 'failed', reason: 'it was not captured' };
   try {
-    captured = await capture(wanted);
+    captured = await look(inputs, wanted);
   } catch (error) {
     if (!(error instanceof SondeError)) throw error;
     failure = { kind: 'failed', reason: error.message };
   }
-  return cases.flatMap(({ name, activations }, at) =>
-    [...activations].map(([hook, value]) => {
-      const tensor = captured[at]?.get(hook);
-      const found = tensor === undefined ? failure : against(value, asGolden(hook, value, tensor));
-      return {
-        name: name === 'single' ? hook : `${name}.${hook}`,
-        comparison: refused[at]?.get(hook) ?? found,
-      };
-    }),
-  );
+  return [...activations].map(([hook, value]) => {
+    const tensor = captured.get(hook);
+    const found = tensor === undefined ? failure : against(value, asGolden(hook, value, tensor));
+    return {
+      name: name === 'single' ? hook : `${name}.${hook}`,
+      comparison: refused.get(hook) ?? found,
+    };
+  });
 }
 
 /** Greedy decoding with the cache, against the tokens and logits that the reference gave without one. */
@@ -180,22 +122,22 @@ export async function checkFolder(
   const against = againstFor(dtype, device);
   const goldens = await readGoldens(source, dtype);
   const opened = await openNodeParts(source, dtype);
-  const capture = captureOn(device, opened, { source, dtype });
+  let page: Viewer | undefined;
   try {
+    if (device === 'webgpu') page = await openViewer(device, { source, dtype });
+    const { look } = page ?? viewerOf(opened);
     const checked: Checked[] = goldens.missing.map((name) => ({
       name,
       comparison: { kind: 'failed', reason: 'golden.json names it, golden.safetensors lacks it' },
     }));
-    checked.push(...(await checkCases(opened, goldens.cases, capture, against)));
+    for (const golden of goldens.cases) checked.push(...(await checkCase(opened, golden, look, against)));
     const [golden] = goldens.cases;
-    if (golden !== undefined) {
-      const looks = (lists: readonly (readonly string[])[]) =>
-        capture(lists.map((hooks) => ({ golden, hooks })));
-      checked.push(...(await checkMoved(opened.parts, looks)));
-    }
+    if (golden !== undefined)
+      checked.push(...(await checkMoved(opened.parts, (hooks) => look(golden.inputs, hooks))));
     if (device === 'wasm') checked.push(...(await checkGeneration(opened, goldens, against)));
     return checked;
   } finally {
+    await page?.close();
     await opened.dispose();
   }
 }

@@ -1,14 +1,13 @@
 import { wantedInputs } from '../inspect/inputs.ts';
 import { look, resolveIn } from '../inspect/look.ts';
-import { openNodeParts } from '../run/open.node.ts';
+import { type NodeParts, openNodeParts } from '../run/open.node.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { requireInputs } from './inputs.ts';
 import type { Viewer } from './look.ts';
 import type { NamedModel } from './model.ts';
 
-/** Runs in this process, on onnxruntime's WASM provider. */
-export async function openOnWasm({ source, dtype }: NamedModel): Promise<Viewer> {
-  const { folder, parts, dispose } = await openNodeParts(source, dtype);
+/** Looks into a model that is open in this process already. */
+export function viewerOf({ folder, parts }: Pick<NodeParts, 'folder' | 'parts'>): Omit<Viewer, 'close'> {
   const hooks = parts.flatMap(({ model }) => model.instrumented.hooks);
   const wanted = wantedInputs(parts);
   return {
@@ -22,6 +21,11 @@ export async function openOnWasm({ source, dtype }: NamedModel): Promise<Viewer>
       store.dispose();
       return tensors;
     },
-    close: dispose,
   };
+}
+
+/** Runs in this process, on onnxruntime's WASM provider. */
+export async function openOnWasm({ source, dtype }: NamedModel): Promise<Viewer> {
+  const opened = await openNodeParts(source, dtype);
+  return { ...viewerOf(opened), close: opened.dispose };
 }

@@ -6,8 +6,8 @@ import { compare } from './compare.ts';
 /** How far the outputs may move when every hook is tapped: fusions that a tap splits sum in another order. */
 export const movedLimit = 5e-4;
 
-/** Captures each list of hooks in a forward of its own, over the same inputs. */
-type Looks = (lists: readonly (readonly string[])[]) => Promise<readonly ReadonlyMap<string, Tensor>[]>;
+/** Captures hooks in a forward of its own, over the same inputs each time. */
+type Look = (hooks: readonly string[]) => Promise<ReadonlyMap<string, Tensor>>;
 
 /**
  * What a look inside does to what the model answers: its own outputs without other taps, beside those with the attention
@@ -15,7 +15,7 @@ type Looks = (lists: readonly (readonly string[])[]) => Promise<readonly Readonl
  */
 export async function checkMoved(
   parts: readonly { readonly model: LoadedModel }[],
-  looks: Looks,
+  look: Look,
 ): Promise<readonly Checked[]> {
   const hooks = parts.flatMap(({ model: { instrumented } }) => {
     const own = new Set(instrumented.outputs.map(({ name }) => name));
@@ -26,14 +26,12 @@ export async function checkMoved(
   const outputs = hooks.filter(({ isOutput }) => isOutput).map(({ name }) => name);
   const patterns = hooks.map(({ name }) => name).filter((name) => name.endsWith('hook_pattern'));
   if (outputs.length === 0) return [];
-  const [plain, attention, all] = await looks([
-    outputs,
-    [...outputs, ...patterns],
-    hooks.map(({ name }) => name),
-  ]);
-  const moved = (tapped: ReadonlyMap<string, Tensor> | undefined, what: string, limit: number): Checked[] =>
+  const plain = await look(outputs);
+  const attention = await look([...outputs, ...patterns]);
+  const all = await look(hooks.map(({ name }) => name));
+  const moved = (tapped: ReadonlyMap<string, Tensor>, what: string, limit: number): Checked[] =>
     outputs.flatMap((name): Checked[] => {
-      const [before, after] = [plain?.get(name), tapped?.get(name)];
+      const [before, after] = [plain.get(name), tapped.get(name)];
       if (before === undefined || after === undefined) return [];
       const comparison = compare(before, after, 0);
       if (comparison.kind !== 'compared') return [{ name: `${name}, ${what}`, comparison }];
