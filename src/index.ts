@@ -8,7 +8,7 @@ export {
   calibrate,
 } from './observe/calibration/calibrate.ts';
 export { type Baseline, makeBaseline } from './observe/drift/baseline.ts';
-export { type Alarm, DriftMonitor, seasonOf } from './observe/drift/monitor.ts';
+export { DriftMonitor, seasonOf } from './observe/drift/monitor.ts';
 export type { Traffic } from './observe/drift/statistics.ts';
 export { type EmbeddingSignals, observeEmbedding } from './observe/embedding.ts';
 export type { Estimate } from './observe/estimate.ts';
@@ -20,6 +20,7 @@ export type * from './open/api.ts';
 export type { PickedModel } from './open/picked.ts';
 export { createSonde, openSonde } from './open/sonde.ts';
 export type * from './protocol/device.ts';
+export type * from './protocol/drift.ts';
 export type * from './protocol/input.ts';
 export type { PickedFile } from './protocol/inspector.ts';
 export type * from './protocol/model.ts';
@@ -27,6 +28,7 @@ export type * from './protocol/proof.ts';
 export type * from './protocol/request.ts';
 export type * from './protocol/telemetry.ts';
 export type * from './schema/record.ts';
+export type * from './shared/drift.ts';
 export { type ErrorCode, SondeError } from './shared/errors.ts';
 export type { GraphNode, RawGraph } from './shared/graph.ts';
 export type { Hook, HookProof, HookSource } from './shared/hook.ts';

@@ -191,7 +191,7 @@ test took part in no choice. Recipes tried (validation):
 {calibration}
 
 {ece['bins']} equal-width bins {ece['convention']}; T minimises the NLL on validation. `calibration.json` holds the
-logits and labels of validation and test.{near_one}
+logits and labels of validation and test.{near_one} `baseline.json` says what the validation split is like to the model, for drift.
 
 ## Files
 

@@ -31,12 +31,23 @@ async function trafficOf(opened: NodeModel, temperature: number, texts: readonly
   for (const text of texts) {
     const { ids } = tokenizer.encode(text, opened.folder.config.context, 'start');
     const { confidence, entropy } = observeClasses(await logitsOf(opened, ids), temperature);
-    features.confidence.push(confidence);
-    features.entropy.push(entropy);
+    features.confidence.push(rounded(confidence));
+    features.entropy.push(rounded(entropy));
     features.length.push(ids.length);
   }
   return { features, embeddings: [], attributions: [] };
 }
+
+/** Each feature sorted by itself: a judgement needs no more, and no row of the file is a text any more. */
+const unlinked = ({ features, ...rest }: Traffic): Traffic => ({
+  ...rest,
+  features: Object.fromEntries(
+    Object.entries(features).map(([name, values]) => [name, [...values].sort((a, b) => a - b)]),
+  ),
+});
+
+/** Enough decimals to tell any two requests apart, and a third of the bytes. */
+const rounded = (value: number): number => Number(value.toFixed(6));
 
 /** Too few for the limit of a window to mean anything; more than these only cost time. */
 const mostTexts = 2000;
@@ -65,7 +76,7 @@ export async function baseline(argv: readonly string[]): Promise<number> {
   try {
     const traffic = await trafficOf(opened, temperatureOf(opened.folder.card, dtype) ?? 1, texts);
     const made = makeBaseline(traffic, { window, random: mulberry32(texts.length) });
-    await writeFile(out, `${JSON.stringify(made)}\n`);
+    await writeFile(out, `${JSON.stringify({ ...made, reference: unlinked(made.reference) })}\n`);
     process.stdout.write(
       `${out}: ${texts.length} texts, windows of ${window}, ${Object.keys(made.scales).length} statistics, ` +
         `a window without drift alarms with chance ${made.falseAlarms}.\n`,

@@ -99,19 +99,22 @@ export async function tracked<T>(
     const prepared = prepare(input, textsOf(entry), entry.info.context);
     known = { inputTokens: prepared.ids.length, outputTokens: 0, truncated: prepared.truncated };
     const { end, answer } = await work(prepared, request);
-    return answer(provenanceOf(await finish(around, request, { ...known, ...end, outcome: 'ok' })));
+    return answer(provenanceOf(await finish(entry, around, request, { ...known, ...end, outcome: 'ok' })));
   } catch (error) {
-    await finish(around, request, failedEnd(error, known));
+    await finish(entry, around, request, failedEnd(error, known));
     throw error;
   }
 }
 
+/** Where a drift alarm stands and the application says nothing else, the record is marked for the sampler. */
 export async function finish(
+  entry: ModelEntry,
   around: Surroundings,
   request: Request,
   end: RequestEnd,
 ): Promise<RequestRecord> {
-  const record = await request.end(end);
+  const ended = await request.end(end);
+  const record = entry.drift?.see(ended) === true ? { suspicious: true, ...ended } : ended;
   around.record(record);
   return record;
 }

@@ -1,10 +1,15 @@
 import { folderUrl } from '../load/address.ts';
 import { temperatureOf } from '../load/card.ts';
+import { parseObject } from '../load/config.ts';
 import { loadFolder, type ModelFolder, modelDigest, sumProgress } from '../load/load.ts';
 import { pickedSource } from '../load/picked.ts';
 import { remoteSource } from '../load/remote.ts';
+import type { ModelSource, ReadOptions } from '../load/source.ts';
 import { openTokenizer, type Tokenizer } from '../load/tokenizer.ts';
+import type { Baseline } from '../observe/drift/baseline.ts';
+import { parseBaseline } from '../observe/drift/parse-baseline.ts';
 import type { DeviceChoice } from '../protocol/device.ts';
+import type { DriftListener } from '../protocol/drift.ts';
 import type { LoadRequest } from '../protocol/inspector.ts';
 import type { LoadProgress, LoadStage, ModelInfo } from '../protocol/model.ts';
 import { sondeVersion } from '../protocol/version.ts';
@@ -14,6 +19,7 @@ import type { Runtime } from '../run/runtime.ts';
 import { taskOf } from '../run/task.ts';
 import type { ModelIdentity } from '../schema/record.ts';
 import { bytes, milliseconds } from '../shared/units.ts';
+import { DriftWatch } from './drift.ts';
 import { wantedInputs } from './inputs.ts';
 import { type OpenVariant, openVariant } from './variant.ts';
 
@@ -27,6 +33,14 @@ export interface ModelEntry {
   readonly folder: ModelFolder;
   /** Absent for models of images and sound. */
   readonly tokenizer: Tokenizer | undefined;
+  /** Absent where the folder has no `baseline.json`. */
+  readonly drift: DriftWatch | undefined;
+}
+
+export interface EntryListeners {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: LoadProgress) => void;
+  readonly onDrift: DriftListener;
 }
 
 /** Fetches, instruments, opens and proves a model. */
@@ -35,8 +49,7 @@ export async function openEntry(
   sharedGpu: () => Promise<Gpu>,
   device: DeviceChoice,
   request: LoadRequest,
-  signal: AbortSignal,
-  onProgress: (progress: LoadProgress) => void,
+  { signal, onProgress, onDrift }: EntryListeners,
 ): Promise<ModelEntry> {
   const started = performance.now();
   let latest: Omit<LoadProgress, 'stage' | 'elapsed'> = { loaded: bytes(0) };
@@ -49,7 +62,8 @@ export async function openEntry(
       report('fetch');
     }),
   };
-  const folder = await loadFolder(sourceOf(request), read);
+  const source = sourceOf(request);
+  const [folder, baseline] = await Promise.all([loadFolder(source, read), baselineOf(source, read)]);
   const tokenizer = folder.tokenizer === undefined ? undefined : openTokenizer(folder);
   const variant = await openVariant(runtime, folder, sharedGpu, {
     device,
@@ -58,7 +72,14 @@ export async function openEntry(
     read,
   });
   const { parts, model } = variant;
-  return { info: await describe(runtime, folder, variant), parts, model, folder, tokenizer };
+  const info = await describe(runtime, folder, variant);
+  const drift = baseline && new DriftWatch(baseline, info.identity, onDrift);
+  return { info, parts, model, folder, tokenizer, drift };
+}
+
+async function baselineOf(source: ModelSource, read: ReadOptions): Promise<Baseline | undefined> {
+  const file = await source.read('baseline.json', read);
+  return file && parseBaseline(parseObject(file, 'baseline.json'));
 }
 
 function sourceOf({ model, base, hub }: LoadRequest) {

@@ -76,7 +76,7 @@ export async function generate(
     cache.rollBack(sequence.length);
     const isAborted = signal.aborted;
     const provenance = provenanceOf(
-      await finish(around, request, { ...sofar(course), outcome: isAborted ? 'aborted' : 'ok' }),
+      await finish(entry, around, request, { ...sofar(course), outcome: isAborted ? 'aborted' : 'ok' }),
     );
     const captured = sequence.slice(start, Math.min(hasRun, sequence.length));
     const { store } = inside;
@@ -104,7 +104,7 @@ export async function generate(
     };
   } catch (error) {
     inside.store?.dispose();
-    await finish(around, request, failedEnd(error, sofar(course)));
+    await finish(entry, around, request, failedEnd(error, sofar(course)));
     throw error;
   } finally {
     inside.watcher?.dispose();

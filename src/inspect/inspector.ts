@@ -1,5 +1,6 @@
 import { transfer } from 'comlink';
 import type { DeviceChoice } from '../protocol/device.ts';
+import type { DriftListener } from '../protocol/drift.ts';
 import type { Answer, CallId, InspectorApi } from '../protocol/inspector.ts';
 import { requireSameBuild, sondeVersion } from '../protocol/version.ts';
 import type { CaptureStore } from '../run/capture.ts';
@@ -30,6 +31,7 @@ export function createInspector(): InspectorApi {
   let runtime: Runtime | undefined;
   let device: DeviceChoice = 'auto';
   let pipe: Pipe = silentPipe;
+  let tellDrift: DriftListener = () => undefined;
 
   const around: Surroundings = {
     mayKey: () => pipe.granted(),
@@ -55,10 +57,11 @@ export function createInspector(): InspectorApi {
   };
 
   return {
-    hello: (options, telemetryPort, onRecord) =>
+    hello: (options, telemetryPort, onRecord, onDrift) =>
       answer(async () => {
         requireSameBuild(options.version);
         device = options.device;
+        tellDrift = onDrift;
         await holdWhileAlive(options.lifeLock);
         const isolated = globalThis.crossOriginIsolated ?? false;
         runtime = startRuntime({
@@ -75,7 +78,11 @@ export function createInspector(): InspectorApi {
         stoppable(request.call, async (signal) => {
           if (runtime === undefined)
             throw new SondeError('worker_failed', 'The worker was not greeted.', 'Use createSonde().');
-          const entry = await openEntry(runtime, sharedGpu, device, request, signal, onProgress);
+          const entry = await openEntry(runtime, sharedGpu, device, request, {
+            signal,
+            onProgress,
+            onDrift: tellDrift,
+          });
           models.set(++lastHandle, entry);
           return { model: lastHandle, info: entry.info };
         }),
@@ -99,6 +106,7 @@ export function createInspector(): InspectorApi {
       answer(() =>
         stoppable(request.call, (signal) => proveEntry(entryOf(request.model), { signal, onProgress })),
       ),
+    drift: (handle) => answer(async () => entryOf(handle).drift?.state),
     madeUpInputs: (handle) =>
       answer(async () => {
         const { parts, folder } = entryOf(handle);

@@ -1,4 +1,5 @@
 import type { DeviceChoice, Dtype } from '../protocol/device.ts';
+import type { DriftEvent, DriftState } from '../protocol/drift.ts';
 import type { ModelInput, NamedInputs } from '../protocol/input.ts';
 import type { LoadProgress, ModelInfo } from '../protocol/model.ts';
 import type { ModelProof } from '../protocol/proof.ts';
@@ -97,6 +98,11 @@ export interface Model extends ModelInfo {
    * @throws SondeError `run_failed` | `graph_unsupported` | `aborted`
    */
   prove(options?: ProveOptions): Promise<ModelProof>;
+  /**
+   * How the requests so far compare with the `baseline.json` of the model's folder; undefined where it has none.
+   * `Sonde.subscribe` tells of each full window.
+   */
+  drift(): Promise<DriftState | undefined>;
   /** One row of seeded made-up inputs, for models whose real ones (images, sound) are not at hand. */
   madeUpInputs(): Promise<NamedInputs>;
   /** Every graph of the model as its file has it, without weights; fetched from the worker when asked. */
@@ -129,6 +135,11 @@ export interface Sonde {
    * @throws SondeError `invalid_argument` without a `telemetry` option
    */
   outcome(requestId: string, reported: Reported): Promise<void>;
+  /**
+   * Calls back for each window of requests that was held against its model's baseline; returns how to stop. After a
+   * window with alarms the requests of that model are marked `suspicious`, until a window without.
+   */
+  subscribe(listener: (event: DriftEvent) => void): () => void;
   /** Absent when no `telemetry` option was given. */
   readonly telemetry?: Telemetry;
   /** Ends the worker. Pending calls reject with `disposed`; records stay journalled. Twice is harmless. */

@@ -1,4 +1,5 @@
 import { proxy, type Remote, releaseProxy, transfer, wrap } from 'comlink';
+import type { DriftListener } from '../protocol/drift.ts';
 import type { Answer, HelloOptions, InspectorApi, RecordListener } from '../protocol/inspector.ts';
 import { sondeVersion } from '../protocol/version.ts';
 import { fromWireError, SondeError } from '../shared/errors.ts';
@@ -20,6 +21,7 @@ export interface LinkOptions {
   readonly hello: Omit<HelloOptions, 'version' | 'lifeLock'>;
   readonly telemetryPort?: MessagePort;
   readonly onRecord: RecordListener;
+  readonly onDrift: DriftListener;
 }
 
 const workerFailed = (why: string): SondeError =>
@@ -69,7 +71,12 @@ export async function openLink(options: LinkOptions): Promise<Link> {
   const port = telemetryPort === undefined ? undefined : transfer(telemetryPort, [telemetryPort]);
   try {
     const { version } = await link.ask((remote) =>
-      remote.hello({ ...options.hello, version: sondeVersion, lifeLock }, port, proxy(options.onRecord)),
+      remote.hello(
+        { ...options.hello, version: sondeVersion, lifeLock },
+        port,
+        proxy(options.onRecord),
+        proxy(options.onDrift),
+      ),
     );
     if (version !== sondeVersion) {
       throw new SondeError(

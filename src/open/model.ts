@@ -122,6 +122,10 @@ export async function openModel(
     async prove({ signal, onProgress = () => undefined } = {}) {
       return asked(await here(), signal, (api, to) => api.prove(to, proxy(onProgress)));
     },
+    async drift() {
+      const { link, loaded } = await here();
+      return link.ask((api) => api.drift(loaded.model));
+    },
     async madeUpInputs() {
       const { link, loaded } = await here();
       return link.ask((api) => api.madeUpInputs(loaded.model));

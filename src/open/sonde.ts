@@ -1,6 +1,8 @@
+import type { DriftEvent } from '../protocol/drift.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { LoadOptions, Model, Sonde, SondeOptions } from './api.ts';
 import { type Link, openLink } from './link.ts';
+import { createListeners } from './listeners.ts';
 import { type Host, openModel } from './model.ts';
 import type { PickedModel } from './picked.ts';
 import { openTelemetry } from './telemetry.ts';
@@ -16,6 +18,7 @@ const spawnInspector = (): Worker =>
 export function createSonde(options: SondeOptions = {}): Sonde {
   const { device = 'auto', service, wasmPaths, worker: spawn = spawnInspector } = options;
   const pipe = options.telemetry === undefined ? undefined : openTelemetry(options.telemetry, service);
+  const { announce, subscribe } = createListeners<DriftEvent>();
   let calls = 0;
   let disposed = false;
   let opening: Promise<Link> | undefined;
@@ -31,6 +34,7 @@ export function createSonde(options: SondeOptions = {}): Sonde {
       },
       ...(seat === undefined ? {} : { telemetryPort: seat.port }),
       onRecord: (raw, masked) => pipe?.onRecord(raw, masked),
+      onDrift: announce,
     });
   };
 
@@ -46,6 +50,7 @@ export function createSonde(options: SondeOptions = {}): Sonde {
 
   return {
     load: (model, loadOptions = {}) => openModel(host, model, loadOptions),
+    subscribe,
     async outcome(requestId, reported) {
       if (pipe === undefined)
         throw new SondeError(

@@ -3,6 +3,7 @@ import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
 import type { Telemetry } from './api.ts';
+import { createListeners } from './listeners.ts';
 
 /** What a starting worker is told about telemetry, and the port it gets. */
 export interface Seat {
@@ -21,17 +22,7 @@ export function openTelemetry(
   options: TelemetryOptions,
   service: ServiceIdentity | undefined,
 ): TelemetryPipe {
-  const listeners = new Set<(event: TelemetryEvent) => void>();
-  const announce = (event: TelemetryEvent): void => {
-    for (const listener of listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        // A watcher's fault is the application's to see, never the pipe's to stumble over.
-        reportError(error);
-      }
-    }
-  };
+  const { announce, subscribe } = createListeners<TelemetryEvent>();
   const delivery = startDelivery({ ...options, onEvent: announce });
   return {
     get consent() {
@@ -43,10 +34,7 @@ export function openTelemetry(
     },
     ledger: async () => delivery.ledger,
     flush: () => delivery.flush(),
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    subscribe,
     connect() {
       const { port, life, consent } = delivery.connect();
       const { sampling, epsilon } = options;

@@ -5,6 +5,7 @@ import type { RawGraph } from '../shared/graph.ts';
 import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { DeviceChoice, Dtype } from './device.ts';
+import type { DriftListener, DriftState } from './drift.ts';
 import type { ModelInput, NamedInputs } from './input.ts';
 import type { LoadProgress, ModelInfo } from './model.ts';
 import type { ModelProof } from './proof.ts';
@@ -109,6 +110,7 @@ export interface InspectorApi {
     options: HelloOptions,
     telemetryPort: MessagePort | undefined,
     onRecord: RecordListener,
+    onDrift: DriftListener,
   ): Promise<Answer<{ version: string }>>;
   load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<Answer<Loaded>>;
   generate(
@@ -124,6 +126,7 @@ export interface InspectorApi {
   classify(request: TextRequest, context: RequestContext): Promise<Answer<Classification>>;
   lens(request: TextRequest, context: RequestContext): Promise<Answer<Lens>>;
   prove(request: ModelRequest, onProgress: (progress: ProofProgress) => void): Promise<Answer<ModelProof>>;
+  drift(model: number): Promise<Answer<DriftState | undefined>>;
   madeUpInputs(model: number): Promise<Answer<NamedInputs>>;
   graphs(model: number): Promise<Answer<readonly RawGraph[]>>;
   read(capture: number, hook: string): Promise<Answer<FloatTensor>>;

@@ -13,7 +13,10 @@ export interface RequestContext {
   readonly traceparent?: string;
   /** Default `programmatic`. */
   readonly origin?: InputOrigin;
-  /** Out of distribution, or a drift alarm stands (`DriftMonitor`): the sampler keeps its record. */
+  /**
+   * Out of distribution: the sampler keeps its record. Default: whether a drift alarm stands, for a model with a
+   * baseline.
+   */
   readonly suspicious?: boolean;
 }
 

@@ -1,17 +1,6 @@
+import type { WindowJudgement, WindowStatistic } from '../../shared/drift.ts';
 import { type Baseline, standardised, valueAt } from './baseline.ts';
 import { driftStatistics, sizeOf, type Traffic } from './statistics.ts';
-
-/** One statistic that left what chance explains. */
-export interface Alarm {
-  /** Such as `confidence.psi`. */
-  readonly statistic: string;
-  /** Effect size: the statistic itself, in its own unit. */
-  readonly value: number;
-  /** What chance would show, in the same unit, at most. */
-  readonly limit: number;
-  /** Requests of the window. */
-  readonly n: number;
-}
 
 /** Which part of a cycle an instant lies in, so that a Monday is compared with Mondays. */
 export interface Seasons {
@@ -42,23 +31,22 @@ export class DriftMonitor {
     this.#weight = weight;
   }
 
-  /**
-   * @returns alarms of this window, the most certain first; none for a season without a baseline or for too few
-   * requests
-   */
-  judge(window: Traffic, season = 0): readonly Alarm[] {
+  /** @returns nothing found, for a season without a baseline or for too few requests */
+  judge(window: Traffic, season = 0): WindowJudgement {
     const baseline = this.#baselines.get(season);
     const n = sizeOf(window);
-    if (baseline === undefined || n < baseline.window) return [];
-    const alarms: { readonly z: number; readonly alarm: Alarm }[] = [];
-    for (const [statistic, value] of driftStatistics(baseline.reference, window)) {
-      const scale = baseline.scales[statistic];
+    if (baseline === undefined || n < baseline.window) return { alarms: [], statistics: [] };
+    const { reference, scales, limit } = baseline;
+    const found: { readonly z: number; readonly shown: WindowStatistic }[] = [];
+    for (const [statistic, value] of driftStatistics(reference, window)) {
+      const scale = scales[statistic];
       if (scale === undefined) continue;
       const z = this.#smooth(`${season} ${statistic}`, standardised(scale, value));
-      if (z > baseline.limit)
-        alarms.push({ z, alarm: { statistic, value, limit: valueAt(scale, baseline.limit), n } });
+      if (!Number.isNaN(z)) found.push({ z, shown: { statistic, value, limit: valueAt(scale, limit), n } });
     }
-    return alarms.sort((a, b) => b.z - a.z).map(({ alarm }) => alarm);
+    found.sort((a, b) => b.z - a.z);
+    const alarms = found.filter(({ z }) => z > limit).map(({ shown }) => shown);
+    return { alarms, statistics: found.map(({ shown }) => shown) };
   }
 
   /** A window may lack a statistic (NaN); nothing of that stays with the next one. */

@@ -137,7 +137,7 @@ it('sonde baseline makes what drift is seen against', async () => {
     embeddings: [],
     attributions: [],
   };
-  const alarms = new DriftMonitor(new Map([[0, baseline]])).judge(short);
+  const { alarms } = new DriftMonitor(new Map([[0, baseline]])).judge(short);
   expect(alarms.map(({ statistic }) => statistic)).toContain('length.wasserstein');
   expect((await sonde('baseline', sentiment)).status).toBe(2);
 });

@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Baseline, makeBaseline, select } from '../../../src/observe/drift/baseline.ts';
 import { histogram, quantileEdges } from '../../../src/observe/drift/histogram.ts';
-import { type Alarm, DriftMonitor, seasonOf } from '../../../src/observe/drift/monitor.ts';
+import { DriftMonitor, seasonOf } from '../../../src/observe/drift/monitor.ts';
+import { parseBaseline } from '../../../src/observe/drift/parse-baseline.ts';
 import { ranks, spearman } from '../../../src/observe/drift/rank.ts';
 import { driftStatistics, type Traffic } from '../../../src/observe/drift/statistics.ts';
 import { mulberry32 } from '../../../src/run/sample.ts';
+import type { Alarm } from '../../../src/shared/drift.ts';
 import { traffic } from './sentiment-features.ts';
 
 const window = 200;
@@ -21,7 +24,20 @@ const reviews = traffic('test');
 const baseline = makeBaseline(validation, { window, random });
 
 const judgeWindow = (by: Baseline, judged: Traffic): readonly Alarm[] =>
-  new DriftMonitor(new Map([[0, by]])).judge(judged);
+  new DriftMonitor(new Map([[0, by]])).judge(judged).alarms;
+
+/** A window of which a part is Shakespeare, and the rest reviews. */
+function mixed(part: number): Traffic {
+  const strange = Math.round(window * part);
+  const [a, b] = [draw(shakespeare, strange), draw(reviews, window - strange)];
+  return {
+    features: Object.fromEntries(
+      Object.entries(a.features).map(([name, values]) => [name, [...values, ...(b.features[name] ?? [])]]),
+    ),
+    embeddings: [...a.embeddings, ...b.embeddings],
+    attributions: [...a.attributions, ...b.attributions],
+  };
+}
 
 const percent = (count: number, of: number): string => `${((100 * count) / of).toFixed(1)} %`;
 
@@ -43,19 +59,7 @@ describe('drift of the sentiment model', () => {
     const share = (part: number): string => {
       let seen = 0;
       for (let run = 0; run < 100; run++) {
-        const strange = Math.round(window * part);
-        const [a, b] = [draw(shakespeare, strange), draw(reviews, window - strange)];
-        const mixed: Traffic = {
-          features: Object.fromEntries(
-            Object.entries(a.features).map(([name, values]) => [
-              name,
-              [...values, ...(b.features[name] ?? [])],
-            ]),
-          ),
-          embeddings: [...a.embeddings, ...b.embeddings],
-          attributions: [...a.attributions, ...b.attributions],
-        };
-        if (judgeWindow(baseline, mixed).length > 0) seen += 1;
+        if (judgeWindow(baseline, mixed(part)).length > 0) seen += 1;
       }
       if (part >= 0.5) expect(seen).toBe(100);
       return `${100 * part} % Shakespeare: ${percent(seen, 100)}`;
@@ -77,6 +81,53 @@ describe('drift of the sentiment model', () => {
   });
 });
 
+describe("the sentiment model's own baseline.json", () => {
+  const file = new URL('../../../public/models/sentiment/baseline.json', import.meta.url);
+  const shipped = parseBaseline(JSON.parse(readFileSync(file, 'utf8')));
+
+  it('is what PyTorch says of the validation split, each feature sorted by itself', () => {
+    const { features } = shipped.reference;
+    const ascending = (name: string) => [...(validation.features[name] ?? [])].sort((a, b) => a - b);
+    expect(features.length).toEqual(ascending('length'));
+    // Goldens are half floats, and the baseline stands at the temperature 0.997.
+    for (const name of ['confidence', 'entropy'])
+      for (const [i, value] of ascending(name).entries())
+        expect(Math.abs((features[name]?.[i] ?? 0) - value)).toBeLessThan(0.002);
+  });
+
+  it('raises at most 1 % false alarms on 1,000 windows of other reviews, and sees Shakespeare, whole or half', () => {
+    const alarming = (windows: number, make: () => Traffic): number =>
+      Array.from({ length: windows }, () => judgeWindow(shipped, make())).filter(({ length }) => length > 0)
+        .length;
+    const falseAlarms = alarming(1000, () => draw(reviews, window));
+    const seen = [1, 0.5, 0.25].map((part) => alarming(100, () => mixed(part)));
+    console.log(
+      `baseline.json: ${falseAlarms} of 1000 windows of reviews alarm; of 100 Shakespeare, 1, 1/2, 1/4:`,
+      seen,
+    );
+    expect(falseAlarms).toBeLessThanOrEqual(10);
+    expect(seen.slice(0, 2)).toEqual([100, 100]);
+  });
+
+  it('is refused as a sentence when it is anything else', () => {
+    const refused = expect.objectContaining({ code: 'model_invalid' });
+    for (const change of [
+      { window: 0 },
+      { limit: null },
+      { scales: { x: { offset: 0, mean: 0, deviation: 0 } } },
+      { reference: { features: { a: [1], b: [1, 2] }, embeddings: [], attributions: [] } },
+      { reference: { features: { a: ['1'] }, embeddings: [], attributions: [] } },
+      { reference: { features: {}, embeddings: [], attributions: [] } },
+    ])
+      expect(() => parseBaseline({ ...shipped, ...change })).toThrowError(refused);
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (json) => {
+        expect(() => parseBaseline(json)).toThrowError(refused);
+      }),
+    );
+  });
+});
+
 describe('a baseline', () => {
   it('is refused from fewer than three windows of requests', () => {
     expect(() => makeBaseline(validation, { window: 400, random })).toThrowError(
@@ -92,19 +143,19 @@ describe('a baseline', () => {
 describe('the drift monitor', () => {
   it('smooths: one odd window among usual ones raises fewer alarms, a shift that stays is seen', () => {
     const monitor = new DriftMonitor(new Map([[0, baseline]]), 0.2);
-    for (let i = 0; i < 5; i++) expect(monitor.judge(draw(reviews, window))).toEqual([]);
+    for (let i = 0; i < 5; i++) expect(monitor.judge(draw(reviews, window)).alarms).toEqual([]);
     const odd = draw(shakespeare, window);
-    expect(monitor.judge(odd).length).toBeLessThan(judgeWindow(baseline, odd).length);
+    expect(monitor.judge(odd).alarms.length).toBeLessThan(judgeWindow(baseline, odd).length);
     for (let i = 0; i < 5; i++) monitor.judge(draw(shakespeare, window));
-    expect(monitor.judge(draw(shakespeare, window)).length).toBeGreaterThan(3);
+    expect(monitor.judge(draw(shakespeare, window)).alarms.length).toBeGreaterThan(3);
   });
 
   it.each([1, 0.2])('at weight %d judges on after a window that lacked a feature', (weight) => {
     const monitor = new DriftMonitor(new Map([[0, baseline]]), weight);
     const { embeddings, attributions } = draw(reviews, window);
-    expect(monitor.judge({ features: {}, embeddings, attributions })).toEqual([]);
+    expect(monitor.judge({ features: {}, embeddings, attributions }).alarms).toEqual([]);
     for (let i = 0; i < 5; i++) monitor.judge(draw(shakespeare, window));
-    const alarms = monitor.judge(draw(shakespeare, window));
+    const { alarms } = monitor.judge(draw(shakespeare, window));
     expect(alarms.map(({ statistic }) => statistic)).toContain('length.psi');
   });
 
@@ -116,9 +167,9 @@ describe('the drift monitor', () => {
         [1, makeBaseline(shakespeare, small)],
       ]),
     );
-    expect(monitor.judge(draw(shakespeare, window), 0)).not.toEqual([]);
-    expect(monitor.judge(draw(shakespeare, 100), 1)).toEqual([]);
-    expect(monitor.judge(draw(shakespeare, window), 2)).toEqual([]);
+    expect(monitor.judge(draw(shakespeare, window), 0).alarms).not.toEqual([]);
+    expect(monitor.judge(draw(shakespeare, 100), 1).alarms).toEqual([]);
+    expect(monitor.judge(draw(shakespeare, window), 2).alarms).toEqual([]);
   });
 
   it('cuts a cycle into its parts', () => {

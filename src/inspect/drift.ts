@@ -1,0 +1,63 @@
+import type { Baseline } from '../observe/drift/baseline.ts';
+import { DriftMonitor } from '../observe/drift/monitor.ts';
+import type { DriftEvent, DriftListener, DriftState } from '../protocol/drift.ts';
+import type { RequestRecord } from '../schema/record.ts';
+import { epochMilliseconds } from '../shared/units.ts';
+
+/** What a baseline may name of a request; of a generation the means over its tokens. */
+const features: Readonly<Record<string, (record: RequestRecord) => number | undefined>> = {
+  confidence: ({ confidenceMean }) => confidenceMean,
+  entropy: ({ entropyMean }) => entropyMean,
+  margin: ({ marginMean }) => marginMean,
+  length: ({ inputTokens }) => inputTokens,
+};
+
+/**
+ * Fills one window after the other with a model's requests and judges each when it is full. A request costs a few
+ * numbers; a window one judgement. Embeddings are not taken: they would need a tap in a request that looks inside
+ * nothing.
+ */
+export class DriftWatch {
+  readonly #baseline: Baseline;
+  readonly #monitor: DriftMonitor;
+  readonly #model: Pick<DriftEvent, 'modelId' | 'modelDigest'>;
+  readonly #tell: DriftListener;
+  #window: RequestRecord[] = [];
+  #latest: DriftEvent | undefined;
+
+  constructor(baseline: Baseline, model: Pick<DriftEvent, 'modelId' | 'modelDigest'>, tell: DriftListener) {
+    this.#baseline = baseline;
+    this.#monitor = new DriftMonitor(new Map([[0, baseline]]));
+    this.#model = model;
+    this.#tell = tell;
+  }
+
+  get state(): DriftState {
+    const { window, falseAlarms } = this.#baseline;
+    const latest = this.#latest;
+    return { window, seen: this.#window.length, falseAlarms, ...(latest === undefined ? {} : { latest }) };
+  }
+
+  /** @returns whether an alarm stands: the last full window raised one */
+  see(record: RequestRecord): boolean {
+    if (record.outcome === 'ok' && record.confidenceMean !== undefined) this.#window.push(record);
+    if (this.#window.length === this.#baseline.window) this.#judge();
+    return (this.#latest?.alarms.length ?? 0) > 0;
+  }
+
+  #judge(): void {
+    const columns = Object.keys(this.#baseline.reference.features).flatMap((name) => {
+      const read = features[name];
+      return read === undefined ? [] : [[name, this.#window.map((record) => read(record) ?? Number.NaN)]];
+    });
+    this.#window = [];
+    const judged = this.#monitor.judge({
+      features: Object.fromEntries(columns),
+      embeddings: [],
+      attributions: [],
+    });
+    const at = epochMilliseconds(Date.now());
+    this.#latest = { kind: 'drift', at, ...this.#model, ...judged };
+    this.#tell(this.#latest);
+  }
+}

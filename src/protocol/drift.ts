@@ -1,0 +1,24 @@
+import type { WindowJudgement } from '../shared/drift.ts';
+import type { EpochMilliseconds } from '../shared/units.ts';
+
+/** A window of a model's requests was full and was held against the `baseline.json` of its folder. */
+export interface DriftEvent extends WindowJudgement {
+  readonly kind: 'drift';
+  readonly at: EpochMilliseconds;
+  readonly modelId: string;
+  readonly modelDigest: string;
+}
+
+/** How far the window of a model is. */
+export interface DriftState {
+  /** Requests of a full window. */
+  readonly window: number;
+  /** Requests in the window that is being filled. */
+  readonly seen: number;
+  /** Chance that any statistic of a window alarms where nothing has drifted. */
+  readonly falseAlarms: number;
+  /** The last full window; absent before there was one. */
+  readonly latest?: DriftEvent;
+}
+
+export type DriftListener = (event: DriftEvent) => void;
