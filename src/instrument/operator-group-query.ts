@@ -6,7 +6,7 @@ import { floatOf, intOf } from './graph.ts';
 import { meanLast } from './hooks-norm.ts';
 import type { Node } from './onnx.ts';
 import { biasOf, folded, input, inside, numeric, type Operator, unfold } from './operator.ts';
-import { causalMask, rotate, shapeOf, sizeOf, sliceLast } from './recompute.ts';
+import { causalMask, shapeOf, sizeOf, sliceLast } from './recompute.ts';
 import { sideOf } from './side.ts';
 import type { View } from './view.ts';
 
@@ -19,7 +19,10 @@ function headNorm(append: Append, x: string, gain: string, epsilon: number): str
   return append.node('Mul', [normed, append.wide(gain)]);
 }
 
-/** Place of the first new token among the keys, [batch, 1]: `lengths` holds the number of keys less one. */
+/**
+ * Place of the first new token among the keys, [batch, 1]: `lengths` holds the number of keys less one. In float32: the
+ * lengths lie on the GPU, and for arithmetic in int64 a runtime would wait for them.
+ */
 function firstPlace(append: Append, query: string, lengths: string): string {
   const total = append.node('Add', [append.cast(lengths, 'float'), append.float(1)]);
   const before = append.node('Sub', [total, append.cast(shapeOf(append, query, 1), 'float')]);
@@ -27,16 +30,38 @@ function firstPlace(append: Append, query: string, lengths: string): string {
   return append.node('Reshape', [append.node('Max', [before, append.float(0)]), append.ints(-1, 1)]);
 }
 
-/** Rows of a rotary table for each new token, [batch, 1, position, width / 2]. */
-function tableRows(append: Append, table: string, node: Node): string {
+/** Place of each new token, [batch, position]. */
+function placesOf(append: Append, node: Node): string {
   const [query, lengths, given] = [input(node, 0), input(node, 5), input(node, 9)];
+  if (given !== '') return given;
   const count = append.node('Range', [append.int(0), sizeOf(append, query, 1), append.int(1)], {}, int64);
-  const counted = (): string =>
-    append.node('Add', [firstPlace(append, query, lengths), append.cast(count, 'float')]);
-  const places = given === '' ? append.cast(counted(), 'int64') : given;
-  const picked = append.node('Gather', [append.wide(table), places], { axis: 0 });
-  const sizes = [shapeOf(append, picked, 0), append.ints(1), shapeOf(append, picked, 1), append.ints(-1)];
-  return append.node('Reshape', [picked, append.node('Concat', sizes, { axis: 0 }, int64)]);
+  const first = firstPlace(append, query, lengths);
+  return append.cast(append.node('Add', [first, append.cast(count, 'float')]), 'int64');
+}
+
+/**
+ * Rotates the first 2·`half` of each head by its token's row of the tables, [batch, head, position, size]. Only these
+ * rows are taken from the tables, and made float32 where they are not.
+ */
+function rotated(append: Append, x: string, node: Node, heads: number, half: number): string {
+  const places = placesOf(append, node);
+  const rows = (table: string): string => {
+    const picked = append.node('Gather', [table, places], { axis: 0 });
+    return append.node('Reshape', [append.cast(picked, 'float'), append.ints(-1, half)]);
+  };
+  const query = input(node, 0);
+  const count = append.node('Mul', [sizeOf(append, query, 0), sizeOf(append, query, 1)], {}, int64);
+  const all = append.node('Range', [append.int(0), count, append.int(1)], {}, int64);
+  const sizes = [shapeOf(append, query, 0), shapeOf(append, query, 1)];
+  const own = append.node('Reshape', [all, append.node('Concat', sizes, { axis: 0 }, int64)]);
+  const tables = [rows(input(node, 7)), rows(input(node, 8))];
+  const interleaved = intOf(node, 'rotary_interleaved') ?? 0;
+  return append.node(
+    'RotaryEmbedding',
+    [x, own, ...tables],
+    { interleaved, num_heads: heads, rotary_embedding_dim: 2 * half },
+    { domain: 'com.microsoft' },
+  );
 }
 
 /** Logit of the key that is nowhere, [head]. */
@@ -51,12 +76,7 @@ function sinkOf(node: Node, heads: number): { sink?: Recipe } {
 export function groupQuery(view: View, node: Node): Operator | undefined {
   const { shapes } = view;
   const [query, key, value, pastKey] = [input(node, 0), input(node, 1), input(node, 2), input(node, 3)];
-  const [lengths, cosTable, sinTable, added] = [
-    input(node, 5),
-    input(node, 7),
-    input(node, 8),
-    input(node, 10),
-  ];
+  const [lengths, cosTable, added] = [input(node, 5), input(node, 7), input(node, 10)];
   const heads = intOf(node, 'num_heads') ?? 1;
   const kvHeads = intOf(node, 'kv_num_heads') ?? heads;
   const isPacked = key === '';
@@ -80,14 +100,12 @@ export function groupQuery(view: View, node: Node): Operator | undefined {
       );
     };
   const turned =
-    (recipe: Recipe, gain: string, epsilon: number): Recipe =>
+    (recipe: Recipe, count: number, gain: string, epsilon: number): Recipe =>
     (append) => {
       const plain = append.turn(recipe(append), [0, 2, 1, 3]);
       const normed = gain === '' ? plain : headNorm(append, plain, gain, epsilon);
-      if (!isRotary) return normed;
-      const turn = 2 * (numeric(shapes.dims(cosTable)?.at(-1)) ?? size / 2);
-      const [cos, sin] = [tableRows(append, cosTable, node), tableRows(append, sinTable, node)];
-      return rotate(append, normed, cos, sin, turn, size, intOf(node, 'rotary_interleaved') === 1);
+      const half = numeric(shapes.dims(cosTable)?.at(-1)) ?? size / 2;
+      return isRotary ? rotated(append, normed, node, count, half) : normed;
     };
   const epsilon = floatOf(node, 'qk_norm_epsilon') ?? 1e-6;
   const own = {
@@ -95,8 +113,8 @@ export function groupQuery(view: View, node: Node): Operator | undefined {
     k: rows(key, heads, kvHeads),
     v: rows(value, heads + kvHeads, kvHeads),
   };
-  const queries = turned(own.q, input(node, 14), floatOf(node, 'q_norm_epsilon') ?? epsilon);
-  const fresh = turned(own.k, input(node, 15), floatOf(node, 'k_norm_epsilon') ?? epsilon);
+  const queries = turned(own.q, heads, input(node, 14), floatOf(node, 'q_norm_epsilon') ?? epsilon);
+  const fresh = turned(own.k, kvHeads, input(node, 15), floatOf(node, 'k_norm_epsilon') ?? epsilon);
   const present = node.outputs[1] ?? '';
   const keys: Recipe = (append) => {
     if (present !== '') return append.wide(present);
@@ -133,7 +151,13 @@ export function groupQuery(view: View, node: Node): Operator | undefined {
         ? {}
         : {
             visible: (append) =>
-              causalMask(append, queries(append), keys(append), firstPlace(append, query, lengths), window),
+              causalMask(
+                append,
+                sizeOf(append, query, 1),
+                sizeOf(append, present === '' ? keys(append) : present, 2),
+                firstPlace(append, query, lengths),
+                window,
+              ),
           }),
       ...sinkOf(node, heads),
     },

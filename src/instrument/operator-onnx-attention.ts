@@ -14,7 +14,8 @@ const afterCache =
   (queries: Recipe, keys: Recipe, pastKey: string): Recipe =>
   (append) => {
     const start = pastKey === '' ? append.int(0) : sizeOf(append, pastKey, 2);
-    return causalMask(append, queries(append), keys(append), start, 0);
+    const [positions, count] = [sizeOf(append, queries(append), 2), sizeOf(append, keys(append), 2)];
+    return causalMask(append, positions, count, start, 0);
   };
 
 /** ai.onnx Attention, opset 23 and 24: three or four dimensions, grouped heads, mask, cache. */

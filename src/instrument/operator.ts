@@ -74,10 +74,9 @@ export const inside = (
 export const afterPast =
   (queries: Recipe, keys: Recipe): Recipe =>
   (append) => {
-    const q = queries(append);
-    const k = keys(append);
-    const start = append.node('Sub', [sizeOf(append, k, 2), sizeOf(append, q, 2)], {}, { type: 'int64' });
-    return causalMask(append, q, k, start, 0);
+    const [positions, count] = [sizeOf(append, queries(append), 2), sizeOf(append, keys(append), 2)];
+    const start = append.node('Sub', [count, positions], {}, { type: 'int64' });
+    return causalMask(append, positions, count, start, 0);
   };
 
 export function biasOf(biases: readonly (Recipe | undefined)[]): { bias?: Recipe } {

@@ -25,8 +25,19 @@ const int64 = { type: 'int64' } as const;
 
 /** One size of a tensor as a scalar. */
 export function sizeOf(append: Append, tensor: string, axis: number): string {
-  const shape = append.node('Shape', [tensor], {}, int64);
-  return append.node('Gather', [shape, append.int(axis)], {}, int64);
+  return sizeAt(append, tensor, append.int, axis);
+}
+
+/** One size of a tensor as a list of one. */
+export function shapeOf(append: Append, tensor: string, axis: number): string {
+  return sizeAt(append, tensor, append.ints, axis);
+}
+
+/** Asked of the input that has the size too, if there is one: then all layers ask the same, and share the answer. */
+function sizeAt(append: Append, tensor: string, index: (axis: number) => string, axis: number): string {
+  const alike = append.shapes.inputAlike(tensor, axis) ?? { tensor, axis };
+  const shape = append.node('Shape', [alike.tensor], {}, int64);
+  return append.node('Gather', [shape, index.call(append, alike.axis)], {}, int64);
 }
 
 /** [batch, row, heads·size] to [batch, head, row, size]. */
@@ -41,44 +52,26 @@ export function sliceLast(append: Append, tensor: string, from: number, to: numb
 }
 
 /**
- * Keys at or before each query, [batch | 1, 1, position, key]. `start` is the place of the first query among the
- * keys: a scalar, or [batch, 1] for one each. `window` keeps only that many keys.
+ * Keys at or before each query, [batch | 1, 1, position, key]. `positions` and `keys` are scalars; `start` is the place
+ * of the first query among the keys: a scalar, or [batch, 1] for one each. `window` keeps only that many keys.
  */
 export function causalMask(
   append: Append,
-  queries: string,
+  positions: string,
   keys: string,
   start: string,
   window: number,
 ): string {
-  const zero = append.int(0);
-  const one = append.int(1);
-  const count = (tensor: string): string => {
-    const range = append.node('Range', [zero, sizeOf(append, tensor, 2), one], {}, int64);
-    return append.cast(range, 'float');
-  };
-  const first = append.cast(start, 'float');
-  const places = append.node('Add', [first, count(queries)]);
-  const rows = append.node('Reshape', [places, append.ints(-1, 1, 1)]);
-  const perBatch = append.node('Reshape', [
-    rows,
-    append.node(
-      'Concat',
-      [append.ints(-1, 1), shapeOf(append, queries, 2), append.ints(1)],
-      { axis: 0 },
-      int64,
-    ),
-  ]);
+  const count = (size: string): string =>
+    append.cast(append.node('Range', [append.int(0), size, append.int(1)], {}, int64), 'float');
+  const first = append.node('Reshape', [append.cast(start, 'float'), append.ints(-1, 1)]);
+  const places = append.node('Add', [first, count(positions)]);
+  const rows = append.node('Reshape', [places, append.ints(0, 1, -1, 1)]);
   const columns = count(keys);
-  const seen = append.node('LessOrEqual', [columns, perBatch], {}, { type: 'bool' });
+  const seen = append.node('LessOrEqual', [columns, rows], {}, { type: 'bool' });
   if (window <= 0) return seen;
-  const from = append.node('Sub', [perBatch, append.float(window)]);
+  const from = append.node('Sub', [rows, append.float(window)]);
   return append.node('And', [seen, append.node('Greater', [columns, from], {}, { type: 'bool' })]);
-}
-
-/** One size of a tensor as a list of one. */
-export function shapeOf(append: Append, tensor: string, axis: number): string {
-  return append.node('Gather', [append.node('Shape', [tensor], {}, int64), append.ints(axis)], {}, int64);
 }
 
 /** [batch, head, position, key], scaled, capped, biased and masked. */
@@ -120,41 +113,4 @@ export function pattern(append: Append, parts: Parts): string {
   const spread = append.node('Add', [append.node('Mul', [firstColumn, append.float(0)]), column]);
   const all = append.node('Softmax', [append.node('Concat', [values, spread], { axis: -1 })], { axis: -1 });
   return append.node('Slice', [all, append.ints(0), append.ints(-1), append.ints(-1)]);
-}
-
-/** Halves (x1, x2) to (x1·cos - x2·sin, x2·cos + x1·sin); interleaved, neighbours are the halves. */
-export function rotate(
-  append: Append,
-  input: string,
-  cos: string,
-  sin: string,
-  width: number,
-  size: number,
-  isInterleaved: boolean,
-): string {
-  const turning = width < size ? sliceLast(append, input, 0, width) : input;
-  let x1: string;
-  let x2: string;
-  if (isInterleaved) {
-    const pairs = append.node('Reshape', [turning, append.ints(0, 0, -1, width / 2, 2)]);
-    const pick = (at: number): string => append.node('Gather', [pairs, append.int(at)], { axis: 4 });
-    x1 = pick(0);
-    x2 = pick(1);
-  } else {
-    x1 = sliceLast(append, turning, 0, width / 2);
-    x2 = sliceLast(append, turning, width / 2, width);
-  }
-  const times = (a: string, b: string): string => append.node('Mul', [a, b]);
-  const left = append.node('Sub', [times(x1, cos), times(x2, sin)]);
-  const right = append.node('Add', [times(x2, cos), times(x1, sin)]);
-  let turned: string;
-  if (isInterleaved) {
-    const column = (half: string): string =>
-      append.node('Reshape', [half, append.ints(0, 0, -1, width / 2, 1)]);
-    const pairs = append.node('Concat', [column(left), column(right)], { axis: 4 });
-    turned = append.node('Reshape', [pairs, append.ints(0, 0, -1, width)]);
-  } else turned = append.node('Concat', [left, right], { axis: -1 });
-  return width < size
-    ? append.node('Concat', [turned, sliceLast(append, input, width, size)], { axis: -1 })
-    : turned;
 }

@@ -124,6 +124,17 @@ export class Shapes {
     return this.#dims.get(tensor) ?? this.#index.constantDims(tensor) ?? this.#outer?.dims(tensor);
   }
 
+  /** An input that has the same size, as far as the graph calls both by one name. */
+  inputAlike(tensor: string, axis: number): { readonly tensor: string; readonly axis: number } | undefined {
+    const size = this.dims(tensor)?.[axis];
+    if (typeof size !== 'string') return undefined;
+    for (const { name, dims } of this.#index.graph.inputs) {
+      const at = dims?.indexOf(size) ?? -1;
+      if (at >= 0) return { tensor: name, axis: at };
+    }
+    return undefined;
+  }
+
   /** Contents of a small integer tensor. */
   value(tensor: string): readonly Dim[] | undefined {
     const known = this.#values.get(tensor);
