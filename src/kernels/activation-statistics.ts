@@ -16,12 +16,23 @@ export const rowFields = [
   'notFinite',
 ] as const;
 
-/** The bin of a finite value, by the exponent of its float32 bits: exact at every edge. */
-export function binOf(value: number): number {
-  const bits = new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0;
-  const power = ((bits >>> 23) & 0xff) - 127;
-  return Math.min(histogramBins - 1, Math.max(0, power - lowestPower + 1));
+/** One float32 and its bits: made once, for millions of values pass through. */
+const float = new Float32Array(1);
+const bits = new Uint32Array(float.buffer);
+
+function powerOf(value: number): number {
+  float[0] = value;
+  return ((bits[0] as number) >>> 23) & 0xff;
 }
+
+/** The power that the bits of NaN and of both infinities hold. */
+const notFinitePower = 0xff;
+
+const binOfPower = (power: number): number =>
+  Math.min(histogramBins - 1, Math.max(0, power - 127 - lowestPower + 1));
+
+/** The bin of a finite value, by the exponent of its float32 bits: exact at every edge. */
+export const binOf = (value: number): number => binOfPower(powerOf(value));
 
 /**
  * The oracle: plain float64, the mean first, so that a large mean does not eat the variance.
@@ -39,33 +50,42 @@ export function rowStatistics(values: ArrayLike<number>, rows: number, width: nu
     histogram: new Float32Array(rows * histogramBins),
   };
   for (let row = 0; row < rows; row++) {
-    const from = row * width;
+    const [from, to] = [row * width, (row + 1) * width];
+    const bins = row * histogramBins;
     let count = 0;
     let sum = 0;
     let zeros = 0;
     let most = 0;
-    for (let at = from; at < from + width; at++) {
+    for (let at = from; at < to; at++) {
       const value = values[at] as number;
-      if (!Number.isFinite(value)) continue;
+      const power = powerOf(value);
+      if (power === notFinitePower) continue;
       count++;
       sum += value;
       if (value === 0) zeros++;
       most = Math.max(most, Math.abs(value));
-      const bin = row * histogramBins + binOf(value);
-      made.histogram[bin] = (made.histogram[bin] ?? 0) + 1;
+      const bin = bins + binOfPower(power);
+      made.histogram[bin] = (made.histogram[bin] as number) + 1;
     }
     const mean = sum / count;
     let square = 0;
-    for (let at = from; at < from + width; at++) {
-      const value = values[at] as number;
-      if (Number.isFinite(value)) square += (value - mean) ** 2;
+    let farthest = 0;
+    for (let at = from; at < to; at++) {
+      const distance = Math.abs((values[at] as number) - mean);
+      // Neither NaN nor infinity.
+      if (!(distance < Number.POSITIVE_INFINITY)) continue;
+      square += distance * distance;
+      farthest = Math.max(farthest, distance);
     }
     const deviation = Math.sqrt(square / count);
+    const limit = outlierDistance * deviation;
     let outliers = 0;
-    for (let at = from; at < from + width; at++) {
-      const value = values[at] as number;
-      if (Number.isFinite(value) && Math.abs(value - mean) > outlierDistance * deviation) outliers++;
-    }
+    // Most rows have none.
+    if (farthest > limit)
+      for (let at = from; at < to; at++) {
+        const distance = Math.abs((values[at] as number) - mean);
+        if (distance > limit && distance < Number.POSITIVE_INFINITY) outliers++;
+      }
     made.mean[row] = mean;
     made.standardDeviation[row] = deviation;
     made.absoluteMaximum[row] = count === 0 ? Number.NaN : most;

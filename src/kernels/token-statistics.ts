@@ -1,5 +1,6 @@
 import { SondeError } from '../shared/errors.ts';
 import { type Nats, nats } from '../shared/units.ts';
+import { expOfNegative } from './exp.ts';
 
 export interface Candidate {
   readonly id: number;
@@ -21,7 +22,7 @@ export interface TokenStatistics {
 /** What a choice is made of: the likeliest tokens after penalties, and what all tokens weigh together. */
 export interface Candidates {
   readonly top: readonly Candidate[];
-  /** ln sum_i e^(z_i / temperature) over the full vocabulary. */
+  /** ln sum_i e^(z_i / temperature) over the full vocabulary; where a top-k cuts off the rest, any shift does. */
   readonly logSumExp: number;
   /** `top` is the whole vocabulary, masked tokens left out. */
   readonly isWhole: boolean;
@@ -95,9 +96,13 @@ export function largestOf(logits: ArrayLike<number>): number {
   return max;
 }
 
-/** The k largest by insertion into k places: a vocabulary is far longer than what is wanted. */
+/**
+ * The k largest by insertion into k places: a vocabulary is far longer than what is wanted.
+ * @throws SondeError `run_failed` as `largestOf`
+ */
 function largest(logits: ArrayLike<number>, k: number): Candidate[] {
   if (k >= logits.length) {
+    largestOf(logits);
     const all = Array.from(logits, (logit, id) => ({ id, logit }));
     return all
       .filter(({ logit }) => logit > Number.NEGATIVE_INFINITY)
@@ -106,10 +111,12 @@ function largest(logits: ArrayLike<number>, k: number): Candidate[] {
   const values = new Float64Array(k);
   const ids = new Uint32Array(k);
   let count = 0;
+  let least = Number.NEGATIVE_INFINITY;
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id] as number;
-    if (logit === Number.NEGATIVE_INFINITY) continue;
-    if (count === k && !(logit > (values[k - 1] as number))) continue;
+    // Nearly all end here; NaN does not.
+    if (logit <= least) continue;
+    if (!(logit < Number.POSITIVE_INFINITY)) throw notANumber();
     let at = count < k ? count++ : k - 1;
     for (; at > 0 && logit > (values[at - 1] as number); at--) {
       values[at] = values[at - 1] as number;
@@ -117,8 +124,10 @@ function largest(logits: ArrayLike<number>, k: number): Candidate[] {
     }
     values[at] = logit;
     ids[at] = id;
+    if (count === k) least = values[k - 1] as number;
   }
-  return Array.from({ length: count }, (_, at) => ({ id: ids[at] ?? 0, logit: values[at] ?? 0 }));
+  if (count === 0) throw notANumber();
+  return Array.from({ length: count }, (_, at) => ({ id: ids[at] as number, logit: values[at] as number }));
 }
 
 /**
@@ -126,20 +135,22 @@ function largest(logits: ArrayLike<number>, k: number): Candidate[] {
  * @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit
  */
 export function tokenStatistics(logits: ArrayLike<number>, k: number): TokenStatistics {
-  const max = largestOf(logits);
+  const top = largest(logits, k);
+  const max = (top[0] as Candidate).logit;
   let sum = 0;
   let first = 0;
   let second = 0;
   for (let id = 0; id < logits.length; id++) {
     const distance = (logits[id] as number) - max;
-    const weight = Math.exp(distance);
+    const weight = expOfNegative(distance);
     // A masked token weighs nothing, and -inf times nothing is NaN.
     if (weight === 0) continue;
+    const moment = distance * weight;
     sum += weight;
-    first += distance * weight;
-    second += distance * distance * weight;
+    first += moment;
+    second += distance * moment;
   }
-  return { ...fromMoments({ max, sum, first, second }), top: largest(logits, k) };
+  return { ...fromMoments({ max, sum, first, second }), top };
 }
 
 /**
@@ -155,10 +166,11 @@ export function candidatesOf(
     penalty === 1
       ? logits
       : Float32Array.from(logits, (logit, id) => (isSeen(seen, id) ? penalised(logit, penalty) : logit));
-  const max = largestOf(row);
-  let sum = 0;
-  for (let id = 0; id < row.length; id++) sum += Math.exp(((row[id] as number) - max) / temperature);
   const top = largest(row, k);
+  const max = (top[0] as Candidate).logit;
+  const colder = 1 / temperature;
+  let sum = 0;
+  for (let id = 0; id < row.length; id++) sum += expOfNegative(((row[id] as number) - max) * colder);
   return {
     top,
     logSumExp: max / temperature + Math.log(sum),

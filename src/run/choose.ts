@@ -128,11 +128,19 @@ function rowOf({ buffer, offset, length, half }: LogitsOnGpu): Query<Float32Arra
 }
 
 function fromRow(row: Float32Array, sampler: Sampler, tempering: Tempering, at: number): Choice {
+  const { temperature, penalty } = tempering;
   const k = Math.min(row.length, Math.max(shown, sampler.k));
   const statistics = tokenStatistics(row, k);
-  const isPlain = tempering.temperature === 1 && tempering.penalty === 1;
-  const candidates: Candidates = isPlain
-    ? { top: statistics.top, logSumExp: statistics.logSumExp, isWhole: k >= row.length }
+  const { top, logSumExp } = statistics;
+  const likeliest = top[0]?.logit ?? 0;
+  // Without a penalty they are those of the statistics; the row is weighed again only where its rest counts.
+  const isKnown = penalty === 1 && (sampler.isCutByK || temperature === 1);
+  const candidates: Candidates = isKnown
+    ? {
+        top,
+        logSumExp: sampler.isCutByK ? likeliest / temperature : logSumExp,
+        isWhole: k >= row.length || top.length < k,
+      }
     : candidatesOf(row, k, tempering);
   const id =
     sampler.choose(candidates, at) ?? sampler.choose(candidatesOf(row, row.length, tempering), at) ?? 0;

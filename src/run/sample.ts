@@ -22,6 +22,8 @@ export interface Sampler {
   readonly temperature: number;
   /** Of tokens that were there before; 1 = none. */
   readonly penalty: number;
+  /** A top-k cuts off all but the candidates: what the others weigh does not matter. */
+  readonly isCutByK: boolean;
   /** One number in [0, 1) for each token. */
   random(): number;
   /** @returns undefined where these candidates do not decide and more of the row has to be seen */
@@ -44,12 +46,20 @@ export function createSampler(sampling: Sampling): Sampler {
   } = sampling;
   const random = mulberry32(seed);
   if (temperature === 0) {
-    return { k: 1, temperature: 1, penalty, random, choose: ({ top: [first] }) => first?.id };
+    return {
+      k: 1,
+      temperature: 1,
+      penalty,
+      isCutByK: true,
+      random,
+      choose: ({ top: [first] }) => first?.id,
+    };
   }
   return {
     k: topK > 0 ? topK : usuallyEnough,
     temperature,
     penalty,
+    isCutByK: topK > 0,
     random,
     choose: (candidates, at) => draw(candidates, { temperature, topK, topP, minP }, at),
   };

@@ -13,6 +13,7 @@ import { instrumenting } from './instrument.ts';
 import { plans } from './plans.ts';
 import { sizes } from './sizes.ts';
 import { table } from './table.ts';
+import { withVocabulary } from './vocabulary.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const devices = ['wasm', 'webgpu'] as const;
@@ -118,11 +119,19 @@ export async function bench(argv: readonly string[]): Promise<void> {
     worker: { format: 'es' },
     build: { outDir: page, emptyOutDir: true },
   });
+  const models = join(root, 'public/models');
+  const widened = await mkdtemp(join(tmpdir(), 'sonde-bench-'));
+  await withVocabulary(join(models, 'shakespeare-gpt'), widened, 50_257);
   const server = await serveFolders({
     '/': join(root, 'dist/playground'),
     '/bench/': page,
-    '/models/': join(root, 'public/models'),
+    '/models/': models,
+    '/models/vocabulary-50257/': widened,
   });
+  const close = async (): Promise<void> => {
+    await server.close();
+    for (const folder of [page, widened]) await rm(folder, { recursive: true });
+  };
   const openBench = async (device: Device): Promise<Page> => {
     const opened = await (await launch(device)).newPage();
     await opened.goto(`${server.origin}/bench/`);
@@ -131,8 +140,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'decode') {
     const chosen = devices.filter((device) => argv.length < 2 || argv.includes(device));
     process.stdout.write(await decodeBench(openBench, chosen));
-    await server.close();
-    await rm(page, { recursive: true });
+    await close();
     return;
   }
   const busy: number[] = [];
@@ -150,8 +158,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
   const planCosts = await plans(() => openBench('webgpu'));
   const duels = await decodeBench(openBench);
   busy.push(loadavg()[0] ?? 0);
-  await server.close();
-  await rm(page, { recursive: true });
+  await close();
   const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
   const report = [
     '# Benchmarks',

@@ -33,9 +33,13 @@ const rateOf = (times: readonly number[]): number =>
   ((times.length - 1) * 1000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
 
 /** Both in a worker, over the same files, taking turns, so that a slow minute hurts all alike. */
-export async function duel(device: DeviceChoice & ('wasm' | 'webgpu'), rounds: number): Promise<Duel> {
+export async function duel(
+  folder: string,
+  device: DeviceChoice & ('wasm' | 'webgpu'),
+  rounds: number,
+): Promise<Duel> {
   const sonde = createSonde({ device });
-  const model = await sonde.load('/models/shakespeare-gpt');
+  const model = await sonde.load(`/models/${folder}`);
   const { threads } = model.device;
   const worker = new Worker(new URL('./transformers-worker.ts', import.meta.url), { type: 'module' });
   const ask = (question: Ask): Promise<readonly number[]> =>
@@ -45,7 +49,7 @@ export async function duel(device: DeviceChoice & ('wasm' | 'webgpu'), rounds: n
       worker.onerror = ({ message }) => reject(new Error(message));
       worker.postMessage(question);
     });
-  await ask({ kind: 'open', device, threads });
+  await ask({ kind: 'open', folder, device, threads });
 
   const names = Object.keys(contestants) as Contestant[];
   const rates = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<

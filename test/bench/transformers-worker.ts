@@ -4,6 +4,7 @@ import { AutoModelForCausalLM, AutoTokenizer, BaseStreamer, env } from '@hugging
 export type Ask =
   | {
       readonly kind: 'open';
+      readonly folder: string;
       readonly device: 'wasm' | 'webgpu';
       readonly threads: number;
     }
@@ -34,8 +35,8 @@ async function answer(ask: Ask): Promise<readonly number[]> {
       delete wasm.wasmPaths;
       wasm.numThreads = ask.threads;
     }
-    const tokenizer = await AutoTokenizer.from_pretrained('shakespeare-gpt');
-    const model = await AutoModelForCausalLM.from_pretrained('shakespeare-gpt', {
+    const tokenizer = await AutoTokenizer.from_pretrained(ask.folder);
+    const model = await AutoModelForCausalLM.from_pretrained(ask.folder, {
       dtype: 'fp32',
       device: ask.device,
     });
