@@ -1,12 +1,7 @@
 export type { Names } from './mask/names.ts';
 export { type MaskedText, maskText } from './mask/text.ts';
 export { binningNoise } from './observe/calibration/binning-noise.ts';
-export {
-  applyCalibration,
-  type Calibrated,
-  type Calibration,
-  calibrate,
-} from './observe/calibration/calibrate.ts';
+export { applyCalibration, type Calibrated, calibrate } from './observe/calibration/calibrate.ts';
 export { type Baseline, makeBaseline } from './observe/drift/baseline.ts';
 export { DriftMonitor, seasonOf } from './observe/drift/monitor.ts';
 export type { Traffic } from './observe/drift/statistics.ts';
@@ -28,6 +23,7 @@ export type * from './protocol/proof.ts';
 export type * from './protocol/request.ts';
 export type * from './protocol/telemetry.ts';
 export type * from './schema/record.ts';
+export type * from './shared/calibration.ts';
 export type * from './shared/drift.ts';
 export { type ErrorCode, SondeError } from './shared/errors.ts';
 export type { GraphNode, RawGraph } from './shared/graph.ts';

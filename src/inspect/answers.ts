@@ -1,11 +1,12 @@
+import { applyCalibration } from '../observe/calibration/calibrate.ts';
 import { observeClasses } from '../observe/classes.ts';
 import type { ModelInput } from '../protocol/input.ts';
 import type { Captured, CaptureRequest, TextRequest } from '../protocol/inspector.ts';
 import type { Classification, RequestContext, Token } from '../protocol/request.ts';
 import type { CaptureStore } from '../run/capture.ts';
+import type { ModelInputs } from '../run/feeds.ts';
 import { readFloatTensor } from '../run/float.ts';
 import { forward } from '../run/model.ts';
-import type { Fetches } from '../run/sessions.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
@@ -53,9 +54,7 @@ export async function classify(
 ): Promise<Classification> {
   requireClassifier(entry);
   return tracked(entry, around, 'classify', text, emptyPlan, context, async ({ inputs, ids }) => {
-    const { outputs } = await forward(entry.model, inputs, []);
-    const logits = await classLogits(entry, outputs);
-    releaseOutputs(entry.model.instrumented.outputs, outputs);
+    const logits = await classLogits(entry, inputs);
     const signals = observeClasses(logits, entry.info.temperature ?? 1);
     const label = (index: number): string => entry.info.labels?.[index] ?? `LABEL_${index}`;
     const classes = Array.from(signals.probabilities, (chance, index) => ({
@@ -69,12 +68,25 @@ export async function classify(
         confidence: signals.confidence,
         entropy: signals.entropy,
         margin: signals.margin,
+        ...calibratedBy(entry, logits, label),
         classes: classes.sort((a, b) => b.probability - a.probability),
         tokens: tokensOf(entry, ids),
         provenance,
       }),
     };
   });
+}
+
+/** What the kept calibration says, beside what the model says. */
+function calibratedBy(
+  { calibration: { current }, info }: ModelEntry,
+  logits: Float32Array,
+  label: (index: number) => string,
+): Pick<Classification, 'calibrated'> {
+  if (current === undefined) return {};
+  const { confidence, set } = applyCalibration(current, info.identity.modelDigest, logits);
+  const { n, conformal } = current;
+  return { calibrated: { confidence, set: set.map(label), coverage: conformal.coverage, n } };
 }
 
 interface Work<T> {
@@ -128,12 +140,17 @@ export const failedEnd = (error: unknown, known: Omit<RequestEnd, 'outcome'>): R
 export const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly Token[] =>
   ids.map((id) => tokenOf(entry.tokenizer, id));
 
-const textsOf = ({ tokenizer, info }: ModelEntry): Texts => ({ tokenizer, id: info.id });
+export const textsOf = ({ tokenizer, info }: ModelEntry): Texts => ({ tokenizer, id: info.id });
 
-/** Logits [1, classes] of a classifier. */
-async function classLogits({ info, model }: ModelEntry, outputs: Fetches): Promise<Float32Array> {
-  const tensor = outputs[model.instrumented.anatomy.logits ?? ''];
-  if (tensor !== undefined) return (await readFloatTensor(model.runtime, tensor)).data;
+/** One forward of a classifier: its logits [1, classes]. */
+export async function classLogits({ info, model }: ModelEntry, inputs: ModelInputs): Promise<Float32Array> {
+  const { outputs } = await forward(model, inputs, []);
+  try {
+    const tensor = outputs[model.instrumented.anatomy.logits ?? ''];
+    if (tensor !== undefined) return (await readFloatTensor(model.runtime, tensor)).data;
+  } finally {
+    releaseOutputs(model.instrumented.outputs, outputs);
+  }
   throw new SondeError(
     'wrong_task',
     `${info.id} has no class logits.`,
@@ -141,7 +158,7 @@ async function classLogits({ info, model }: ModelEntry, outputs: Fetches): Promi
   );
 }
 
-function requireClassifier({ info }: ModelEntry): void {
+export function requireClassifier({ info }: ModelEntry): void {
   if (info.task === 'text-classification') return;
   throw new SondeError(
     'wrong_task',

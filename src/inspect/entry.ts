@@ -19,6 +19,7 @@ import type { Runtime } from '../run/runtime.ts';
 import { taskOf } from '../run/task.ts';
 import type { ModelIdentity } from '../schema/record.ts';
 import { bytes, milliseconds } from '../shared/units.ts';
+import { KeptCalibration } from './calibrations.ts';
 import { DriftWatch } from './drift.ts';
 import { wantedInputs } from './inputs.ts';
 import { type OpenVariant, openVariant } from './variant.ts';
@@ -33,6 +34,7 @@ export interface ModelEntry {
   readonly folder: ModelFolder;
   /** Absent for models of images and sound. */
   readonly tokenizer: Tokenizer | undefined;
+  readonly calibration: KeptCalibration;
   /** Absent where the folder has no `baseline.json`. */
   readonly drift: DriftWatch | undefined;
 }
@@ -74,7 +76,8 @@ export async function openEntry(
   const { parts, model } = variant;
   const info = await describe(runtime, folder, variant);
   const drift = baseline && new DriftWatch(baseline, info.identity, onDrift);
-  return { info, parts, model, folder, tokenizer, drift };
+  const calibration = await KeptCalibration.open(info.identity.modelDigest);
+  return { info, parts, model, folder, tokenizer, calibration, drift };
 }
 
 async function baselineOf(source: ModelSource, read: ReadOptions): Promise<Baseline | undefined> {

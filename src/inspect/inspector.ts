@@ -9,6 +9,7 @@ import type { Runtime } from '../run/runtime.ts';
 import { startRuntime } from '../run/runtime.worker.ts';
 import { SondeError, toWireError } from '../shared/errors.ts';
 import { capture, classify, type Surroundings } from './answers.ts';
+import { calibrateEntry } from './calibrate.ts';
 import { type ModelEntry, openEntry } from './entry.ts';
 import { generate } from './generate.ts';
 import { madeUpInputs } from './inputs.ts';
@@ -101,6 +102,12 @@ export function createInspector(): InspectorApi {
     capture: (request, patterns, context) =>
       answer(() => capture(entryOf(request.model), around, request, patterns, context)),
     classify: (request, context) => answer(() => classify(entryOf(request.model), around, request, context)),
+    calibrate: (request) =>
+      answer(() =>
+        stoppable(request.call, (signal) => calibrateEntry(entryOf(request.model), request, signal)),
+      ),
+    calibration: (handle) => answer(async () => entryOf(handle).calibration.current),
+    forgetCalibration: (handle) => answer(() => entryOf(handle).calibration.forget()),
     lens: (request, context) => answer(() => lens(entryOf(request.model), around, request, context)),
     prove: (request, onProgress) =>
       answer(() =>

@@ -1,7 +1,7 @@
 import type { DeviceChoice, Dtype } from '../protocol/device.ts';
 import type { DriftEvent, DriftState } from '../protocol/drift.ts';
 import type { ModelInput, NamedInputs } from '../protocol/input.ts';
-import type { LoadProgress, ModelInfo } from '../protocol/model.ts';
+import type { LabelledText, LoadProgress, ModelInfo, StoredCalibration } from '../protocol/model.ts';
 import type { ModelProof } from '../protocol/proof.ts';
 import type {
   CaptureInfo,
@@ -15,6 +15,7 @@ import type {
 } from '../protocol/request.ts';
 import type { Consent, Ledger, Reported, TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
+import type { Calibration } from '../shared/calibration.ts';
 import type { RawGraph } from '../shared/graph.ts';
 import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
@@ -86,6 +87,21 @@ export interface Model extends ModelInfo {
   ): Promise<Capture>;
   /** @throws SondeError `wrong_task` | `empty_input` */
   classify(text: string, options?: RequestContext & Abortable): Promise<Classification>;
+  /**
+   * Fits temperature, isotonic regression and prediction sets to labelled texts the model was not trained on, and
+   * keeps them on this device under the digest of the model's files: `classify` then gives `calibrated` beside its own
+   * confidence, on later visits too. What is kept holds no text. Nothing is recorded of it.
+   * @param coverage chance that a prediction set holds the true class; 0.9 needs nine texts or more
+   * @throws SondeError `wrong_task` | `invalid_argument` for too few texts or a label that is no class | `aborted`
+   */
+  calibrate(
+    labelled: readonly LabelledText[],
+    options?: Abortable & { readonly coverage?: number },
+  ): Promise<StoredCalibration>;
+  /** What `classify` goes by; undefined before `calibrate`. */
+  calibration(): Promise<Calibration | undefined>;
+  /** Deletes it from this device. */
+  forgetCalibration(): Promise<void>;
   /**
    * Logit lens: what a decoder-only model would say after each of its blocks, at each position. Final norm and
    * unembedding are the model's own.

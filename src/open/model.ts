@@ -83,6 +83,14 @@ export async function openModel(
       }
     });
 
+  /** A question that runs nothing. */
+  const told = async <T>(
+    question: (api: Remote<InspectorApi>, model: number) => Promise<Answer<T>>,
+  ): Promise<T> => {
+    const { link, loaded } = await here();
+    return link.ask((api) => question(api, loaded.model));
+  };
+
   const methods: Omit<Model, keyof ModelInfo> = {
     generate(prompt, { signal, ...generateOptions } = {}) {
       const call = host.nextCall();
@@ -116,24 +124,20 @@ export async function openModel(
     async classify(text, { signal, ...context } = {}) {
       return asked(await here(), signal, (api, to) => api.classify({ ...to, text }, context));
     },
+    async calibrate(labelled, { signal, coverage = 0.9 } = {}) {
+      return asked(await here(), signal, (api, to) => api.calibrate({ ...to, labelled, coverage }));
+    },
+    calibration: () => told((api, model) => api.calibration(model)),
+    forgetCalibration: () => told((api, model) => api.forgetCalibration(model)),
     async lens(text, { signal, ...context } = {}) {
       return asked(await here(), signal, (api, to) => api.lens({ ...to, text }, context));
     },
     async prove({ signal, onProgress = () => undefined } = {}) {
       return asked(await here(), signal, (api, to) => api.prove(to, proxy(onProgress)));
     },
-    async drift() {
-      const { link, loaded } = await here();
-      return link.ask((api) => api.drift(loaded.model));
-    },
-    async madeUpInputs() {
-      const { link, loaded } = await here();
-      return link.ask((api) => api.madeUpInputs(loaded.model));
-    },
-    async graphs() {
-      const { link, loaded } = await here();
-      return link.ask((api) => api.graphs(loaded.model));
-    },
+    drift: () => told((api, model) => api.drift(model)),
+    madeUpInputs: () => told((api, model) => api.madeUpInputs(model)),
+    graphs: () => told((api, model) => api.graphs(model)),
     async dispose() {
       if (disposed) return;
       disposed = true;

@@ -1,5 +1,6 @@
 import type { Masked } from '../schema/masked.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import type { Calibration } from '../shared/calibration.ts';
 import type { WireError } from '../shared/errors.ts';
 import type { RawGraph } from '../shared/graph.ts';
 import type { ProofProgress } from '../shared/proof.ts';
@@ -7,7 +8,7 @@ import type { FloatTensor } from '../shared/tensor.ts';
 import type { DeviceChoice, Dtype } from './device.ts';
 import type { DriftListener, DriftState } from './drift.ts';
 import type { ModelInput, NamedInputs } from './input.ts';
-import type { LoadProgress, ModelInfo } from './model.ts';
+import type { LabelledText, LoadProgress, ModelInfo, StoredCalibration } from './model.ts';
 import type { ModelProof } from './proof.ts';
 import type {
   CaptureInfo,
@@ -82,6 +83,11 @@ export interface GenerateRequest extends ModelRequest {
   readonly prompt: string | readonly Message[];
 }
 
+export interface CalibrateRequest extends ModelRequest {
+  readonly labelled: readonly LabelledText[];
+  readonly coverage: number;
+}
+
 export interface CaptureRequest extends ModelRequest {
   readonly input: ModelInput;
 }
@@ -124,6 +130,9 @@ export interface InspectorApi {
     context: RequestContext,
   ): Promise<Answer<Captured>>;
   classify(request: TextRequest, context: RequestContext): Promise<Answer<Classification>>;
+  calibrate(request: CalibrateRequest): Promise<Answer<StoredCalibration>>;
+  calibration(model: number): Promise<Answer<Calibration | undefined>>;
+  forgetCalibration(model: number): Promise<Answer<void>>;
   lens(request: TextRequest, context: RequestContext): Promise<Answer<Lens>>;
   prove(request: ModelRequest, onProgress: (progress: ProofProgress) => void): Promise<Answer<ModelProof>>;
   drift(model: number): Promise<Answer<DriftState | undefined>>;

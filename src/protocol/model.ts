@@ -1,4 +1,5 @@
 import type { ModelIdentity } from '../schema/record.ts';
+import type { Calibration } from '../shared/calibration.ts';
 import type { Sha256Hex } from '../shared/digest.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { Bytes, Milliseconds } from '../shared/units.ts';
@@ -56,4 +57,16 @@ export interface LoadProgress {
   /** True when the bytes came from Cache Storage. */
   readonly cached?: boolean;
   readonly elapsed: Milliseconds;
+}
+
+/** A text of which the class is known. */
+export interface LabelledText {
+  readonly text: string;
+  /** As in `ModelInfo.labels`, or its index. */
+  readonly label: string | number;
+}
+
+export interface StoredCalibration extends Calibration {
+  /** It is there at the next visit; false where storage is blocked or full: then it holds while the model is loaded. */
+  readonly stored: boolean;
 }

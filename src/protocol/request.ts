@@ -155,6 +155,16 @@ export interface Classification {
   readonly confidence: Probability;
   readonly entropy: Nats;
   readonly margin: Probability;
+  /** Present after `Model.calibrate`, on this visit or one before. */
+  readonly calibrated?: {
+    /** How often an answer this confident was right, on the labelled texts. */
+    readonly confidence: Probability;
+    /** Labels that the true one is among with chance `coverage`, on texts like the labelled ones; it may be empty. */
+    readonly set: readonly string[];
+    readonly coverage: number;
+    /** Labelled texts behind it. */
+    readonly n: number;
+  };
   /** All classes, most likely first. */
   readonly classes: readonly ClassChance[];
   readonly tokens: readonly Token[];

@@ -1,21 +1,10 @@
+import type { Calibration } from '../../shared/calibration.ts';
 import { SondeError } from '../../shared/errors.ts';
 import { type Probability, probability } from '../../shared/units.ts';
 import { observeClasses } from '../classes.ts';
-import { type Conformal, fitConformal, predictionSet } from './conformal.ts';
-import { applyIsotonic, fitIsotonic, type IsotonicFit } from './isotonic.ts';
+import { fitConformal, predictionSet } from './conformal.ts';
+import { applyIsotonic, fitIsotonic } from './isotonic.ts';
 import { fitTemperature } from './temperature.ts';
-
-/** What labelled data taught of one model's confidence. Plain JSON, to be stored beside the model. */
-export interface Calibration {
-  /** Digest of the model that gave the logits: another model's confidence is another thing. */
-  readonly modelDigest: string;
-  /** Rows it was fitted on. */
-  readonly n: number;
-  readonly temperature: number;
-  /** Of the confidence at that temperature. */
-  readonly isotonic: IsotonicFit;
-  readonly conformal: Conformal;
-}
 
 export interface Calibrated {
   /** softmax(logits / temperature), [classes]. */

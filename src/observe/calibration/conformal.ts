@@ -1,15 +1,6 @@
+import type { Conformal } from '../../shared/calibration.ts';
 import { SondeError } from '../../shared/errors.ts';
 import { softmax } from '../softmax.ts';
-
-/** Fitted on held-out data; the promise holds for data like it. */
-export interface Conformal {
-  /** Share of sets that hold the true class, promised at least. */
-  readonly coverage: number;
-  /** A class is in the set when its probability is at least this. */
-  readonly threshold: number;
-  /** Predictions that it was fitted on. */
-  readonly n: number;
-}
 
 /**
  * Split-conformal prediction sets with the score 1 - p(true class) ("LAC": Vovk et al. 2005; Sadinle et al. 2019).

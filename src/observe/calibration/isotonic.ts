@@ -1,12 +1,5 @@
+import type { IsotonicFit } from '../../shared/calibration.ts';
 import { SondeError } from '../../shared/errors.ts';
-
-/** A non-decreasing map of confidence to calibrated confidence: linear between its knots, flat outside them. */
-export interface IsotonicFit {
-  /** Strictly increasing. */
-  readonly confidences: readonly number[];
-  /** Non-decreasing, in [0, 1]. */
-  readonly calibrated: readonly number[];
-}
 
 interface Block {
   first: number;

@@ -1,0 +1,58 @@
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import type { Calibration } from '../shared/calibration.ts';
+
+interface CalibrationDatabase extends DBSchema {
+  calibrations: { key: string; value: Calibration };
+}
+
+export const calibrationDatabase = 'sonde-calibrations';
+
+const open = (): Promise<IDBPDatabase<CalibrationDatabase>> =>
+  openDB<CalibrationDatabase>(calibrationDatabase, 1, {
+    upgrade: (db) => void db.createObjectStore('calibrations', { keyPath: 'modelDigest' }),
+  });
+
+async function withStore<T>(work: (db: IDBPDatabase<CalibrationDatabase>) => Promise<T>): Promise<T> {
+  const db = await open();
+  try {
+    return await work(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** The calibration of one model, kept over visits under the digest of its files; it holds no text. */
+export class KeptCalibration {
+  readonly #modelDigest: string;
+  #current: Calibration | undefined;
+
+  private constructor(modelDigest: string, current: Calibration | undefined) {
+    this.#modelDigest = modelDigest;
+    this.#current = current;
+  }
+
+  /** Where storage is blocked nothing was kept. */
+  static async open(modelDigest: string): Promise<KeptCalibration> {
+    const stored = await withStore((db) => db.get('calibrations', modelDigest)).catch(() => undefined);
+    return new KeptCalibration(modelDigest, stored);
+  }
+
+  get current(): Calibration | undefined {
+    return this.#current;
+  }
+
+  /** @returns whether it is kept for the next visit: false where storage is blocked or full */
+  async keep(calibration: Calibration): Promise<boolean> {
+    this.#current = calibration;
+    return withStore((db) => db.put('calibrations', calibration)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async forget(): Promise<void> {
+    this.#current = undefined;
+    // Blocked storage held none.
+    await withStore((db) => db.delete('calibrations', this.#modelDigest)).catch(() => undefined);
+  }
+}

@@ -1,0 +1,29 @@
+/** A non-decreasing map of confidence to calibrated confidence: linear between its knots, flat outside them. */
+export interface IsotonicFit {
+  /** Strictly increasing. */
+  readonly confidences: readonly number[];
+  /** Non-decreasing, in [0, 1]. */
+  readonly calibrated: readonly number[];
+}
+
+/** Fitted on held-out data; the promise holds for data like it. */
+export interface Conformal {
+  /** Share of sets that hold the true class, promised at least. */
+  readonly coverage: number;
+  /** A class is in the set when its probability is at least this. */
+  readonly threshold: number;
+  /** Predictions that it was fitted on. */
+  readonly n: number;
+}
+
+/** What labelled data taught of one model's confidence. Plain JSON, to be stored beside the model. */
+export interface Calibration {
+  /** Digest of the model that gave the logits: another model's confidence is another thing. */
+  readonly modelDigest: string;
+  /** Rows it was fitted on. */
+  readonly n: number;
+  readonly temperature: number;
+  /** Of the confidence at that temperature. */
+  readonly isotonic: IsotonicFit;
+  readonly conformal: Conformal;
+}
