@@ -1,12 +1,12 @@
 import type { Ledger } from '../protocol/telemetry.ts';
-import { type Book, type Entry, emptyBook, enter, ledgerOf } from './book.ts';
+import { accountOf, type Book, type Entry, emptyBook, enter } from './book.ts';
 import { lifeKey } from './life.ts';
-import type { Life } from './messages.ts';
+import type { Life, Signal } from './messages.ts';
 
-/** The book, and word of it to whoever asked, once for all entries of a task. */
+/** A book for each signal, and word of them to whoever asked, once for all entries of a task. */
 export class Accounts {
   readonly #tell: (ledger: Ledger) => void;
-  #book: Book = emptyBook;
+  readonly #books: Record<Signal, Book> = { logs: emptyBook, metrics: emptyBook };
   #telling = false;
 
   constructor(tell: (ledger: Ledger) => void) {
@@ -14,16 +14,17 @@ export class Accounts {
   }
 
   get ledger(): Ledger {
-    return ledgerOf(this.#book);
+    const { logs, metrics } = this.#books;
+    return { ...accountOf(logs), metrics: accountOf(metrics) };
   }
 
   /** Whether anything of this life is pending. */
   owes(life: Life): boolean {
-    return this.#book.pending.has(lifeKey(life));
+    return this.#books[life.signal].pending.has(lifeKey(life));
   }
 
-  enter(entry: Entry): void {
-    this.#book = enter(this.#book, entry);
+  enter(signal: Signal, entry: Entry): void {
+    this.#books[signal] = enter(this.#books[signal], entry);
     if (this.#telling) return;
     this.#telling = true;
     queueMicrotask(() => {

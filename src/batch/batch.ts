@@ -1,23 +1,29 @@
 import type { Log } from '../protocol/frame.ts';
 import type { Consent, Ledger, Sampling } from '../protocol/telemetry.ts';
 import type { Masked } from '../schema/masked.ts';
+import type { Measurement } from '../schema/metrics.ts';
 import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Ack, Ranges } from '../shared/control.ts';
 import { Accounts } from './accounts.ts';
 import { Drain } from './drain.ts';
-import { type Encoded, encode, encodeReported } from './encode.ts';
+import { type Encoded, encode, encodeMeasurement, encodeReported } from './encode.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { lifeKey, newSession } from './life.ts';
+import { lifeKey, newSession, pageKey } from './life.ts';
 import { liveUntil } from './locks.ts';
-import type { ChunkId, Life, ToPage, ToWorker } from './messages.ts';
-import { rangesOf } from './ranges.ts';
+import type { ChunkId, Covered, Life, PageLife, Signal, ToPage, ToWorker } from './messages.ts';
+import { chunkLimits, exportLimits, type Limits } from './pool.ts';
+import { intersect, rangesOf, sizeOf, union } from './ranges.ts';
 import { type Decision, type Sampled, Sampler } from './sampler.ts';
 import { Sealer } from './sealer.ts';
+import { Throttle } from './throttle.ts';
+
+/** A draft costs about a millisecond, and a crash loses nothing that the journal has. */
+const draftEveryMs = 100;
 
 export interface BatchOptions {
   /** From the page's `Delivery.connect()`, transferred. */
   readonly port: MessagePort;
-  readonly life: Life;
+  readonly life: PageLife;
   readonly consent: Consent;
   readonly service: Masked<ServiceIdentity>;
   readonly sampling: Sampling;
@@ -35,6 +41,8 @@ export interface Batch {
   add(record: Masked<RequestRecord>): void;
   /** The same for what became of a request. */
   addOutcome(outcome: Masked<OutcomeRecord>): void;
+  /** Adds to tier 0; before consent it is only counted. */
+  measure(measurement: Masked<Measurement>): void;
   /** Counts a record that the mask refused as a whole. */
   refuse(reason: string): void;
   /** Resolves once `denied` has deleted the journal. */
@@ -60,18 +68,16 @@ class Pipe implements Batch {
   readonly #onWithdrawn: BatchOptions['onWithdrawn'];
   readonly #sampler: Sampler;
   readonly #accounts = new Accounts((ledger) => this.#post({ kind: 'ledger', ledger }));
-  readonly #sealer = new Sealer({
-    hand: (chunk) => this.#post({ kind: 'chunk', chunk }),
-    evict: (life, seq) => this.#evictSoon(life, seq),
-  });
+  readonly #sealers: Readonly<Record<Signal, Sealer>>;
+  readonly #drafting = new Throttle(draftEveryMs, () => this.#mirrorDraft());
   /** Open while consent is granted, never else. */
   #journal: Journal | undefined;
   #consent: Consent = 'pending';
   /** Why nothing is taken any more. */
   #ended: string | undefined;
-  #life: Life;
-  #nextSeq = 0;
-  #unwritten: Log[] = [];
+  #life: PageLife;
+  #nextSeq: Record<Signal, number> = { logs: 0, metrics: 0 };
+  #unwritten: { readonly signal: Signal; readonly log: Log }[] = [];
   #evicted: { readonly life: Life; readonly seq: number }[] = [];
   /** Ends the life lock and the drain; new with each grant. */
   #granted = new AbortController();
@@ -84,6 +90,13 @@ class Pipe implements Batch {
     this.#life = life;
     this.#service = service;
     this.#sampler = new Sampler({ mode: sampling });
+    const sealerOf = (limits: Limits): Sealer =>
+      new Sealer({
+        limits,
+        hand: (chunk) => this.#post({ kind: 'chunk', chunk }),
+        evict: (owner, seq) => this.#evictSoon(owner, seq),
+      });
+    this.#sealers = { logs: sealerOf(chunkLimits), metrics: sealerOf(exportLimits) };
     if (consent !== 'pending') void this.setConsent(consent);
   }
 
@@ -96,33 +109,40 @@ class Pipe implements Batch {
   }
 
   add(record: Masked<RequestRecord>): void {
-    this.#enter(() => encode(this.#service, this.#life, record), record.outcome === 'error');
+    this.#enter('logs', () => encode(this.#service, this.#life, record), record.outcome === 'error');
   }
 
   addOutcome(outcome: Masked<OutcomeRecord>): void {
-    this.#enter(() => encodeReported(this.#service, this.#life, outcome), outcome.unsafe === true);
+    this.#enter('logs', () => encodeReported(this.#service, this.#life, outcome), outcome.unsafe === true);
   }
 
-  #enter(encoded: () => Encoded, anomalous: boolean): void {
-    const withheld = this.#withheld();
-    if (withheld !== undefined) {
-      this.refuse(withheld);
+  measure(measurement: Masked<Measurement>): void {
+    this.#enter('metrics', () => encodeMeasurement(this.#service, measurement), false);
+  }
+
+  #enter(signal: Signal, encoded: () => Encoded, anomalous: boolean): void {
+    const reason = this.#withheld();
+    if (reason !== undefined) {
+      this.#accounts.enter(signal, { kind: 'withheld', reason });
       return;
     }
-    const life = this.#life;
+    const life: Life = { ...this.#life, signal };
+    const sealer = this.#sealers[signal];
     const { frame, text } = encoded();
-    this.#sampler.spend(text.length);
-    const { id, isNew } = this.#sealer.register(life, frame);
-    if (isNew) this.#post({ kind: 'frame', life, id, frame });
-    const log: Log = { seq: this.#nextSeq++, text, frame: id, anomalous };
-    this.#accounts.enter({ kind: 'emitted', life, seq: log.seq });
-    this.#post({ kind: 'log', log });
-    this.#journalSoon(log);
-    this.#sealer.add(life, log);
+    const { id, isNew } = sealer.register(life, frame);
+    const log: Log = { seq: this.#nextSeq[signal]++, text, frame: id, anomalous };
+    this.#accounts.enter(signal, { kind: 'emitted', life, seq: log.seq });
+    if (signal === 'logs') {
+      this.#sampler.spend(text.length);
+      if (isNew) this.#post({ kind: 'frame', life, id, frame });
+      this.#post({ kind: 'log', log });
+    } else this.#drafting.soon();
+    this.#journalSoon(signal, log);
+    sealer.add(life, log);
   }
 
   refuse(reason: string): void {
-    this.#accounts.enter({ kind: 'withheld', reason });
+    this.#accounts.enter('logs', { kind: 'withheld', reason });
   }
 
   async setConsent(consent: Consent): Promise<void> {
@@ -135,8 +155,8 @@ class Pipe implements Batch {
     }
   }
 
-  flush(): Promise<void> {
-    return this.#sealer.flush();
+  async flush(): Promise<void> {
+    await Promise.all(Object.values(this.#sealers).map((sealer) => sealer.flush()));
   }
 
   ledger(): Ledger {
@@ -151,7 +171,7 @@ class Pipe implements Batch {
     this.#write();
     this.#granted.abort();
     this.#ended ??= 'closed';
-    this.#sealer.clear();
+    this.#clear();
     this.#journal?.close();
     this.#port.close();
   }
@@ -163,6 +183,9 @@ class Pipe implements Batch {
         return this.#settle(message.chunk, message.ack);
       case 'oversize':
         return this.#cut(message.chunk);
+      case 'left':
+        await this.#sealerOf(message.chunk).sealThese(message.chunk);
+        return this.#drafting.soon();
       case 'refused':
         return this.#drop(message.chunk.life, rangeOf(message.chunk), message.reason);
       case 'hold':
@@ -186,6 +209,20 @@ class Pipe implements Batch {
     if (this.#ended !== undefined) return this.#ended;
     if (this.#consent === 'granted') return undefined;
     return this.#consent === 'pending' ? 'no_consent' : 'consent_denied';
+  }
+
+  #sealerOf({ life }: ChunkId): Sealer {
+    return this.#sealers[life.signal];
+  }
+
+  #clear(): void {
+    this.#drafting.stop();
+    for (const sealer of Object.values(this.#sealers)) sealer.clear();
+  }
+
+  #mirrorDraft(): void {
+    const chunk = this.#sealers.metrics.draft({ ...this.#life, signal: 'metrics' });
+    if (chunk !== undefined) this.#post({ kind: 'draft', chunk });
   }
 
   #post(message: ToPage): void {
@@ -212,17 +249,21 @@ class Pipe implements Batch {
   }
 
   /** Groups the records of one task: the write starts before the worker can block on the next run. */
-  #journalSoon(log: Log): void {
-    this.#unwritten.push(log);
+  #journalSoon(signal: Signal, log: Log): void {
+    this.#unwritten.push({ signal, log });
     if (this.#unwritten.length === 1) queueMicrotask(() => this.#write());
   }
 
   #write(): void {
-    const logs = this.#unwritten;
+    const unwritten = this.#unwritten;
     this.#unwritten = [];
-    if (logs.length === 0) return;
-    const frames = this.#sealer.framesOf(this.#life, logs);
-    void this.#attempt((journal) => journal.put(this.#life, logs, frames));
+    for (const signal of ['logs', 'metrics'] as const) {
+      const logs = unwritten.flatMap((entry) => (entry.signal === signal ? [entry.log] : []));
+      if (logs.length === 0) continue;
+      const life: Life = { ...this.#life, signal };
+      const frames = this.#sealers[signal].framesOf(life, logs);
+      void this.#attempt((journal) => journal.put(life, logs, frames));
+    }
   }
 
   #evictSoon(life: Life, seq: number): void {
@@ -242,9 +283,17 @@ class Pipe implements Batch {
   }
 
   async #settle(chunk: ChunkId, ack: Ack): Promise<void> {
-    const stored = [...ack.stored, { ...chunk.life, ranges: rangeOf(chunk) }];
-    this.#accounts.enter({ kind: 'settled', stored, rejected: ack.rejected });
-    for (const { ranges, ...life } of stored) this.#sealer.settle(life, ranges);
+    const { signal } = chunk.life;
+    const sealer = this.#sealers[signal];
+    const told: Covered[] = ack.stored.map((part) => ({ ...part, signal }));
+    const covered = coveredOf(chunk, told);
+    // Of records each is stored or refused; a sum that shares measurements with another is not stored at all.
+    const isWhole = signal === 'logs' || sizeOf(covered) % chunk.count === 0;
+    const stored = isWhole ? [...told, { ...chunk.life, ranges: rangeOf(chunk) }] : told;
+    this.#accounts.enter(signal, { kind: 'settled', stored, rejected: ack.rejected });
+    for (const { ranges, ...life } of stored) sealer.settle(life, ranges);
+    if (!isWhole) sealer.release(chunk, covered);
+    if (signal === 'metrics') this.#drafting.soon();
     for (const { ranges, ...life } of stored) await this.#unjournal(life, ranges);
     await this.#attempt(async () => this.#drain?.more());
   }
@@ -253,22 +302,22 @@ class Pipe implements Batch {
     // Else what leaves before it was written would be written after it left.
     this.#write();
     await this.#attempt((journal) => journal.remove(life, ranges));
-    if (lifeKey(life) === lifeKey(this.#life) || this.#accounts.owes(life)) return;
+    if (pageKey(life) === pageKey(this.#life) || this.#accounts.owes(life)) return;
     await this.#attempt((journal) => journal.forget(life));
   }
 
   async #cut(chunk: ChunkId): Promise<void> {
-    if (!(await this.#sealer.cut(chunk))) await this.#drop(chunk.life, rangeOf(chunk), 'too_large');
+    if (!(await this.#sealerOf(chunk).cut(chunk))) await this.#drop(chunk.life, rangeOf(chunk), 'too_large');
   }
 
   async #drop(life: Life, ranges: Ranges, reason: string): Promise<void> {
-    this.#accounts.enter({ kind: 'dropped', life, ranges, reason });
-    this.#sealer.settle(life, ranges);
+    this.#accounts.enter(life.signal, { kind: 'dropped', life, ranges, reason });
+    this.#sealers[life.signal].settle(life, ranges);
     await this.#unjournal(life, ranges);
   }
 
   #grant(): void {
-    if (this.#nextSeq > 0) this.#beginLife();
+    if (this.#nextSeq.logs + this.#nextSeq.metrics > 0) this.#beginLife();
     const journal = openJournal();
     const { signal } = this.#granted;
     this.#journal = journal;
@@ -278,9 +327,9 @@ class Pipe implements Batch {
       journal,
       own: this.#life,
       signal,
-      room: () => this.#sealer.room,
-      adopt: (life, ranges) => this.#accounts.enter({ kind: 'adopted', life, ranges }),
-      load: (life, logs, frames) => this.#sealer.load(life, logs, frames),
+      room: () => Math.min(this.#sealers.logs.room, this.#sealers.metrics.room),
+      adopt: (life, ranges) => this.#accounts.enter(life.signal, { kind: 'adopted', life, ranges }),
+      load: (life, logs, frames) => this.#sealers[life.signal].load(life, logs, frames),
       drop: (life, ranges, reason) => this.#drop(life, ranges, reason),
     });
     this.#drain = drain;
@@ -290,7 +339,7 @@ class Pipe implements Batch {
   /** Nothing made after a withdrawal is to be linked with what was sent before it. */
   #beginLife(): void {
     this.#life = { session: newSession(), epoch: 0 };
-    this.#nextSeq = 0;
+    this.#nextSeq = { logs: 0, metrics: 0 };
   }
 
   async #erase(reason: string): Promise<void> {
@@ -298,8 +347,9 @@ class Pipe implements Batch {
     this.#granted = new AbortController();
     this.#drain = undefined;
     this.#unwritten = [];
-    this.#accounts.enter({ kind: 'cleared', reason });
-    this.#sealer.clear();
+    for (const signal of ['logs', 'metrics'] as const)
+      this.#accounts.enter(signal, { kind: 'cleared', reason });
+    this.#clear();
     this.#post({ kind: 'forget' });
     const journal = this.#journal ?? openJournal();
     this.#journal = undefined;
@@ -313,5 +363,11 @@ class Pipe implements Batch {
     await this.#erase(reason);
   }
 }
+
+/** Which of the chunk's numbers are stored. */
+const coveredOf = (chunk: ChunkId, stored: readonly Covered[]): Ranges =>
+  stored
+    .filter((part) => lifeKey(part) === lifeKey(chunk.life))
+    .reduce<Ranges>((ranges, part) => union(ranges, intersect(part.ranges, rangeOf(chunk))), []);
 
 const rangeOf = ({ first, count }: ChunkId): Ranges => [[first, first + count - 1]];

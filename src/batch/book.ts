@@ -1,7 +1,7 @@
-import type { Ledger } from '../protocol/telemetry.ts';
-import type { Ranges, Stored } from '../shared/control.ts';
+import type { Account } from '../protocol/telemetry.ts';
+import type { Ranges } from '../shared/control.ts';
 import { lifeKey } from './life.ts';
-import type { Life } from './messages.ts';
+import type { Covered, Life } from './messages.ts';
 import { intersect, sizeOf, subtract, union } from './ranges.ts';
 
 /** The ledger with the numbers behind it: which records of which life are still owed an answer. */
@@ -19,7 +19,7 @@ export type Entry =
   | { readonly kind: 'adopted'; readonly life: Life; readonly ranges: Ranges }
   | {
       readonly kind: 'settled';
-      readonly stored: readonly Stored[];
+      readonly stored: readonly Covered[];
       readonly rejected: Readonly<Record<string, number>>;
     }
   | { readonly kind: 'dropped'; readonly life: Life; readonly ranges: Ranges; readonly reason: string }
@@ -59,7 +59,7 @@ function take(book: Book, life: Life, ranges: Ranges): readonly [Book, number] {
   return [taken === 0 ? book : withPending(book, life, subtract(before, ranges)), taken];
 }
 
-function settle(book: Book, stored: readonly Stored[], rejected: Readonly<Record<string, number>>): Book {
+function settle(book: Book, stored: readonly Covered[], rejected: Readonly<Record<string, number>>): Book {
   let next = book;
   let settled = 0;
   for (const { ranges, ...life } of stored) {
@@ -107,7 +107,7 @@ export function pendingCount(book: Book): number {
   return count;
 }
 
-export const ledgerOf = (book: Book): Ledger => ({
+export const accountOf = (book: Book): Account => ({
   emitted: book.emitted,
   acknowledged: book.acknowledged,
   pending: pendingCount(book),

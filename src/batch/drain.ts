@@ -1,9 +1,9 @@
 import type { Frame, Log } from '../protocol/frame.ts';
 import type { Ranges } from '../shared/control.ts';
 import type { Journal } from './journal.ts';
-import { lifeKey } from './life.ts';
+import { lifeKey, pageKey } from './life.ts';
 import { isLive, withLock } from './locks.ts';
-import type { Life } from './messages.ts';
+import type { Life, PageLife } from './messages.ts';
 import { rangesOf, sizeOf } from './ranges.ts';
 import { capacity } from './sealer.ts';
 
@@ -18,7 +18,7 @@ const sliceOf = 200;
 
 export interface DrainOptions {
   readonly journal: Journal;
-  readonly own: Life;
+  readonly own: PageLife;
   readonly signal: AbortSignal;
   /** How many records there is room for now. */
   readonly room: () => number;
@@ -79,10 +79,9 @@ export class Drain {
     const left = await journal.lives();
     // Asked after the reading: a life takes its lock before its first record is written.
     const live = await isLive();
-    const found = left.filter(({ life }) => {
-      const key = lifeKey(life);
-      return key !== lifeKey(own) && !live(life) && !this.#adopted.has(key);
-    });
+    const found = left.filter(
+      ({ life }) => pageKey(life) !== pageKey(own) && !live(life) && !this.#adopted.has(lifeKey(life)),
+    );
     if (signal.aborted) return;
     for (const { life, ranges } of found) {
       this.#adopted.add(lifeKey(life));

@@ -1,9 +1,10 @@
 import type { Frame } from '../protocol/frame.ts';
 import { chunkFields } from '../schema/fields.ts';
 import type { Masked } from '../schema/masked.ts';
+import type { Measurement } from '../schema/metrics.ts';
 import { type ExportLogsServiceRequest, encodeLogs, encodeOutcome } from '../schema/otlp.ts';
 import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
-import type { Life } from './messages.ts';
+import type { PageLife } from './messages.ts';
 
 export interface Encoded {
   readonly frame: Frame;
@@ -19,15 +20,24 @@ const number = `{"key":"${chunkFields.seq.wire}","value":{"intValue":"`;
  */
 export const encode = (
   service: Masked<ServiceIdentity>,
-  life: Life,
+  { session, epoch }: PageLife,
   record: Masked<RequestRecord>,
-): Encoded => framed(encodeLogs({ service, chunk: { ...life, seq: 0 } }, [record]));
+): Encoded => framed(encodeLogs({ service, chunk: { session, epoch, seq: 0 } }, [record]));
 
 export const encodeReported = (
   service: Masked<ServiceIdentity>,
-  life: Life,
+  { session, epoch }: PageLife,
   outcome: Masked<OutcomeRecord>,
-): Encoded => framed(encodeOutcome({ service, chunk: { ...life, seq: 0 } }, outcome));
+): Encoded => framed(encodeOutcome({ service, chunk: { session, epoch, seq: 0 } }, outcome));
+
+/** A measurement is added up with others before it is OTLP. */
+export const encodeMeasurement = (
+  service: Masked<ServiceIdentity>,
+  measurement: Masked<Measurement>,
+): Encoded => ({
+  frame: { head: JSON.stringify(service), middle: '', tail: '' },
+  text: JSON.stringify(measurement),
+});
 
 function framed(logs: ExportLogsServiceRequest): Encoded {
   const request = JSON.stringify(logs);

@@ -3,10 +3,10 @@ import type { Frame, Log } from '../protocol/frame.ts';
 import type { Ranges } from '../shared/control.ts';
 import { type EpochMilliseconds, epochMilliseconds } from '../shared/units.ts';
 import { lifeKey } from './life.ts';
-import type { Life } from './messages.ts';
+import type { Life, Signal } from './messages.ts';
 import { rangesOf } from './ranges.ts';
 
-type LifeId = [session: string, epoch: number];
+type LifeId = [session: string, epoch: number, signal: Signal];
 
 interface Schema extends DBSchema {
   logs: { key: [...LifeId, seq: number]; value: Omit<Log, 'seq'> };
@@ -32,10 +32,16 @@ export interface Journal {
 }
 
 const name = 'sonde-journal';
+/** Raised when keys change; a journal of another version is begun anew. */
+const version = 2;
 const lastKey = Number.MAX_SAFE_INTEGER;
 
-const allOf = ({ session, epoch }: Life): IDBKeyRange =>
-  IDBKeyRange.bound([session, epoch, 0], [session, epoch, lastKey]);
+const idOf = ({ session, epoch, signal }: Life): LifeId => [session, epoch, signal];
+
+const within = (life: Life, first: number, last: number): IDBKeyRange =>
+  IDBKeyRange.bound([...idOf(life), first], [...idOf(life), last]);
+
+const allOf = (life: Life): IDBKeyRange => within(life, 0, lastKey);
 
 /** A journal in IndexedDB. Every method rejects while storage is blocked or full. */
 export function openJournal(): Journal {
@@ -53,8 +59,9 @@ export function openJournal(): Journal {
 
   const database = (): Promise<IDBPDatabase<Schema>> => {
     if (ended) return Promise.reject(new DOMException('The journal is closed.', 'InvalidStateError'));
-    opening ??= openDB<Schema>(name, 1, {
+    opening ??= openDB<Schema>(name, version, {
       upgrade(fresh) {
+        for (const old of [...fresh.objectStoreNames]) fresh.deleteObjectStore(old);
         fresh.createObjectStore('logs');
         fresh.createObjectStore('frames');
         fresh.createObjectStore('holds');
@@ -72,16 +79,16 @@ export function openJournal(): Journal {
 
   const write = async (
     db: IDBPDatabase<Schema>,
-    { session, epoch }: Life,
+    life: Life,
     logs: readonly Log[],
     frames: ReadonlyMap<number, Frame>,
   ): Promise<void> => {
     const transaction = db.transaction(['logs', 'frames'], 'readwrite', { durability: 'relaxed' });
     const requests: Promise<unknown>[] = [];
     for (const [id, frame] of frames)
-      requests.push(transaction.objectStore('frames').put({ frame, at: Date.now() }, [session, epoch, id]));
+      requests.push(transaction.objectStore('frames').put({ frame, at: Date.now() }, [...idOf(life), id]));
     for (const { seq, ...log } of logs)
-      requests.push(transaction.objectStore('logs').put(log, [session, epoch, seq]));
+      requests.push(transaction.objectStore('logs').put(log, [...idOf(life), seq]));
     transaction.commit();
     await Promise.all([...requests, transaction.done]);
   };
@@ -89,11 +96,9 @@ export function openJournal(): Journal {
   return {
     put: async (life, logs, frames) => write(ready ?? (await database()), life, logs, frames),
 
-    async remove({ session, epoch }, ranges) {
+    async remove(life, ranges) {
       const transaction = (await database()).transaction('logs', 'readwrite');
-      const requests = ranges.map(([first, last]) =>
-        transaction.store.delete(IDBKeyRange.bound([session, epoch, first], [session, epoch, last])),
-      );
+      const requests = ranges.map(([first, last]) => transaction.store.delete(within(life, first, last)));
       await Promise.all([...requests, transaction.done]);
     },
 
@@ -105,14 +110,14 @@ export function openJournal(): Journal {
         transaction.objectStore('frames').getAll(),
       ]);
       const found = new Map<string, { life: Life; numbers: number[]; at: number }>();
-      for (const [session, epoch, seq] of keys) {
-        const life = { session, epoch };
+      for (const [session, epoch, signal, seq] of keys) {
+        const life = { session, epoch, signal };
         const entry = found.get(lifeKey(life)) ?? { life, numbers: [], at: 0 };
         entry.numbers.push(seq);
         found.set(lifeKey(life), entry);
       }
-      for (const [index, [session, epoch]] of frameKeys.entries()) {
-        const entry = found.get(lifeKey({ session, epoch }));
+      for (const [index, [session, epoch, signal]] of frameKeys.entries()) {
+        const entry = found.get(lifeKey({ session, epoch, signal }));
         if (entry !== undefined) entry.at = Math.max(entry.at, frames[index]?.at ?? 0);
       }
       return [...found.values()]
@@ -131,12 +136,12 @@ export function openJournal(): Journal {
       return {
         logs: values.flatMap((log, index) => {
           const key = keys[index];
-          return key === undefined ? [] : [{ seq: key[2], ...log }];
+          return key === undefined ? [] : [{ seq: key[3], ...log }];
         }),
         frames: new Map(
           frames.flatMap((frame, index) => {
             const key = ids[index];
-            return key === undefined ? [] : [[key[2], frame.frame] as const];
+            return key === undefined ? [] : [[key[3], frame.frame] as const];
           }),
         ),
       };

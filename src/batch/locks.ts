@@ -1,5 +1,5 @@
-import { lifeKey } from './life.ts';
-import type { Life } from './messages.ts';
+import { pageKey } from './life.ts';
+import type { PageLife } from './messages.ts';
 
 /**
  * Web Locks end with the worker that holds them, however it ended: a life whose lock nobody holds is over.
@@ -8,7 +8,7 @@ import type { Life } from './messages.ts';
  */
 const locks = (): LockManager | undefined => (navigator as { locks?: LockManager }).locks;
 
-const lifeLock = (life: Life): string => `sonde:life:${lifeKey(life)}`;
+const lifeLock = (life: PageLife): string => `sonde:life:${pageKey(life)}`;
 
 /** Runs `whileHeld` once no other worker of this origin holds the lock, until `signal` aborts. */
 export async function withLock(
@@ -31,10 +31,10 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
-export const liveUntil = (signal: AbortSignal, life: Life): Promise<void> =>
+export const liveUntil = (signal: AbortSignal, life: PageLife): Promise<void> =>
   withLock(lifeLock(life), signal, () => aborted(signal));
 
-export async function isLive(): Promise<(life: Life) => boolean> {
+export async function isLive(): Promise<(life: PageLife) => boolean> {
   const held = (await locks()?.query())?.held ?? [];
   const names = new Set(held.map((lock) => lock.name));
   return (life) => names.has(lifeLock(life));

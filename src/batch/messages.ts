@@ -1,18 +1,32 @@
 import type { Frame, Log } from '../protocol/frame.ts';
 import type { Consent, Ledger } from '../protocol/telemetry.ts';
-import type { Ack, Policy } from '../shared/control.ts';
+import type { Ack, Policy, Ranges } from '../shared/control.ts';
 import type { EpochMilliseconds } from '../shared/units.ts';
 
 /** One page life (`session`, 32 random hex digits) and how often its worker was started (`epoch`, from 0). */
-export interface Life {
+export interface PageLife {
   readonly session: string;
   readonly epoch: number;
+}
+
+/** Records go as OTLP logs; the measurements of tier 0 are added up and go as OTLP metrics. */
+export type Signal = 'logs' | 'metrics';
+
+/** What numbers are unique within: records and measurements of a page life are numbered apart. */
+export interface Life extends PageLife {
+  readonly signal: Signal;
+}
+
+/** Numbers of one life that are stored. */
+export interface Covered extends Life {
+  readonly ranges: Ranges;
 }
 
 /**
  * A complete export request over the consecutive records `first` ... `first + count - 1`. Sequence numbers
  * count records, not chunks: whichever way the same records are cut (sealed, tail of an exit, halves), the
- * collector stores the ranges of numbers it has and drops what it has twice.
+ * collector stores the ranges of numbers it has and drops what it has twice. Measurements are added up, so of a
+ * chunk that it has in part it takes nothing, and the worker adds up the rest anew.
  */
 export interface Chunk {
   readonly life: Life;
@@ -30,6 +44,8 @@ export type ToPage =
   /** Mirror of a record no chunk holds yet. */
   | { readonly kind: 'log'; readonly log: Log }
   | { readonly kind: 'chunk'; readonly chunk: Chunk }
+  /** What the measurements that no chunk holds yet add up to; it takes the place of the one before. */
+  | { readonly kind: 'draft'; readonly chunk: Chunk }
   /** Let go of what is unsent: consent was withdrawn, or the pipe was killed. */
   | { readonly kind: 'forget' }
   | { readonly kind: 'ledger'; readonly ledger: Ledger }
@@ -44,6 +60,8 @@ export type ToWorker =
   | { readonly kind: 'ack'; readonly chunk: ChunkId; readonly ack: Ack }
   | { readonly kind: 'policy'; readonly policy: Policy }
   | { readonly kind: 'hold'; readonly until: EpochMilliseconds }
+  /** A draft left the page: later measurements are to stand in another chunk. */
+  | { readonly kind: 'left'; readonly chunk: ChunkId }
   /** 413, or 400 "too large": cut in two, or drop when it is one record. */
   | { readonly kind: 'oversize'; readonly chunk: ChunkId }
   /** 400: these records would be refused for ever. */

@@ -22,11 +22,23 @@ interface Waiting extends Held {
 }
 
 /** A chunk closes at whichever comes first. */
+export interface Limits {
+  readonly logs: number;
+  readonly rawBytes: number;
+  readonly ageMs: number;
+}
 export const chunkLimits = { logs: 50, rawBytes: 48 * 1024, gzipBytes: 12 * 1024, ageMs: 1000 } as const;
+/** Five hundred measurements add up to no more than one. */
+export const exportLimits: Limits = { logs: 500, rawBytes: Number.POSITIVE_INFINITY, ageMs: 10_000 };
 
 /** Numbers are unique within a life, so the first one names the run. */
 export const runKey = ({ life, first }: Pick<ChunkId, 'life' | 'first'>): string =>
   `${lifeKey(life)}:${first}`;
+
+function runOf(entries: readonly Waiting[]): Run | undefined {
+  const [first] = entries;
+  return first && { life: first.life, logs: entries.map(({ log }) => log) };
+}
 
 const keyOf = ({ life, logs }: Run): string => runKey({ life, first: logs[0]?.seq ?? 0 });
 
@@ -38,10 +50,12 @@ export class Pool {
   #waiting: Waiting[] = [];
   readonly #handed = new Map<string, Run>();
   readonly #capacity: number;
+  readonly #limits: Limits;
   #size = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, limits: Limits = chunkLimits) {
     this.#capacity = capacity;
+    this.#limits = limits;
   }
 
   get size(): number {
@@ -67,36 +81,53 @@ export class Pool {
   dueAt(now: number): number | undefined {
     const [first, second] = this.#runs();
     if (first === undefined) return undefined;
-    const full = second !== undefined || first.length >= chunkLimits.logs;
+    const full = second !== undefined || first.length >= this.#limits.logs;
     return full ? now : first[0]?.due;
   }
 
   /** Moves the next run from waiting to handed, one with an anomalous record first. */
   hand(): Run | undefined {
     const runs = this.#runs();
-    const entries = runs.find((run) => run.some((entry) => entry.log.anomalous)) ?? runs[0];
-    const [first] = entries ?? [];
-    if (entries === undefined || first === undefined) return undefined;
+    return this.#hand(runs.find((run) => run.some((entry) => entry.log.anomalous)) ?? runs[0] ?? []);
+  }
+
+  /** Hands exactly these; undefined if some of them wait no more. */
+  handThese({ life, first, count }: ChunkId): Run | undefined {
+    const these = this.#waitingOf(life).filter(({ log: { seq } }) => first <= seq && seq < first + count);
+    return these.length < count ? undefined : this.#hand(these);
+  }
+
+  #hand(entries: readonly Waiting[]): Run | undefined {
+    const run = runOf(entries);
+    if (run === undefined) return undefined;
     const taken = new Set(entries);
     this.#waiting = this.#waiting.filter((entry) => !taken.has(entry));
-    const run: Run = { life: first.life, logs: entries.map((entry) => entry.log) };
     this.#handed.set(keyOf(run), run);
     return run;
   }
 
+  #waitingOf(life: Life): readonly Waiting[] {
+    return this.#waiting.filter((entry) => lifeKey(entry.life) === lifeKey(life));
+  }
+
+  /** The newest run of a life; it waits on. */
+  newest(life: Life): Run | undefined {
+    return runOf(this.#runs(this.#waitingOf(life)).at(-1) ?? []);
+  }
+
   /** What waits, cut where a life ends, a number is missing or a chunk would be full. */
-  #runs(): readonly (readonly Waiting[])[] {
+  #runs(waiting: readonly Waiting[] = this.#waiting): readonly (readonly Waiting[])[] {
     const runs: Waiting[][] = [];
     let bytes = 0;
-    for (const entry of this.#waiting) {
+    for (const entry of waiting) {
       const run = runs.at(-1);
       const previous = run?.at(-1);
       bytes += entry.log.text.length;
       const joins =
         run !== undefined &&
         previous !== undefined &&
-        run.length < chunkLimits.logs &&
-        bytes <= chunkLimits.rawBytes &&
+        run.length < this.#limits.logs &&
+        bytes <= this.#limits.rawBytes &&
         entry.log.seq === previous.log.seq + 1 &&
         lifeKey(entry.life) === lifeKey(previous.life);
       if (joins) run.push(entry);
@@ -137,6 +168,16 @@ export class Pool {
       this.#handed.delete(name);
       this.#size -= run.logs.length;
     }
+  }
+
+  /** Of a handed run all but `covered` waits anew, to be handed at once. */
+  release(id: ChunkId, covered: Ranges): void {
+    const run = this.handed(id);
+    if (run === undefined) return;
+    this.#handed.delete(keyOf(run));
+    const left = run.logs.filter(({ seq }) => !includes(covered, seq));
+    this.#size -= run.logs.length - left.length;
+    this.#waiting.unshift(...left.map((log) => ({ life: run.life, log, due: 0 })));
   }
 
   clear(): void {

@@ -2,8 +2,8 @@ import type { Frame, Log } from '../protocol/frame.ts';
 import type { Ranges } from '../shared/control.ts';
 import { lifeKey } from './life.ts';
 import type { Chunk, ChunkId, Life } from './messages.ts';
-import { chunkLimits, Pool, type Run } from './pool.ts';
-import { isTooLarge, seal } from './seal.ts';
+import { type Limits, Pool, type Run } from './pool.ts';
+import { draft, isTooLarge, seal } from './seal.ts';
 
 /** Records in memory, and per life in the journal: about 4 MB. */
 export const capacity = 4000;
@@ -11,6 +11,7 @@ export const capacity = 4000;
 const pageWindow = 32;
 
 export interface SealerOptions {
+  readonly limits: Limits;
   /** To the page. */
   readonly hand: (chunk: Chunk) => void;
   /** This record had to make room. */
@@ -20,13 +21,14 @@ export interface SealerOptions {
 /** Turns records into chunks when they are due, as many as the page may hold. */
 export class Sealer {
   readonly #options: SealerOptions;
-  readonly #pool = new Pool(capacity);
+  readonly #pool: Pool;
   /** By `lifeKey`, then by `Log.frame`. */
   readonly #frames = new Map<string, Map<number, Frame>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SealerOptions) {
     this.#options = options;
+    this.#pool = new Pool(capacity, options.limits);
   }
 
   get room(): number {
@@ -49,7 +51,7 @@ export class Sealer {
   }
 
   add(life: Life, log: Log): void {
-    this.#keep(life, log, Date.now() + chunkLimits.ageMs);
+    this.#keep(life, log, Date.now() + this.#options.limits.ageMs);
     this.#sealDue();
   }
 
@@ -62,6 +64,24 @@ export class Sealer {
 
   settle(life: Life, ranges: Ranges): void {
     this.#pool.settle(life, ranges);
+    this.#sealDue();
+  }
+
+  /** What no chunk holds yet of the newest records of a life, as a chunk would. */
+  draft(life: Life): Chunk | undefined {
+    const run = this.#pool.newest(life);
+    return run && draft(run, (id) => this.#frameOf(life, id));
+  }
+
+  /** Seals exactly these, which left as a draft; nothing where some are in a chunk already. */
+  async sealThese(id: ChunkId): Promise<void> {
+    const run = this.#pool.handThese(id);
+    if (run !== undefined) await this.#seal(run);
+  }
+
+  /** Of a chunk that was not stored, because parts of it were, seals the rest anew. */
+  release(id: ChunkId, covered: Ranges): void {
+    this.#pool.release(id, covered);
     this.#sealDue();
   }
 

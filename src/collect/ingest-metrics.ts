@@ -1,60 +1,47 @@
-import { validateMetrics } from '../schema/receive-metrics.ts';
-import type { Stored } from '../shared/control.ts';
+import { type ReceivedMetrics, validateMetrics } from '../schema/receive-metrics.ts';
+import type { Ack, Stored } from '../shared/control.ts';
 import { notStored, parseText, Refusal, requireKey } from './body.ts';
 import { textOf } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import { lifeKey, type StoredRecords } from './stored.ts';
 import type { Tier0 } from './tier0.ts';
+import { Turns } from './turns.ts';
 
 export interface MetricsParts {
   readonly log: Pick<SegmentLog, 'append' | 'erasures'>;
-  /** Which exports are in the log: they are numbered apart from records. */
+  /** Which measurements are in the log: they are numbered apart from records. */
   readonly stored: StoredRecords;
   readonly tier0: Tier0;
   readonly keys: ReadonlySet<string>;
 }
 
-/** Tier 0: each export goes into the log once, then into the series of `/metrics`. */
+/** Tier 0: each measurement goes into the log once, then into the series of `/metrics`. */
 export function createMetricsIngest({ log, stored, tier0, keys }: MetricsParts) {
-  /** Exports on their way to the disk, so that one that comes twice at once is found. */
-  const underway = new Set<string>();
+  /** One export of a life at a time, so that two with the same measurements are not both new. */
+  const turns = new Turns();
+
+  /** A sum cannot be taken apart: one that is there in part is left to its sender to add up anew. */
+  async function store({ chunk, service, points }: ReceivedMetrics): Promise<Stored> {
+    const { session, epoch, seq, count } = chunk;
+    if (log.erasures.hasSession(session)) return { session, epoch, ranges: [[seq, seq + count - 1]] };
+    if (stored.holds(chunk, count) === 'none') {
+      await log.append([textOf({ kind: 'metrics', ...chunk, receivedAt: Date.now(), service, points })]);
+      stored.add(chunk, count);
+      tier0.add(points);
+    }
+    return stored.rangesOf(chunk);
+  }
 
   /** @throws Refusal for a body that cannot be used, or when the disk takes nothing */
-  return async function ingest(text: string, key: string | undefined) {
+  return async function ingest(text: string, key: string | undefined): Promise<Ack> {
     const verdict = validateMetrics(parseText(text));
     if (verdict.kind === 'malformed') throw new Refusal(400, verdict.code, verdict.message);
     requireKey(key, keys);
-    const answers: Stored[] = [];
-    for (const { chunk, service, modelId, points } of verdict.exports) {
-      const { session, epoch, seq } = chunk;
-      const name = `${lifeKey(chunk)} ${seq}`;
-      if (log.erasures.hasSession(session)) {
-        answers.push({ session, epoch, ranges: [[seq, seq]] });
-        continue;
-      }
-      if (underway.has(name)) throw notStored('The same export is being stored.');
-      if (!stored.has(chunk, seq)) {
-        underway.add(name);
-        try {
-          const entry = {
-            kind: 'metrics',
-            ...chunk,
-            receivedAt: Date.now(),
-            service,
-            modelId,
-            points,
-          } as const;
-          await log.append([textOf(entry)]);
-        } catch {
-          throw notStored();
-        } finally {
-          underway.delete(name);
-        }
-        stored.add(chunk, 1);
-        tier0.add(modelId, points);
-      }
-      answers.push(stored.rangesOf(chunk));
+    try {
+      const settled = verdict.exports.map((each) => turns.take(lifeKey(each.chunk), () => store(each)));
+      return { kind: 'ack', stored: await Promise.all(settled), rejected: verdict.rejected };
+    } catch {
+      throw notStored();
     }
-    return { stored: answers, rejected: verdict.rejected };
   };
 }

@@ -13,6 +13,7 @@ import type { CollectorMetrics } from './metrics.ts';
 import type { Rollups } from './rollups.ts';
 import { type Life, lifeKey, StoredRecords } from './stored.ts';
 import type { Tail } from './tail.ts';
+import { Turns } from './turns.ts';
 
 export interface IngestParts {
   readonly log: Pick<SegmentLog, 'append' | 'erasures'>;
@@ -105,8 +106,8 @@ function judge(body: unknown): readonly ReceivedChunk[] {
  * Answers when every record of the body is on disk, now or from before.
  */
 export function createIngest({ log, stored, metrics, rollups, tail, keys }: IngestParts) {
-  /** The last delivery of each life that is on its way to the disk. */
-  const underway = new Map<string, Promise<unknown>>();
+  /** One delivery of a life at a time: a number that comes twice at once is found the second time. */
+  const turns = new Turns();
 
   async function store(delivery: Delivery): Promise<Settled> {
     const { life, records } = delivery;
@@ -143,17 +144,6 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
     return { stored: { ...delivery.life, ranges }, rejected };
   }
 
-  /** One delivery of a life at a time: a number that comes twice at once is found the second time. */
-  function storeInTurn(delivery: Delivery): Promise<Settled> {
-    const name = lifeKey(delivery.life);
-    const before: Promise<unknown> = underway.get(name) ?? Promise.resolve();
-    const turn = before.catch(() => undefined).then(() => store(delivery));
-    underway.set(name, turn);
-    return turn.finally(() => {
-      if (underway.get(name) === turn) underway.delete(name);
-    });
-  }
-
   /** @throws Refusal for a body that cannot be used, or when the disk takes nothing */
   return async function ingest(text: string, key: string | undefined): Promise<Ack> {
     const chunks = readLogsText(text, parseText) ?? judge(parseText(text));
@@ -161,7 +151,9 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
     const deliveries = deliveriesOf(chunks);
     let settled: readonly Settled[];
     try {
-      settled = await Promise.all(deliveries.map(storeInTurn));
+      settled = await Promise.all(
+        deliveries.map((delivery) => turns.take(lifeKey(delivery.life), () => store(delivery))),
+      );
     } catch {
       throw notStored();
     }

@@ -13,7 +13,7 @@ const nothing: StoredState = { missing: 0, lives: [] };
 /** What a collector knows by having read its log. */
 export class Known implements Keeper {
   readonly records = new StoredRecords();
-  /** Exports of tier 0 are numbered apart from records. */
+  /** Measurements of tier 0, which are numbered apart from records. */
   readonly exports = new StoredRecords();
   #rollups = new Rollups();
 
@@ -25,7 +25,7 @@ export class Known implements Keeper {
   read(entries: readonly Entry[]): void {
     for (const entry of entries)
       if (entry.kind === 'chunk') this.records.add(entry, entry.count);
-      else if (entry.kind === 'metrics') this.exports.add(entry, 1);
+      else if (entry.kind === 'metrics') this.exports.add(entry, entry.count);
     addTo(this.#rollups, entries);
   }
 

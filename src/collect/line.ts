@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ChunkIdentity } from '../schema/fields.ts';
-import type { ReceivedMetric } from '../schema/receive-metrics.ts';
+import type { ExportIdentity, MetricPoint } from '../schema/metrics.ts';
 import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Head } from './head.ts';
 
@@ -75,13 +75,12 @@ export interface AccessEntry {
 /** About the log itself. A notice stands by itself: it closes no chunk and belongs to none. */
 export type NoticeEntry = ErasureEntry | ErasedEntry | HoldEntry | ReleaseEntry | AccessEntry;
 
-/** One export of tier 0; `seq` numbers the exports of its page life, apart from the records. */
-export interface MetricsEntry extends ChunkIdentity {
+/** One export of tier 0: the sum of `count` measurements, which are numbered apart from the records. */
+export interface MetricsEntry extends ExportIdentity {
   readonly kind: 'metrics';
   readonly receivedAt: number;
   readonly service: ServiceIdentity;
-  readonly modelId: string;
-  readonly points: readonly ReceivedMetric[];
+  readonly points: readonly MetricPoint[];
 }
 
 export type Entry = RecordEntry | ChunkEntry | MetricsEntry | NoticeEntry;

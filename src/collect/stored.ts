@@ -41,6 +41,14 @@ export class StoredRecords {
     return range !== undefined && range[0] <= seq;
   }
 
+  /** How much of `seq` ... `seq + count - 1` is there. */
+  holds({ seq, ...life }: ChunkIdentity, count: number): 'all' | 'some' | 'none' {
+    const ranges = this.#lives.get(lifeKey(life)) ?? [];
+    const range = ranges[indexOf(ranges, seq)];
+    if (range === undefined || range[0] >= seq + count) return 'none';
+    return range[0] <= seq && seq + count - 1 <= range[1] ? 'all' : 'some';
+  }
+
   /** `count` records from `seq` on; those known already change nothing. */
   add({ seq, ...life }: ChunkIdentity, count: number): void {
     if (count === 0) return;

@@ -1,8 +1,14 @@
 import { ExponentialHistogram } from '../schema/exponential.ts';
-import { type MetricField, type MetricKey, metricFields } from '../schema/metrics.ts';
-import type { ReceivedMetric } from '../schema/receive-metrics.ts';
+import {
+  type AttributeKey,
+  type Attributes,
+  type MetricField,
+  type MetricKey,
+  type MetricPoint,
+  metricFields,
+} from '../schema/metrics.ts';
 
-/** What a series has counted. */
+/** What a series of `/metrics` has counted. */
 type Counted =
   | { readonly kind: 'counter'; value: number }
   | {
@@ -12,15 +18,24 @@ type Counted =
     }
   | { readonly kind: 'explicit'; readonly edges: readonly number[]; readonly counts: number[]; sum: number };
 
-/** One series of `/metrics`. */
-interface Series {
-  readonly metric: MetricKey;
-  readonly labels: string;
-  readonly counted: Counted;
-}
+/** Series of one metric; what comes beyond them is counted with every open label at `other`. */
+const mostSeries = 400;
 
-/** Series of all metrics together; what comes beyond them is counted under `model="other"`. */
-const mostSeries = 2000;
+const labelNames: Readonly<Record<AttributeKey, string>> = {
+  modelId: 'model',
+  outcome: 'outcome',
+  device: 'device',
+  dtype: 'dtype',
+  adapterVendor: 'adapter_vendor',
+  adapterArchitecture: 'adapter_architecture',
+};
+/** Their values are words that a forged export can make up. */
+const open: ReadonlySet<AttributeKey> = new Set(['modelId', 'dtype', 'adapterVendor', 'adapterArchitecture']);
+
+const labelled = (attributes: Attributes): string =>
+  (Object.keys(labelNames) as AttributeKey[])
+    .flatMap((key) => (attributes[key] === undefined ? [] : [`${labelNames[key]}="${attributes[key]}"`]))
+    .join();
 
 const promName = ({ name, unit, instrument }: MetricField): string => {
   const base = `sonde_tier0_${name.replace(/^(?:sonde|gen_ai)\./, '').replaceAll('.', '_')}`;
@@ -28,38 +43,40 @@ const promName = ({ name, unit, instrument }: MetricField): string => {
   return unit === 's' ? `${base}_seconds` : unit === '{nat}' ? `${base}_nats` : base;
 };
 
-/** What tier 0 told since this collector started, by model and outcome. Counters of Prometheus begin at 0 too. */
+/** What tier 0 told since this collector started, by attributes. Counters of Prometheus begin at 0 too. */
 export class Tier0 {
   readonly #models: ReadonlySet<string>;
-  readonly #series = new Map<string, Series>();
+  readonly #series = new Map<MetricKey, Map<string, Counted>>();
 
   /** @param models ids that may be a label; every other model is `other` */
   constructor(models: ReadonlySet<string>) {
     this.#models = models;
   }
 
-  add(modelId: string, points: readonly ReceivedMetric[]): void {
-    const model = this.#models.has(modelId) ? modelId : 'other';
-    for (const { metric, point } of points) {
-      const { counted } = this.#seriesOf(metric, model, point.outcome);
-      if (point.kind === 'counter' && counted.kind === 'counter') counted.value += point.value;
-      else if (point.kind === 'exponential' && counted.kind === 'exponential') counted.histogram.merge(point);
-      else if (point.kind === 'explicit' && counted.kind === 'explicit') {
-        counted.sum += point.sum;
-        for (const [i, count] of point.counts.entries()) counted.counts[i] = (counted.counts[i] ?? 0) + count;
+  add(points: readonly MetricPoint[]): void {
+    for (const { metric, attributes, amount } of points) {
+      const counted = this.#countedIn(metric, attributes);
+      if (amount.kind === 'counter' && counted.kind === 'counter') counted.value += amount.value;
+      else if (amount.kind === 'exponential' && counted.kind === 'exponential')
+        counted.histogram.merge(amount);
+      else if (amount.kind === 'explicit' && counted.kind === 'explicit') {
+        counted.sum += amount.sum;
+        for (const [i, count] of amount.counts.entries())
+          counted.counts[i] = (counted.counts[i] ?? 0) + count;
       }
     }
   }
 
-  #seriesOf(metric: MetricKey, model: string, outcome: string): Series {
-    const labels = `model="${model}",outcome="${outcome}"`;
-    const name = `${metric} ${labels}`;
-    const found = this.#series.get(name);
-    if (found !== undefined) return found;
-    if (this.#series.size >= mostSeries && model !== 'other') return this.#seriesOf(metric, 'other', outcome);
-    const series: Series = { metric, labels, counted: nothingCounted(metricFields[metric]) };
-    this.#series.set(name, series);
-    return series;
+  #countedIn(metric: MetricKey, attributes: Attributes): Counted {
+    const series = this.#series.get(metric) ?? new Map<string, Counted>();
+    this.#series.set(metric, series);
+    const { modelId } = attributes;
+    const isListed = modelId === undefined || this.#models.has(modelId);
+    const labels = labelled(isListed ? attributes : { ...attributes, modelId: 'other' });
+    const name = series.has(labels) || series.size < mostSeries ? labels : labelled(lumped(attributes));
+    const counted = series.get(name) ?? nothingCounted(metricFields[metric]);
+    series.set(name, counted);
+    return counted;
   }
 
   /** Prometheus text format, of every metric that the table names; those without data have their HELP and TYPE. */
@@ -73,12 +90,17 @@ export class Tier0 {
           ? ' A bucket of the wire that an edge cuts counts above it, 9 % at the most.'
           : '';
       text += `# HELP ${name} ${field.description} Every request, not a sample.${rounding}\n# TYPE ${name} ${type}\n`;
-      for (const { metric, labels, counted } of this.#series.values())
-        if (metric === key) text += lines(name, labels, counted);
+      for (const [labels, counted] of this.#series.get(key as MetricKey) ?? [])
+        text += lines(name, labels, counted);
     }
     return text;
   }
 }
+
+const lumped = (attributes: Attributes): Attributes =>
+  Object.fromEntries(
+    Object.entries(attributes).map(([key, value]) => [key, open.has(key as AttributeKey) ? 'other' : value]),
+  );
 
 function nothingCounted({ instrument }: MetricField): Counted {
   switch (instrument.kind) {

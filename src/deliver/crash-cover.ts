@@ -19,9 +19,7 @@ export class CrashCover {
   renew(): void {
     this.#timer ??= setTimeout(() => {
       this.disarm();
-      for (const run of this.#mirror.tail()) {
-        later(this.#url, this.#mirror.toChunk(run).body, this.#armed.signal);
-      }
+      for (const { body } of this.#mirror.unsealed()) later(this.#url, body, this.#armed.signal);
     }, everyMs);
   }
 

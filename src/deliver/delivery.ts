@@ -1,4 +1,4 @@
-import type { Life, ToPage, ToWorker } from '../batch/messages.ts';
+import type { PageLife, Signal, ToPage, ToWorker } from '../batch/messages.ts';
 import type { Consent, Ledger, TelemetryEvent } from '../protocol/telemetry.ts';
 import { toHex } from '../shared/digest.ts';
 import { SondeError } from '../shared/errors.ts';
@@ -9,7 +9,7 @@ import { Mirror } from './mirror.ts';
 import { Sender } from './sender.ts';
 
 export interface DeliveryOptions {
-  /** Base URL; `/v1/logs` is appended. */
+  /** Base URL; `/v1/logs` and `/v1/metrics` are appended. */
   readonly endpoint: string;
   /** Sent as `?key=`: a beacon sets no headers. */
   readonly key?: string;
@@ -22,7 +22,7 @@ export interface DeliveryOptions {
 /** What a starting worker needs for `openBatch`; transfer `port`. */
 export interface Seat {
   readonly port: MessagePort;
-  readonly life: Life;
+  readonly life: PageLife;
   readonly consent: Consent;
 }
 
@@ -50,8 +50,8 @@ export const startDelivery = (options: DeliveryOptions): Delivery => new Pipe(op
 class Pipe implements Delivery {
   readonly #onEvent: (event: TelemetryEvent) => void;
   readonly #session = toHex(crypto.getRandomValues(new Uint8Array(16)));
-  readonly #mirror = new Mirror();
-  readonly #sender: Sender;
+  /** What one signal meets, a refusal or a wait, does not stop the other. */
+  readonly #lines: Readonly<Record<Signal, { readonly mirror: Mirror; readonly sender: Sender }>>;
   readonly #closing = new AbortController();
   readonly #calls = new Map<number, () => void>();
   #lastCall = 0;
@@ -65,18 +65,24 @@ class Pipe implements Delivery {
   constructor({ endpoint, key, consent = 'pending', onEvent }: DeliveryOptions) {
     this.#onEvent = onEvent;
     this.#consent = honour(consent);
-    this.#sender = new Sender({
-      url: signalUrl(endpoint, key),
-      mirror: this.#mirror,
-      consented: () => this.#consent === 'granted',
-      tell: (message) => this.#tell(message),
-      onEvent,
-    });
+    const line = (signal: Signal) => {
+      const mirror = new Mirror();
+      const sender = new Sender({
+        url: signalUrl(endpoint, signal, key),
+        mirror,
+        consented: () => this.#consent === 'granted',
+        tell: (message) => this.#tell(message),
+        onEvent,
+      });
+      return { mirror, sender };
+    };
+    // The few bytes that stand for all requests go first where not everything may.
+    this.#lines = { metrics: line('metrics'), logs: line('logs') };
     watchLifecycle(
       {
-        leave: () => this.#sender.leave(),
-        resume: () => this.#sender.kick(),
-        online: () => this.#sender.online(),
+        leave: () => this.#each((sender) => sender.leave()),
+        resume: () => this.#each((sender) => sender.kick()),
+        online: () => this.#each((sender) => sender.online()),
       },
       this.#closing.signal,
     );
@@ -93,37 +99,45 @@ class Pipe implements Delivery {
   connect(): Seat {
     this.#disconnect();
     this.#before = settledPart(this.#ledger);
-    this.#mirror.keepTail();
+    for (const { mirror } of Object.values(this.#lines)) mirror.keepTail();
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data }: MessageEvent<ToPage>) => this.#receive(data);
     this.#port = port1;
     this.#epoch += 1;
-    this.#sender.kick();
+    this.#each((sender) => sender.kick());
     return { port: port2, life: { session: this.#session, epoch: this.#epoch }, consent: this.#consent };
   }
 
   async setConsent(consent: Consent): Promise<void> {
     this.#consent = honour(consent);
-    if (this.#consent !== 'granted') this.#sender.forget();
+    if (this.#consent !== 'granted') this.#each((sender) => sender.forget());
     await this.#call((call) => ({ kind: 'consent', consent: this.#consent, call }));
   }
 
   async flush(): Promise<void> {
     await this.#call((call) => ({ kind: 'flush', call }));
-    await this.#sender.rested();
+    await Promise.all(Object.values(this.#lines).map(({ sender }) => sender.rested()));
   }
 
   kill(): void {
-    this.#sender.stop();
-    this.#sender.forget();
+    this.#each((sender) => {
+      sender.stop();
+      sender.forget();
+    });
     this.#tell({ kind: 'kill' });
   }
 
   close(): void {
-    this.#sender.leave();
-    this.#sender.stop();
+    this.#each((sender) => {
+      sender.leave();
+      sender.stop();
+    });
     this.#closing.abort();
     this.#disconnect();
+  }
+
+  #each(work: (sender: Sender) => void): void {
+    for (const { sender } of Object.values(this.#lines)) work(sender);
   }
 
   #disconnect(): void {
@@ -136,25 +150,31 @@ class Pipe implements Delivery {
   #receive(message: ToPage): void {
     switch (message.kind) {
       case 'frame':
-        this.#mirror.addFrame(message.life, message.id, message.frame);
+        this.#lines.logs.mirror.addFrame(message.life, message.id, message.frame);
         break;
       case 'log':
-        this.#mirror.addLog(message.log);
-        this.#sender.tailGrew();
+        this.#lines.logs.mirror.addLog(message.log);
+        this.#lines.logs.sender.tailGrew();
         break;
-      case 'chunk':
-        this.#mirror.addChunk(message.chunk);
-        this.#sender.kick();
+      case 'draft':
+        this.#lines.metrics.mirror.addDraft(message.chunk);
+        this.#lines.metrics.sender.tailGrew();
         break;
+      case 'chunk': {
+        const { mirror, sender } = this.#lines[message.chunk.life.signal];
+        mirror.addChunk(message.chunk);
+        sender.kick();
+        break;
+      }
       case 'forget':
-        this.#sender.forget();
+        this.#each((sender) => sender.forget());
         break;
       case 'ledger':
         this.#ledger = sumLedgers(this.#before, message.ledger);
         this.#onEvent({ kind: 'ledger', ledger: this.#ledger });
         break;
       case 'hold':
-        this.#sender.holdUntil(message.until);
+        this.#each((sender) => sender.holdUntil(message.until));
         break;
       case 'trouble':
         this.#onEvent({
@@ -185,10 +205,10 @@ class Pipe implements Delivery {
   }
 }
 
-function signalUrl(endpoint: string, key: string | undefined): string {
+function signalUrl(endpoint: string, signal: Signal, key: string | undefined): string {
   const query = key === undefined ? '' : `?key=${encodeURIComponent(key)}`;
   try {
-    return new URL(`${endpoint.replace(/\/$/, '')}/v1/logs${query}`, location.href).href;
+    return new URL(`${endpoint.replace(/\/$/, '')}/v1/${signal}${query}`, location.href).href;
   } catch (cause) {
     throw new SondeError(
       'invalid_argument',

@@ -1,6 +1,5 @@
-import type { Chunk, ChunkId, Life } from '../batch/messages.ts';
+import type { Chunk, ChunkId, Covered, Life } from '../batch/messages.ts';
 import { assemble, type Frame, type Log } from '../protocol/frame.ts';
-import type { Stored } from '../shared/control.ts';
 
 /**
  * ready: nobody was sent it; flying: a fetch carries it; beaconed: it left without an answer, so it is sent
@@ -20,10 +19,11 @@ export interface TailRun {
 /** What the page keeps of the tail when chunks are late: as much as one chunk may hold. */
 const tailLogs = 50;
 
-const sameLife = (a: Life, b: Life): boolean => a.session === b.session && a.epoch === b.epoch;
+const sameLife = (a: Life, b: Life): boolean =>
+  a.session === b.session && a.epoch === b.epoch && a.signal === b.signal;
 const keyOf = ({ life, first, count }: ChunkId): string => `${life.session}:${life.epoch}:${first}:${count}`;
 
-function isCovered(chunk: ChunkId, stored: readonly Stored[]): boolean {
+function isCovered(chunk: ChunkId, stored: readonly Covered[]): boolean {
   const last = chunk.first + chunk.count - 1;
   return stored.some(
     (part) =>
@@ -31,7 +31,7 @@ function isCovered(chunk: ChunkId, stored: readonly Stored[]): boolean {
   );
 }
 
-/** The page's copy of everything unanswered, so that its last act needs nobody else. */
+/** The page's copy of everything unanswered of one signal, so that its last act needs nobody else. */
 export class Mirror {
   readonly #held = new Map<string, Held>();
   #life: Life | undefined;
@@ -39,6 +39,8 @@ export class Mirror {
   #tail: Log[] = [];
   /** Numbers that left in a beacon before any chunk held them. */
   #beaconed = new Set<number>();
+  /** Of measurements, in place of a tail. */
+  #draft: Chunk | undefined;
 
   addFrame(life: Life, id: number, frame: Frame): void {
     if (this.#life === undefined || !sameLife(this.#life, life)) {
@@ -55,9 +57,16 @@ export class Mirror {
     if (this.#tail.length > tailLogs) this.#tail.shift();
   }
 
+  addDraft(chunk: Chunk): void {
+    this.#draft = chunk;
+  }
+
   addChunk(chunk: Chunk): void {
-    const held: Held = { chunk, state: 'ready' };
+    // It may have left as a draft already.
+    const held: Held = { chunk, state: this.#held.get(keyOf(chunk))?.state ?? 'ready' };
     this.#held.set(keyOf(chunk), held);
+    if (this.#draft !== undefined && this.#draft.first < chunk.first + chunk.count)
+      this.#dropDraft(chunk.life);
     if (this.#life === undefined || !sameLife(this.#life, chunk.life)) return;
     const numbers = Array.from({ length: chunk.count }, (_, index) => chunk.first + index);
     if (numbers.every((seq) => this.#beaconed.has(seq))) held.state = 'beaconed';
@@ -65,8 +74,21 @@ export class Mirror {
     this.#tail = this.#tail.filter(({ seq }) => seq < chunk.first || seq >= chunk.first + chunk.count);
   }
 
+  #dropDraft(life: Life): void {
+    if (this.#draft !== undefined && sameLife(this.#draft.life, life)) this.#draft = undefined;
+  }
+
+  /** The draft becomes a chunk as it is. */
+  keepDraft(): Chunk | undefined {
+    const draft = this.#draft;
+    this.#draft = undefined;
+    if (draft !== undefined) this.#held.set(keyOf(draft), { chunk: draft, state: 'ready' });
+    return draft;
+  }
+
   /** The worker that would have sealed the tail is gone: it becomes chunks as it is. */
   keepTail(): void {
+    this.keepDraft();
     for (const run of this.tail()) {
       const chunk = this.toChunk(run);
       this.#held.set(keyOf(chunk), { chunk, state: 'ready' });
@@ -100,6 +122,12 @@ export class Mirror {
     return life === undefined ? [] : runs.map((logs) => ({ life, logs }));
   }
 
+  /** What a crash would take: the tail and the draft. */
+  unsealed(): readonly Chunk[] {
+    const tail = this.tail().map((run) => this.toChunk(run));
+    return this.#draft === undefined ? tail : [...tail, this.#draft];
+  }
+
   /** Synchronous, so it works while the page is leaving: raw OTLP/JSON, no gzip. */
   toChunk({ life, logs }: TailRun): Chunk {
     const text = assemble(logs, (id) => {
@@ -129,8 +157,9 @@ export class Mirror {
     this.#held.delete(keyOf(chunk));
   }
 
-  settle(stored: readonly Stored[]): void {
+  settle(stored: readonly Covered[]): void {
     for (const [key, { chunk }] of this.#held) if (isCovered(chunk, stored)) this.#held.delete(key);
+    if (this.#draft !== undefined && isCovered(this.#draft, stored)) this.#draft = undefined;
     const life = this.#life;
     if (life === undefined) return;
     this.#tail = this.#tail.filter(({ seq }) => !isCovered({ life, first: seq, count: 1 }, stored));
@@ -140,5 +169,6 @@ export class Mirror {
     this.#held.clear();
     this.#beaconed.clear();
     this.#tail = [];
+    this.#draft = undefined;
   }
 }

@@ -1,4 +1,4 @@
-import type { Chunk, ChunkId, ToWorker } from '../batch/messages.ts';
+import type { Chunk, ChunkId, Covered, ToWorker } from '../batch/messages.ts';
 import type { TelemetryEvent } from '../protocol/telemetry.ts';
 import type { Control, Policy } from '../shared/control.ts';
 import { bytes, type EpochMilliseconds, epochMilliseconds, type Milliseconds } from '../shared/units.ts';
@@ -16,6 +16,8 @@ const longestTimer = 2 ** 31 - 1;
 const blockedAfter = 3;
 const beaconAgainMs = 1000;
 
+const idOf = ({ life, first, count }: Chunk): ChunkId => ({ life, first, count });
+
 const now = (): EpochMilliseconds => epochMilliseconds(Date.now());
 
 export interface SenderOptions {
@@ -26,7 +28,7 @@ export interface SenderOptions {
   readonly onEvent: (event: TelemetryEvent) => void;
 }
 
-/** Sends what the mirror holds: by fetch, one after the other, while visible; by beacon when hidden. */
+/** Sends what the mirror of one signal holds: by fetch, one after the other, while visible; by beacon when hidden. */
 export class Sender {
   readonly #options: SenderOptions;
   readonly #cover: CrashCover;
@@ -96,6 +98,8 @@ export class Sender {
     if (!this.#maySend()) return;
     this.#cover.disarm();
     const flying = this.#flying;
+    const draft = mirror.keepDraft();
+    if (draft !== undefined) this.#options.tell({ kind: 'left', chunk: idOf(draft) });
     if (flying !== undefined && !survivesThePage(flying.body)) mirror.mark(flying, 'ready');
     leave(mirror, {
       beacon: (chunk) => {
@@ -161,18 +165,20 @@ export class Sender {
 
   #judge(chunk: Chunk, status: number, verdict: Verdict): void {
     const { mirror, tell } = this.#options;
-    const { life, first, count } = chunk;
-    const id: ChunkId = { life, first, count };
+    const id = idOf(chunk);
     switch (verdict.kind) {
-      case 'stored':
+      case 'stored': {
+        const { signal } = chunk.life;
+        const covered = verdict.ack.stored.map((part): Covered => ({ ...part, signal }));
         this.#failures = 0;
         this.#wait = { until: 0, ordered: false };
         mirror.remove(chunk);
-        mirror.settle(verdict.ack.stored);
+        mirror.settle(covered);
         tell({ kind: 'ack', chunk: id, ack: verdict.ack });
         this.#answered(status, verdict.ack);
         if (verdict.policy !== undefined) this.#obey(status, verdict.policy);
         break;
+      }
       case 'retry':
         mirror.mark(chunk, 'ready');
         this.#failures += 1;

@@ -1,18 +1,23 @@
 import { openBatch } from '../batch/batch.ts';
 import { withLocalPrivacy } from '../mask/local-privacy.ts';
-import { maskOutcome, maskRecord, maskService } from '../mask/mask.ts';
+import { maskMeasurement, maskOutcome, maskRecord, maskService } from '../mask/mask.ts';
+import { measureRequest } from '../mask/measure.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { Reported } from '../protocol/telemetry.ts';
+import type { Measurement } from '../schema/metrics.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { uuidv7 } from '../shared/id.ts';
-import { epochMilliseconds } from '../shared/units.ts';
+import { epochMilliseconds, probability } from '../shared/units.ts';
 import { forgetInputKeys } from './input-key.ts';
 
 /** The worker's end of the record line: mask, then batch. */
 export interface Pipe {
   granted(): boolean;
+  /** A request ended: it adds to tier 0, and is sent as a record where the draw says so. */
   record(record: RequestRecord): void;
+  /** Something else than a request adds to tier 0. */
+  measure(measurement: Omit<Measurement, 'at'>): void;
   outcome(requestId: string, reported: Reported): void;
   /** Lets go of the journal and of the locks that say that this life goes on. */
   close(): void;
@@ -28,6 +33,7 @@ const mostUnsent = 10_000;
 export const silentPipe: Pipe = {
   granted: () => false,
   record: () => undefined,
+  measure: () => undefined,
   outcome: () => undefined,
   close: () => undefined,
 };
@@ -76,14 +82,17 @@ export function openPipe(
     record(record) {
       // Before the draw: its chance travels too, and must not tell what the noise hides.
       const told = epsilon === undefined ? record : withLocalPrivacy(record, epsilon, unforeseen);
-      const { probability, kept } = batch.decide(told);
-      if (probability === 0) return withhold(told.requestId, 'sampling_budget');
-      const { masked } = maskRecord({ ...told, inclusionProbability: probability });
+      const { probability: chance, kept } = batch.decide(told);
+      const { masked } = maskRecord({ ...told, inclusionProbability: chance || probability(1) });
       if (masked === undefined) return withhold(told.requestId, 'masked');
+      batch.measure(measureRequest(masked));
+      if (chance === 0) return withhold(told.requestId, 'sampling_budget');
       onRecord(record, masked);
       if (kept) batch.add(masked);
       else withhold(told.requestId, 'not_sampled');
     },
+    measure: (measurement) =>
+      batch.measure(maskMeasurement({ ...measurement, at: epochMilliseconds(Date.now()) })),
     outcome(requestId, { tags, ...reported }) {
       const reason = unsent.get(requestId);
       if (reason !== undefined) return batch.refuse(reason);

@@ -1,6 +1,7 @@
 import { accepts, type FieldTable, type Spec, toGrid } from '../schema/field.ts';
 import { recordFields, serviceFields } from '../schema/fields.ts';
 import type { Masked } from '../schema/masked.ts';
+import { type AttributeKey, type Attributes, attributeKeys, type Measurement } from '../schema/metrics.ts';
 import { outcomeFields } from '../schema/outcome-fields.ts';
 import { isPersonal } from '../schema/personal-data.ts';
 import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
@@ -54,7 +55,7 @@ function maskFields<T extends object>(table: FieldTable<T>, values: T, care: Car
   }
   const unknown = Object.keys(values).filter((key) => !Object.hasOwn(table, key)).length;
   if (unknown > 0) dropped.unknown = unknown;
-  // The one place where the brand is given.
+  // The brand is given here, and to measurements.
   return { masked: complete ? (masked as unknown as Masked<T>) : undefined, dropped };
 }
 
@@ -94,3 +95,27 @@ export const maskService = (service: ServiceIdentity): MaskResult<ServiceIdentit
 /** An outcome as it may leave: fields of the schema only, amounts to hundredths, no identifier with personal data. */
 export const maskOutcome = (outcome: OutcomeRecord): MaskResult<OutcomeRecord> =>
   maskFields<OutcomeRecord>(outcomeFields, outcome, { refine: {}, substitute: () => undefined });
+
+/** Three digits say no more than a signal's grid does. */
+const coarseValue = (value: number): number => Number(value.toPrecision(3));
+
+/** A measurement as it may leave: attributes by the rules of the record, values to three digits; the others are left out. */
+export function maskMeasurement({ at, about, values }: Measurement): Masked<Measurement> {
+  const known: Partial<Record<AttributeKey, unknown>> = {};
+  for (const key of attributeKeys) {
+    const value = key === 'modelId' ? shortModelId(about[key]) : about[key];
+    if (value === undefined) continue;
+    known[key] = maskValue(recordFields[key].spec, value) ?? (key === 'modelId' ? 'local' : undefined);
+  }
+  const sound = values.filter(({ value, times = 1 }) => value >= 0 && Number.isFinite(value) && times >= 1);
+  const measurement: Measurement = {
+    at,
+    about: known as Attributes,
+    values: sound.map(({ metric, value, times = 1 }) => ({
+      metric,
+      value: coarseValue(value),
+      times: Math.round(times),
+    })),
+  };
+  return measurement as Masked<Measurement>;
+}

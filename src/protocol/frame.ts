@@ -1,4 +1,4 @@
-/** One masked record as OTLP/JSON text, numbered within its life. */
+/** One masked record as OTLP/JSON text, or one masked measurement as JSON, numbered within its life. */
 export interface Log {
   readonly seq: number;
   readonly text: string;
@@ -10,7 +10,8 @@ export interface Log {
 
 /**
  * One `ResourceLogs` in three texts: the number of the first record goes between `head` and `middle`, the
- * records between `middle` and `tail`. Records of one model on one device share a frame.
+ * records between `middle` and `tail`. Records of one model on one device share a frame. Of measurements, which are
+ * added up, `head` is their sender as JSON.
  */
 export interface Frame {
   readonly head: string;

@@ -43,12 +43,17 @@ export interface Reported {
   readonly tags?: readonly string[];
 }
 
-/** Invariant, always: emitted = acknowledged + pending + sum(dropped). Counts records. */
-export interface Ledger {
+/** Invariant, always: emitted = acknowledged + pending + sum(dropped). */
+export interface Account {
   readonly emitted: number;
   readonly acknowledged: number;
   readonly pending: number;
   readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** Counts records, and apart from them the measurements of tier 0: one for each request, whether sampled or not. */
+export interface Ledger extends Account {
+  readonly metrics: Account;
 }
 
 /** What the telemetry pipe did, for whoever wants to watch it (the playground's panel does). */
@@ -62,6 +67,7 @@ export type TelemetryEvent =
       /** The body exactly as it left, gzip or OTLP/JSON text. */
       readonly body: Uint8Array<ArrayBuffer>;
       readonly size: Bytes;
+      /** Of records, or of the measurements that it adds up. */
       readonly records: number;
       readonly seq: number;
     }

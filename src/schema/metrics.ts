@@ -1,4 +1,9 @@
-import type { Outcome } from './record.ts';
+import type { EpochMilliseconds } from '../shared/units.ts';
+import type { Exponential } from './exponential.ts';
+import { type FieldTable, whole } from './field.ts';
+import type { ChunkIdentity } from './fields.ts';
+import { chunkFields } from './fields.ts';
+import type { RequestRecord } from './record.ts';
 
 /** How tier 0 tells of a quantity: over all requests, sampled or not, as differences since the last export. */
 export type Instrument =
@@ -6,11 +11,25 @@ export type Instrument =
   | { readonly kind: 'exponential'; readonly edges: readonly number[] }
   | { readonly kind: 'explicit'; readonly edges: readonly number[] };
 
+/** Fields of a record that points may be told apart by, under their names on the wire and with their values. */
+export const attributeKeys = [
+  'modelId',
+  'outcome',
+  'device',
+  'dtype',
+  'adapterVendor',
+  'adapterArchitecture',
+] as const satisfies readonly (keyof RequestRecord)[];
+export type AttributeKey = (typeof attributeKeys)[number];
+export type Attributes = Partial<Pick<RequestRecord, AttributeKey>>;
+
 export interface MetricField {
   /** Its name on the wire. */
   readonly name: string;
   readonly unit: string;
   readonly instrument: Instrument;
+  /** The only attributes of its points; those that a record must have a point must have. */
+  readonly attributes: readonly AttributeKey[];
   readonly description: string;
 }
 
@@ -19,48 +38,111 @@ export const secondsEdges = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5,
 export const natsEdges = [0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12.75];
 export const probabilityEdges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
 
+const ofRequests = ['modelId', 'outcome'] as const;
+
 /** Everything tier 0 can tell. What is not in this table the collector does not take. */
 export const metricFields = {
   requests: {
     name: 'sonde.requests',
     unit: '{request}',
     instrument: { kind: 'counter' },
+    attributes: ofRequests,
     description: 'Requests that ended.',
   },
   introspected: {
     name: 'sonde.requests.introspected',
     unit: '{request}',
     instrument: { kind: 'counter' },
+    attributes: ofRequests,
     description: 'Requests of which something inside the model was captured.',
   },
   duration: {
     name: 'gen_ai.client.operation.duration',
     unit: 's',
     instrument: { kind: 'exponential', edges: secondsEdges },
+    attributes: ofRequests,
     description: 'Whole request.',
   },
   introspection: {
     name: 'sonde.introspection.duration',
     unit: 's',
     instrument: { kind: 'explicit', edges: secondsEdges },
+    attributes: ofRequests,
     description: 'Time a request spent on looking inside.',
   },
   entropy: {
     name: 'sonde.token.entropy',
     unit: '{nat}',
     instrument: { kind: 'exponential', edges: natsEdges },
-    description: 'Entropy over the full vocabulary, a value a token.',
+    attributes: ofRequests,
+    description: 'Entropy over the full vocabulary: the mean of a request, once for each of its tokens.',
   },
   confidence: {
     name: 'sonde.token.confidence',
     unit: '1',
     instrument: { kind: 'exponential', edges: probabilityEdges },
-    description: 'Probability of the chosen token or class.',
+    attributes: ofRequests,
+    description:
+      'Probability of the chosen token or class: the mean of a request, once for each of its tokens.',
   },
 } as const satisfies Readonly<Record<string, MetricField>>;
 
 export type MetricKey = keyof typeof metricFields;
 
-/** The only attributes of a point; a model is named on the resource. */
-export const outcomes: readonly Outcome[] = ['ok', 'aborted', 'error'];
-export const outcomeAttribute = 'sonde.request.outcome';
+/** One value of one metric. */
+export interface Value {
+  readonly metric: MetricKey;
+  /** In the unit of the metric, finite and not below 0. */
+  readonly value: number;
+  /** For how many it stands; default 1. */
+  readonly times?: number;
+}
+
+/** What one occasion adds to tier 0: a request that ended, a model that was loaded. */
+export interface Measurement {
+  readonly at: EpochMilliseconds;
+  /** Of these each metric takes the attributes that the table gives it. */
+  readonly about: Attributes;
+  readonly values: readonly Value[];
+}
+
+/** Counts per bucket of the metric's edges, one more than there are edges. */
+export interface Explicit {
+  readonly count: number;
+  readonly sum: number;
+  readonly counts: readonly number[];
+}
+
+export type Amount =
+  | { readonly kind: 'counter'; readonly value: number }
+  | ({ readonly kind: 'exponential' } & Exponential)
+  | ({ readonly kind: 'explicit' } & Explicit);
+
+/** What measurements with the same attributes add up to. */
+export interface MetricPoint {
+  readonly metric: MetricKey;
+  readonly attributes: Attributes;
+  readonly amount: Amount;
+}
+
+/**
+ * Which measurements of a page life an export adds up: `seq` ... `seq + count - 1`. They are numbered apart from
+ * records. An export that shares some of its numbers, not all, with what the collector has is not stored: its sender
+ * learns from the answer which are, and adds up the others anew.
+ */
+export interface ExportIdentity extends ChunkIdentity {
+  readonly count: number;
+}
+
+export const exportFields = {
+  ...chunkFields,
+  count: {
+    wire: 'sonde.seq.count',
+    carrier: 'scope',
+    spec: whole(1, 10_000_000),
+    required: true,
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'How many measurements are added up here.',
+  },
+} as const satisfies FieldTable<ExportIdentity>;

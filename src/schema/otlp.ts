@@ -62,7 +62,7 @@ export const sdkAttributes = { 'telemetry.sdk.name': 'sonde', 'telemetry.sdk.lan
 /** OpenTelemetry's SeverityNumber. */
 export const severity = { ok: 9, aborted: 13, error: 17 } as const;
 
-function toAnyValue(spec: Spec, value: unknown): AnyValue {
+export function toAnyValue(spec: Spec, value: unknown): AnyValue {
   switch (spec.kind) {
     case 'text':
       return { stringValue: String(value) };
@@ -82,10 +82,10 @@ function toAnyValue(spec: Spec, value: unknown): AnyValue {
   }
 }
 
-const toNanoseconds = (epochMilliseconds: number): string => `${epochMilliseconds}000000`;
+export const toNanoseconds = (epochMilliseconds: number): string => `${epochMilliseconds}000000`;
 
 /** The present fields of `table` that travel on `carrier`, in the table's order. */
-function attributesOf<T extends object>(
+export function attributesOf<T extends object>(
   table: Readonly<Record<keyof T & string, { wire: string; carrier: string; spec: Spec }>>,
   carrier: string,
   values: T,
@@ -110,7 +110,8 @@ const toLogRecord = (record: Masked<RequestRecord>): LogRecord => ({
   attributes: attributesOf(recordFields, 'attribute', record),
 });
 
-const senderOf = ({ service }: ChunkHeader): readonly KeyValue[] => [
+/** Resource attributes that say who sends. */
+export const senderOf = (service: Masked<ServiceIdentity>): readonly KeyValue[] => [
   ...Object.entries(sdkAttributes).map(([key, stringValue]) => ({ key, value: { stringValue } })),
   ...attributesOf(serviceFields, 'resource', service),
 ];
@@ -136,7 +137,7 @@ export const encodeOutcome = (
   };
   return {
     resourceLogs: [
-      { resource: { attributes: senderOf(header) }, scopeLogs: [scopeLogsOf(header.chunk, [log])] },
+      { resource: { attributes: senderOf(header.service) }, scopeLogs: [scopeLogsOf(header.chunk, [log])] },
     ],
   };
 };
@@ -150,7 +151,7 @@ export function encodeLogs(
   header: ChunkHeader,
   records: readonly Masked<RequestRecord>[],
 ): ExportLogsServiceRequest {
-  const service = senderOf(header);
+  const service = senderOf(header.service);
   const resourceLogs: ResourceLogs[] = [];
   let open: { identity: string; logRecords: LogRecord[] } | undefined;
   for (const [index, record] of records.entries()) {

@@ -1,34 +1,33 @@
 import { coarsestScale, type Exponential, mostBuckets } from './exponential.ts';
-import { type ChunkIdentity, chunkFields, recordFields, serviceFields } from './fields.ts';
-import { type MetricField, type MetricKey, metricFields, outcomeAttribute, outcomes } from './metrics.ts';
+import { recordFields, serviceFields } from './fields.ts';
+import {
+  type Amount,
+  type Attributes,
+  type Explicit,
+  type ExportIdentity,
+  exportFields,
+  type MetricField,
+  type MetricKey,
+  type MetricPoint,
+  metricFields,
+} from './metrics.ts';
 import { sdkAttributes } from './otlp.ts';
-import type { Outcome, ServiceIdentity } from './record.ts';
-import { attributesAt, isObject, type JsonObject, missingFrom, readInto, wireTable } from './wire.ts';
+import { carriers, deltaTemporality } from './otlp-metrics.ts';
+import type { ServiceIdentity } from './record.ts';
+import {
+  attributesAt,
+  isObject,
+  type JsonObject,
+  missingFrom,
+  readInto,
+  type WireTable,
+  wireTable,
+} from './wire.ts';
 
-/** Counts per bucket of the metric's edges, one more than there are edges. */
-export interface Explicit {
-  readonly count: number;
-  readonly sum: number;
-  readonly counts: readonly number[];
-}
-
-export type MetricPoint = { readonly outcome: Outcome } & (
-  | { readonly kind: 'counter'; readonly value: number }
-  | ({ readonly kind: 'exponential' } & Exponential)
-  | ({ readonly kind: 'explicit' } & Explicit)
-);
-
-export interface ReceivedMetric {
-  readonly metric: MetricKey;
-  readonly point: MetricPoint;
-}
-
-/** One export of one page life: `chunk.seq` numbers exports, so that one that comes twice counts once. */
 export interface ReceivedMetrics {
-  readonly chunk: ChunkIdentity;
+  readonly chunk: ExportIdentity;
   readonly service: ServiceIdentity;
-  readonly modelId: string;
-  readonly points: readonly ReceivedMetric[];
+  readonly points: readonly MetricPoint[];
 }
 
 /** `reasons` is a closed set of words; what is refused is refused point by point. */
@@ -40,16 +39,22 @@ export type MetricsVerdict =
       readonly rejected: Readonly<Record<string, number>>;
     };
 
-/** OTLP's AGGREGATION_TEMPORALITY_DELTA. */
-const delta = 1;
 const mostCount = 1e9;
 const mostPoints = 2000;
-const byName = new Map<unknown, [MetricKey, MetricField]>(
-  Object.entries<MetricField>(metricFields).map(([key, field]) => [field.name, [key as MetricKey, field]]),
+/** A metric of the table as the reader needs it. */
+interface Readable {
+  readonly key: MetricKey;
+  readonly field: MetricField;
+  readonly attributes: WireTable;
+}
+const byName = new Map<unknown, Readable>(
+  Object.entries<MetricField>(metricFields).map(([key, field]) => {
+    const attributes = Object.fromEntries(field.attributes.map((name) => [name, recordFields[name]]));
+    return [field.name, { key: key as MetricKey, field, attributes: wireTable(attributes) }];
+  }),
 );
-const chunkTable = wireTable(chunkFields);
+const exportTable = wireTable(exportFields);
 const serviceTable = wireTable(serviceFields);
-const modelTable = wireTable({ modelId: recordFields.modelId });
 
 class Refused extends Error {}
 
@@ -117,62 +122,60 @@ function readExplicit(point: JsonObject, edges: readonly number[]): Explicit {
   return fits ? read : refuse('invalid.count');
 }
 
-function outcomeOf(point: JsonObject): Outcome {
-  const attributes = attributesAt(point);
-  const found = outcomes.find((outcome) => outcome === attributes?.get(outcomeAttribute));
-  return attributes?.size === 1 && found !== undefined ? found : refuse('unknown_field');
+function readAttributes(table: WireTable, point: JsonObject): Attributes {
+  const values: Record<string, unknown> = {};
+  const sent = attributesAt(point);
+  if (sent === undefined) return refuse('unknown_field');
+  const reason = readInto(values, table.attributes, sent) ?? missingFrom(table, values);
+  return reason === undefined ? values : refuse(reason);
 }
 
-function readPoint(metric: JsonObject, { instrument, unit }: MetricField, point: JsonObject): MetricPoint {
+function readAmount({ instrument, unit }: MetricField, metric: JsonObject, point: JsonObject): Amount {
   if (metric.unit !== unit) return refuse('invalid.unit');
-  const outcome = outcomeOf(point);
   switch (instrument.kind) {
     case 'counter':
-      return { kind: 'counter', outcome, value: whole(point.asInt) };
+      return { kind: 'counter', value: whole(point.asInt) };
     case 'exponential':
-      return { kind: 'exponential', outcome, ...readExponential(point) };
+      return { kind: 'exponential', ...readExponential(point) };
     case 'explicit':
-      return { kind: 'explicit', outcome, ...readExplicit(point, instrument.edges) };
+      return { kind: 'explicit', ...readExplicit(point, instrument.edges) };
   }
 }
 
-const carriers = { counter: 'sum', exponential: 'exponentialHistogram', explicit: 'histogram' } as const;
-
-/** The points of a metric with what is wrong with each. */
-function* pointsOf(metric: JsonObject): Generator<ReceivedMetric | string> {
-  const [key, field] = byName.get(metric.name) ?? [];
-  if (key === undefined || field === undefined) return yield 'unknown_metric';
+/** The points of a metric, or why one is refused. */
+function* pointsOf(metric: JsonObject): Generator<MetricPoint | string> {
+  const known = byName.get(metric.name);
+  if (known === undefined) return yield 'unknown_metric';
+  const { key, field, attributes } = known;
   const data = metric[carriers[field.instrument.kind]];
-  if (!isObject(data) || data.aggregationTemporality !== delta) return yield 'invalid.temporality';
+  if (!isObject(data) || data.aggregationTemporality !== deltaTemporality) return yield 'invalid.temporality';
   for (const point of list(data.dataPoints))
     try {
-      yield { metric: key, point: readPoint(metric, field, point) };
+      const amount = readAmount(field, metric, point);
+      yield { metric: key, attributes: readAttributes(attributes, point), amount };
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       yield error.message;
     }
 }
 
-function readResource(resource: unknown) {
+function readService(resource: unknown): ServiceIdentity {
   const rest = new Map<string, unknown>();
   const values: Record<string, unknown> = {};
-  const left = new Map<string, unknown>();
   const attributes = attributesAt(resource) ?? refuse('not_otlp');
   const reason =
     readInto(values, serviceTable.attributes, attributes, rest) ?? missingFrom(serviceTable, values);
-  if (reason !== undefined) return refuse('bad_resource');
   for (const [key, value] of Object.entries(sdkAttributes)) if (rest.get(key) === value) rest.delete(key);
-  const model: Record<string, unknown> = {};
-  if ((readInto(model, modelTable.attributes, rest, left) ?? missingFrom(modelTable, model)) !== undefined)
-    return refuse('bad_resource');
-  return { service: values as unknown as ServiceIdentity, modelId: String(model.modelId) };
+  return reason === undefined && rest.size === 0
+    ? (values as unknown as ServiceIdentity)
+    : refuse('bad_resource');
 }
 
-function readScope(scope: unknown): ChunkIdentity {
+function readScope(scope: unknown): ExportIdentity {
   const values: Record<string, unknown> = {};
   const attributes = attributesAt(scope) ?? refuse('not_otlp');
-  const reason = readInto(values, chunkTable.attributes, attributes) ?? missingFrom(chunkTable, values);
-  return reason === undefined ? (values as unknown as ChunkIdentity) : refuse('bad_scope');
+  const reason = readInto(values, exportTable.attributes, attributes) ?? missingFrom(exportTable, values);
+  return reason === undefined ? (values as unknown as ExportIdentity) : refuse('bad_scope');
 }
 
 /** Judges a parsed `POST /v1/metrics` body against the table of metrics. */
@@ -182,9 +185,9 @@ export function validateMetrics(body: unknown): MetricsVerdict {
   let seen = 0;
   try {
     for (const resourceMetrics of list(isObject(body) ? body.resourceMetrics : undefined)) {
-      const resource = readResource(resourceMetrics.resource);
+      const service = readService(resourceMetrics.resource);
       for (const scopeMetrics of list(resourceMetrics.scopeMetrics)) {
-        const points: ReceivedMetric[] = [];
+        const points: MetricPoint[] = [];
         const chunk = readScope(scopeMetrics.scope);
         for (const metric of list(scopeMetrics.metrics))
           for (const found of pointsOf(metric)) {
@@ -193,7 +196,7 @@ export function validateMetrics(body: unknown): MetricsVerdict {
             if (typeof found === 'string') rejected[found] = (rejected[found] ?? 0) + 1;
             else points.push(found);
           }
-        exports.push({ chunk, ...resource, points });
+        exports.push({ chunk, service, points });
       }
     }
   } catch (error) {

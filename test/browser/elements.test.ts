@@ -125,7 +125,8 @@ describe('what went otherwise', () => {
   });
 
   it('is told by the books when they do not balance', async () => {
-    const ledger = { emitted: 5, acknowledged: 2, pending: 1, dropped: { no_consent: 1 } };
+    const none = { emitted: 0, acknowledged: 0, pending: 0, dropped: {} };
+    const ledger = { emitted: 5, acknowledged: 2, pending: 1, dropped: { no_consent: 1 }, metrics: none };
     const said = await textOf('sonde-ledger', { ledger });
     expect(said).toContain('off by 1 record');
     expect(said).toContain('Dropped: 1 no consent.');

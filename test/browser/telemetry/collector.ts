@@ -36,6 +36,12 @@ export interface FaultyCollector {
   readonly arrivals: readonly Arrival[];
   /** `requestId` of every record in the collector's log, in its order; one that is there twice is told twice. */
   stored(): Promise<readonly string[]>;
+  /** What the exports in the log add up to: requests by outcome. */
+  requests(): Promise<Readonly<Record<string, number>>>;
+  /** Prometheus text since the collector's last start. */
+  metrics(): Promise<string>;
+  /** Stops and starts again on the same data, at another port. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,13 +58,17 @@ const countRecords = (text: string): number => text.split('"timeUnixNano"').leng
 
 export async function startCollector(siteOrigin: string): Promise<FaultyCollector> {
   const data = await mkdtemp(join(tmpdir(), 'sonde-collector-'));
-  const collector = await createCollector({ data, origins: [siteOrigin], keys: ['pk_test'] });
-  const address = await collector.listen(0);
+  const start = async () => {
+    const models = ['shakespeare-gpt'];
+    const collector = await createCollector({ data, origins: [siteOrigin], keys: ['pk_test'], models });
+    return { collector, address: await collector.listen(0) };
+  };
+  let running = await start();
   const arrivals: Arrival[] = [];
 
   async function forward(request: IncomingMessage, body: Buffer): Promise<Response> {
     const { origin, 'content-type': type } = request.headers;
-    return fetch(`${address}${request.url}`, {
+    return fetch(`${running.address}${request.url}`, {
       method: 'POST',
       body: new Uint8Array(body),
       headers: { 'content-type': type ?? '', ...(origin === undefined ? {} : { origin }) },
@@ -120,10 +130,26 @@ export async function startCollector(siteOrigin: string): Promise<FaultyCollecto
       await Promise.all(handling);
       return ids;
     },
+    async requests() {
+      const totals: Record<string, number> = {};
+      await walkLog(data, (entries) => {
+        for (const entry of entries)
+          for (const { metric, attributes, amount } of entry.kind === 'metrics' ? entry.points : [])
+            if (metric === 'requests' && amount.kind === 'counter')
+              totals[String(attributes.outcome)] = (totals[String(attributes.outcome)] ?? 0) + amount.value;
+      });
+      await Promise.all(handling);
+      return totals;
+    },
+    metrics: async () => (await fetch(`${running.address}/metrics`)).text(),
+    async restart() {
+      await running.collector.close();
+      running = await start();
+    },
     async close() {
       server.closeAllConnections();
       server.close();
-      await collector.close();
+      await running.collector.close();
       await rm(data, { recursive: true });
     },
   };

@@ -1,8 +1,17 @@
-import { chromium, type Page } from 'playwright';
+import { chromium } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import { chromiumFlags, chromiumPath } from '../../chromium.ts';
 import { stage } from './scene.ts';
-import { emit, eventsOf, eventually, expectSettled, expectStored, ledgerOf, names } from './visit.ts';
+import {
+  emit,
+  eventsOf,
+  eventually,
+  expectSettled,
+  expectStored,
+  ledgerOf,
+  names,
+  pretend,
+} from './visit.ts';
 
 const play = stage(async () =>
   chromium.launch({
@@ -11,13 +20,6 @@ const play = stage(async () =>
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
   }),
 );
-
-/** Headless pages never turn hidden or prerendered by themselves: the state is set, the handlers are real. */
-const pretend = (page: Page, state: 'hidden' | 'visible'): Promise<void> =>
-  page.evaluate((value) => {
-    Object.defineProperty(document, 'visibilityState', { value, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  }, state);
 
 describe.concurrent('bfcache', () => {
   it(

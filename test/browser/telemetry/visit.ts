@@ -1,6 +1,7 @@
 import type { BrowserContext, Page } from 'playwright';
 import { expect, vi } from 'vitest';
 import type { Ledger } from '../../../src/protocol/telemetry.ts';
+import type { Outcome } from '../../../src/schema/record.ts';
 import type { FaultyCollector } from './collector.ts';
 import type { Harness } from './page/main.ts';
 
@@ -28,10 +29,29 @@ export const names = (count: number, prefix = 'r'): string[] =>
 export const emit = (page: Page, ids: readonly string[], outcome: 'ok' | 'error' = 'ok'): Promise<void> =>
   page.evaluate(([list, how]) => window.harness.emit(list, how), [ids, outcome] as const);
 
+/** Requests that end: all are measured, every tenth is sent as a record. */
+export const serve = (page: Page, count: number, outcome: Outcome = 'ok'): Promise<void> =>
+  page.evaluate(([list, how]) => window.harness.serve(list, how), [names(count), outcome] as const);
+
 export const ledgerOf = (page: Page): Promise<Ledger> => page.evaluate(() => window.harness.ledger);
 
 export const eventsOf = (page: Page): Promise<readonly Record<string, unknown>[]> =>
   page.evaluate(() => window.harness.events);
+
+/** Headless pages never turn hidden or prerendered by themselves: the state is set, the handlers are real. */
+export const pretend = (page: Page, state: 'hidden' | 'visible'): Promise<void> =>
+  page.evaluate((value) => {
+    Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, state);
+
+/** Kills the renderer and waits until it is gone. */
+export async function crash(context: BrowserContext, page: Page): Promise<void> {
+  const crashed = page.waitForEvent('crash');
+  const session = await context.newCDPSession(page);
+  session.send('Page.crash').catch(() => undefined);
+  await crashed;
+}
 
 /** Entries of one store of the journal, whoever's. */
 export const journalled = (page: Page, store: 'logs' | 'holds' = 'logs'): Promise<number> =>
@@ -67,6 +87,17 @@ export async function countStored(collector: FaultyCollector, ids: readonly stri
   const distinct = new Set(stored);
   expect(stored).toHaveLength(distinct.size);
   return ids.filter((id) => distinct.has(id)).length;
+}
+
+/** Waits until exactly these requests are counted in the log, by outcome, and no measurement is owed. */
+export async function expectCounted(
+  collector: FaultyCollector,
+  page: Page,
+  requests: Readonly<Record<string, number>>,
+): Promise<void> {
+  await eventually(async () => expect(await collector.requests()).toEqual(requests));
+  await eventually(async () => expect((await ledgerOf(page)).metrics.pending).toBe(0));
+  expect(await collector.requests()).toEqual(requests);
 }
 
 /** Waits until nothing is owed any more, and checks that the ledger balances. */

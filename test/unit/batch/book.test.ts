@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Entry, emptyBook, enter, ledgerOf } from '../../../src/batch/book.ts';
+import { accountOf, type Entry, emptyBook, enter } from '../../../src/batch/book.ts';
 import { rangesOf } from '../../../src/batch/ranges.ts';
-import type { Ledger } from '../../../src/protocol/telemetry.ts';
+import type { Account } from '../../../src/protocol/telemetry.ts';
 
-const lives = ['a', 'b'].map((letter) => ({ session: letter.repeat(32), epoch: 0 }));
+const lives = ['a', 'b'].map((letter) => ({
+  session: letter.repeat(32),
+  epoch: 0,
+  signal: 'logs' as const,
+}));
 const life = fc.constantFrom(...lives);
 const seq = fc.nat(30);
 const ranges = fc.uniqueArray(seq).map(rangesOf);
@@ -26,7 +30,7 @@ const entries: fc.Arbitrary<Entry> = fc.oneof(
   fc.record({ kind: fc.constant('cleared' as const), reason: fc.constant('consent_withdrawn') }),
 );
 
-const sum = (counts: Ledger['dropped']): number =>
+const sum = (counts: Account['dropped']): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
 
 describe('the ledger', () => {
@@ -36,7 +40,7 @@ describe('the ledger', () => {
         let book = emptyBook;
         for (const entry of sequence) {
           book = enter(book, entry);
-          const { emitted, acknowledged, pending, dropped } = ledgerOf(book);
+          const { emitted, acknowledged, pending, dropped } = accountOf(book);
           expect(emitted).toBe(acknowledged + pending + sum(dropped));
           for (const count of [acknowledged, pending, ...Object.values(dropped)])
             expect(count).toBeGreaterThanOrEqual(0);
@@ -49,11 +53,11 @@ describe('the ledger', () => {
   it('only ever counts up, except pending', () => {
     fc.assert(
       fc.property(fc.array(entries, { maxLength: 40 }), (sequence) => {
-        let before = ledgerOf(emptyBook);
+        let before = accountOf(emptyBook);
         let book = emptyBook;
         for (const entry of sequence) {
           book = enter(book, entry);
-          const after = ledgerOf(book);
+          const after = accountOf(book);
           expect(after.emitted).toBeGreaterThanOrEqual(before.emitted);
           expect(after.acknowledged).toBeGreaterThanOrEqual(before.acknowledged);
           expect(sum(after.dropped)).toBeGreaterThanOrEqual(sum(before.dropped));
@@ -64,22 +68,22 @@ describe('the ledger', () => {
   });
 
   it('acknowledges a record once, however often it is answered for', () => {
-    const [owner = { session: '', epoch: 0 }] = lives;
+    const [owner = { session: '', epoch: 0, signal: 'logs' }] = lives;
     const answer: Entry = { kind: 'settled', stored: [{ ...owner, ranges: [[0, 9]] }], rejected: {} };
     let book = enter(emptyBook, { kind: 'emitted', life: owner, seq: 3 });
     for (let times = 0; times < 3; times++) book = enter(book, answer);
-    expect(ledgerOf(book)).toEqual({ emitted: 1, acknowledged: 1, pending: 0, dropped: {} });
+    expect(accountOf(book)).toEqual({ emitted: 1, acknowledged: 1, pending: 0, dropped: {} });
   });
 
   it('counts what the collector refused under its reason, not as acknowledged', () => {
-    const [owner = { session: '', epoch: 0 }] = lives;
+    const [owner = { session: '', epoch: 0, signal: 'logs' }] = lives;
     let book = enter(emptyBook, { kind: 'adopted', life: owner, ranges: [[0, 4]] });
     book = enter(book, {
       kind: 'settled',
       stored: [{ ...owner, ranges: [[0, 4]] }],
       rejected: { schema: 2 },
     });
-    expect(ledgerOf(book)).toEqual({
+    expect(accountOf(book)).toEqual({
       emitted: 5,
       acknowledged: 3,
       pending: 0,

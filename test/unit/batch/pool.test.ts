@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { chunkLimits, Pool } from '../../../src/batch/pool.ts';
 import type { Log } from '../../../src/protocol/frame.ts';
 
-const life = { session: 'a'.repeat(32), epoch: 0 };
-const other = { session: 'b'.repeat(32), epoch: 0 };
+const life = { session: 'a'.repeat(32), epoch: 0, signal: 'logs' } as const;
+const other = { session: 'b'.repeat(32), epoch: 0, signal: 'logs' } as const;
 const log = (seq: number, more: Partial<Log> = {}): Log => ({
   seq,
   text: '{}',

@@ -10,7 +10,7 @@ import { validateLogs } from '../../../src/schema/receive.ts';
 import type { RequestRecord } from '../../../src/schema/record.ts';
 import { maskedRecord } from '../../browser/telemetry/page/record.ts';
 
-const life = { session: '0123456789abcdef'.repeat(2), epoch: 2 };
+const life = { session: '0123456789abcdef'.repeat(2), epoch: 2, signal: 'logs' } as const;
 const { masked: service } = maskService({ name: 'shop', version: '4.2', environment: 'prod' });
 if (service === undefined) throw new Error('The sample service is outside the schema.');
 

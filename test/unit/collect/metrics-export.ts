@@ -3,11 +3,12 @@ import { secondsEdges } from '../../../src/schema/metrics.ts';
 
 const text = (key: string, stringValue: string) => ({ key, value: { stringValue } });
 const number = (key: string, value: number) => ({ key, value: { intValue: String(value) } });
-const outcome = [text('sonde.request.outcome', 'ok')];
 
 export interface Export {
   readonly session: string;
   readonly seq: number;
+  /** Measurements added up; default 1. */
+  readonly count?: number;
   readonly model?: string;
   readonly requests?: number;
   readonly entropy?: ExponentialHistogram;
@@ -16,7 +17,16 @@ export interface Export {
 }
 
 /** One export as OpenTelemetry's JSON mapping of ExportMetricsServiceRequest has it. */
-export function metricsExport({ session, seq, model = 'm', requests, entropy, introspection }: Export) {
+export function metricsExport({
+  session,
+  seq,
+  count: measurements = 1,
+  model = 'm',
+  requests,
+  entropy,
+  introspection,
+}: Export) {
+  const attributes = [text('gen_ai.request.model', model), text('sonde.request.outcome', 'ok')];
   const metrics: object[] = [];
   if (requests !== undefined)
     metrics.push({
@@ -25,14 +35,14 @@ export function metricsExport({ session, seq, model = 'm', requests, entropy, in
       sum: {
         aggregationTemporality: 1,
         isMonotonic: true,
-        dataPoints: [{ attributes: outcome, asInt: String(requests) }],
+        dataPoints: [{ attributes, asInt: String(requests) }],
       },
     });
   if (entropy !== undefined) {
     const { scale, zeroCount, count, sum, offset, counts } = entropy.read();
     const positive = { offset, bucketCounts: counts.map(String) };
     const point = {
-      attributes: outcome,
+      attributes,
       scale,
       zeroCount: String(zeroCount),
       count: String(count),
@@ -53,7 +63,7 @@ export function metricsExport({ session, seq, model = 'm', requests, entropy, in
       counts[bucket] = (counts[bucket] ?? 0) + 1;
     }
     const point = {
-      attributes: outcome,
+      attributes,
       explicitBounds: secondsEdges,
       bucketCounts: counts.map(String),
       count: String(introspection.length),
@@ -68,7 +78,7 @@ export function metricsExport({ session, seq, model = 'm', requests, entropy, in
   return {
     resourceMetrics: [
       {
-        resource: { attributes: [text('service.name', 'shop'), text('gen_ai.request.model', model)] },
+        resource: { attributes: [text('service.name', 'shop')] },
         scopeMetrics: [
           {
             scope: {
@@ -77,6 +87,7 @@ export function metricsExport({ session, seq, model = 'm', requests, entropy, in
                 text('sonde.session', session),
                 number('sonde.epoch', 0),
                 number('sonde.seq', seq),
+                number('sonde.seq.count', measurements),
               ],
             },
             metrics,

@@ -31,7 +31,7 @@ function startSender(address: string) {
     onEvent: () => undefined,
   });
   const chunkAt = (first: number): Chunk => ({
-    life: { session, epoch: 0 },
+    life: { session, epoch: 0, signal: 'logs' },
     first,
     count: 1,
     anomalous: false,

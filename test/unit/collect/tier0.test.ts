@@ -101,6 +101,7 @@ describe('an export of tier 0', () => {
     ['cumulative counts', /"aggregationTemporality":1/, '"aggregationTemporality":2', 'invalid.temporality'],
     ['another unit', /\{request\}/, '{token}', 'invalid.unit'],
     ['another attribute', /sonde\.request\.outcome/, 'user.name', 'unknown_field'],
+    ['no model', /\{"key":"gen_ai.request.model".*?\}\},/, '', 'missing.modelId'],
     ['a count that is none', /"asInt":"1"/, '"asInt":"-1"', 'invalid.count'],
     ['a count that does not add up', /"count":"1"/, '"count":"2"', 'invalid.count'],
     ['other edges', /0\.2,/, '0.25,', 'invalid.buckets'],
@@ -118,7 +119,8 @@ describe('an export of tier 0', () => {
 
   it.each([
     ['without a session', /sonde\.session/, 'other.session', 'bad_scope'],
-    ['without a model', /gen_ai\.request\.model/, 'other', 'bad_resource'],
+    ['without a service', /service\.name/, 'other', 'bad_resource'],
+    ['without a count', /sonde\.seq\.count/, 'other', 'bad_scope'],
     ['of logs', /resourceMetrics/, 'resourceLogs', 'not_otlp'],
   ])('is refused as a whole %s', async (_what, from, to, code) => {
     const { send } = await started();

@@ -3,7 +3,7 @@ import type { Chunk } from '../../../src/batch/messages.ts';
 import { leave } from '../../../src/deliver/exit.ts';
 import { Mirror } from '../../../src/deliver/mirror.ts';
 
-const life = { session: 'a'.repeat(32), epoch: 0 };
+const life = { session: 'a'.repeat(32), epoch: 0, signal: 'logs' } as const;
 const frame = { head: '{"seq":', middle: ',"logs":[', tail: ']}' };
 
 const sealed = (first: number, count: number, size: number, anomalous = false): Chunk => ({

@@ -6,6 +6,8 @@ import type { Order } from './worker.ts';
 /** What the tests call inside the page. */
 export interface Harness {
   emit(ids: readonly string[], outcome?: Outcome): Promise<void>;
+  /** Requests that end: all of them are measured, every tenth is sent as a record. */
+  serve(ids: readonly string[], outcome?: Outcome): Promise<void>;
   /** One record every `everyMs`, named `<prefix>0`, `<prefix>1`, ... until the page is gone. */
   emitEvery(everyMs: number, prefix: string): void;
   readonly emitted: number;
@@ -53,13 +55,18 @@ function startWorker(): void {
 
 startWorker();
 
+const make = (kind: 'emit' | 'serve', ids: readonly string[], outcome: Outcome): Promise<void> =>
+  new Promise((resolve) => {
+    waiting.push(resolve);
+    order({ kind, ids, outcome });
+  });
+
 window.harness = {
-  emit: (ids, outcome = 'ok') =>
-    new Promise((resolve) => {
-      emitted += ids.length;
-      waiting.push(resolve);
-      order({ kind: 'emit', ids, outcome });
-    }),
+  emit(ids, outcome = 'ok') {
+    emitted += ids.length;
+    return make('emit', ids, outcome);
+  },
+  serve: (ids, outcome = 'ok') => make('serve', ids, outcome),
   emitEvery(everyMs, prefix) {
     let next = 0;
     setInterval(() => void window.harness.emit([`${prefix}${next++}`]), everyMs);

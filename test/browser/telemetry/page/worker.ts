@@ -1,12 +1,15 @@
 import { type Batch, openBatch } from '../../../../src/batch/batch.ts';
 import type { Seat } from '../../../../src/deliver/delivery.ts';
 import { maskService } from '../../../../src/mask/mask.ts';
+import { measureRequest } from '../../../../src/mask/measure.ts';
 import type { Outcome } from '../../../../src/schema/record.ts';
 import { maskedRecord } from './record.ts';
 
 export type Order =
   | { readonly kind: 'open'; readonly seat: Seat }
   | { readonly kind: 'emit'; readonly ids: readonly string[]; readonly outcome: Outcome }
+  /** Requests of which only every tenth is sampled. */
+  | { readonly kind: 'serve'; readonly ids: readonly string[]; readonly outcome: Outcome }
   | { readonly kind: 'fail' };
 
 const { masked: service } = maskService({ name: 'shop', version: '4.2', environment: 'test' });
@@ -19,6 +22,14 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
       break;
     case 'emit':
       for (const id of data.ids) batch?.add(maskedRecord(id, data.outcome));
+      self.postMessage(data.ids.length);
+      break;
+    case 'serve':
+      for (const [index, id] of data.ids.entries()) {
+        const record = maskedRecord(id, data.outcome);
+        batch?.measure(measureRequest(record));
+        if (index % 10 === 0) batch?.add(record);
+      }
       self.postMessage(data.ids.length);
       break;
     case 'fail':

@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { stage } from './scene.ts';
+import { crash, eventually, expectCounted, expectStored, ledgerOf, pretend, serve } from './visit.ts';
+
+const play = stage();
+
+/** Of `/metrics`, by the whole text before the value. */
+const seriesOf = (text: string, name: string): number =>
+  Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${name} `))
+      ?.slice(name.length),
+  );
+
+const requests = (outcome: string): string =>
+  `sonde_tier0_requests_total{model="shakespeare-gpt",outcome="${outcome}"}`;
+
+describe.concurrent('tier 0', () => {
+  it(
+    'counts every request, though every tenth is sampled; a restart of the collector changes no total',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await serve(page, 40);
+      await serve(page, 3, 'error');
+      await page.evaluate(() => window.harness.flush());
+      expect(await collector.requests()).toEqual({ ok: 40, error: 3 });
+      expect(await collector.stored()).toHaveLength(5);
+      const text = await collector.metrics();
+      expect([requests('ok'), requests('error')].map((name) => seriesOf(text, name))).toEqual([40, 3]);
+      const tokens = 'sonde_tier0_token_entropy_nats_count{model="shakespeare-gpt",outcome="ok"}';
+      expect(seriesOf(text, tokens)).toBe(40 * 32);
+      await collector.restart();
+      await serve(page, 10);
+      await page.evaluate(() => window.harness.flush());
+      await expectCounted(collector, page, { ok: 50, error: 3 });
+      expect(seriesOf(await collector.metrics(), requests('ok'))).toBe(10);
+      expect((await ledgerOf(page)).metrics).toEqual({
+        emitted: 53,
+        acknowledged: 53,
+        pending: 0,
+        dropped: {},
+      });
+    }),
+  );
+
+  it(
+    'leaves with the page, without another visit',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await serve(page, 7);
+      await page.waitForTimeout(200);
+      await page.goto('about:blank');
+      await eventually(async () => expect(await collector.requests()).toEqual({ ok: 7 }));
+      expect(collector.arrivals.map(({ url }) => url)).toContain('/v1/metrics?key=pk_test');
+      const next = await open();
+      await expectCounted(collector, next, { ok: 7 });
+    }),
+  );
+
+  it(
+    'hidden: what is served before and after the beacon counts once',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await serve(page, 5);
+      await page.waitForTimeout(200);
+      await pretend(page, 'hidden');
+      await eventually(async () => expect(await collector.requests()).toEqual({ ok: 5 }));
+      await serve(page, 4);
+      await pretend(page, 'visible');
+      await page.evaluate(() => window.harness.flush());
+      await expectCounted(collector, page, { ok: 9 });
+    }),
+  );
+
+  it(
+    'a worker that dies, with the next one measuring on',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await serve(page, 6);
+      await page.evaluate(() => window.harness.replaceWorker());
+      await serve(page, 3);
+      await page.evaluate(() => window.harness.flush());
+      await expectCounted(collector, page, { ok: 9 });
+    }),
+  );
+
+  it(
+    'an export of which the collector has a part: the rest is added up anew',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      await serve(page, 5);
+      await page.waitForTimeout(200);
+      // The worker learns nothing of this beacon, as if it were busy, and adds up more than left.
+      await page.evaluate(() => {
+        const { postMessage } = MessagePort.prototype;
+        MessagePort.prototype.postMessage = function (this: MessagePort, ...sent: unknown[]) {
+          if ((sent[0] as { kind?: string }).kind !== 'left') Reflect.apply(postMessage, this, sent);
+        };
+      });
+      await pretend(page, 'hidden');
+      await eventually(async () => expect(await collector.requests()).toEqual({ ok: 5 }));
+      await serve(page, 4);
+      await pretend(page, 'visible');
+      await page.evaluate(() => window.harness.flush());
+      await expectCounted(collector, page, { ok: 9 });
+    }),
+  );
+
+  it(
+    'an answer that is lost, then a server that fails',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      let faults = 0;
+      collector.fault = () => {
+        faults += 1;
+        if (faults <= 2) return { kind: 'lost answer' };
+        return faults <= 4 ? { kind: 'status', status: 503 } : undefined;
+      };
+      await serve(page, 12);
+      await page.evaluate(() => window.harness.flush());
+      await serve(page, 2, 'aborted');
+      await page.evaluate(() => window.harness.flush());
+      await expectCounted(collector, page, { ok: 12, aborted: 2 });
+      await expectStored(collector, ['r0', 'r10', 'r0']);
+    }),
+  );
+
+  it(
+    'a renderer that crashes: fetchLater and the next visit tell of each request once',
+    play(async ({ collector, context, open }) => {
+      const page = await open();
+      await serve(page, 8);
+      await page.waitForTimeout(300);
+      await serve(page, 4);
+      await crash(context, page);
+      const next = await open();
+      await serve(next, 1);
+      await next.evaluate(() => window.harness.flush());
+      await expectCounted(collector, next, { ok: 13 });
+    }),
+  );
+
+  it(
+    'without consent nothing is counted; after kill nothing more leaves',
+    play(async ({ collector, open }) => {
+      const page = await open({ consent: 'pending' });
+      await serve(page, 5);
+      await page.evaluate(() => window.harness.setConsent('granted'));
+      await serve(page, 2);
+      await page.evaluate(() => window.harness.flush());
+      await expectCounted(collector, page, { ok: 2 });
+      await serve(page, 3);
+      await page.evaluate(() => window.harness.kill());
+      await serve(page, 1);
+      await eventually(async () =>
+        expect((await ledgerOf(page)).metrics).toEqual({
+          emitted: 11,
+          acknowledged: 2,
+          pending: 0,
+          dropped: { no_consent: 5, killed: 4 },
+        }),
+      );
+      await page.goto('about:blank');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(await collector.requests()).toEqual({ ok: 2 });
+    }),
+  );
+});
