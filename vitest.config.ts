@@ -36,6 +36,7 @@ export default defineConfig(async () => ({
             '@huggingface/transformers',
             '@observablehq/plot',
             'comlink',
+            'fast-check',
             'idb',
             'lit',
             'lit/directive.js',

@@ -1,7 +1,15 @@
 import type { CaptureLevel, GenerateOptions, StepAttention, StepSummary } from '../protocol/request.ts';
 import { captureBytes, requireBudget } from '../run/budget.ts';
 import { type CaptureStore, createCaptureStore } from '../run/capture.ts';
-import { type Summary, summarised, type Watcher, watchRows, watchSummary } from '../run/watch.ts';
+import { generatorOf } from '../run/generator.ts';
+import {
+  keyedPatterns,
+  type Summary,
+  summarised,
+  type Watcher,
+  watchRows,
+  watchSummary,
+} from '../run/watch.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { ModelEntry } from './entry.ts';
@@ -31,10 +39,18 @@ export function insideOf(
   { capture: level = 'off', captureBudget: budget = defaultBudget }: GenerateOptions,
 ): Inside {
   const { executor, runtime } = entry.model;
-  const plan: Plan = { ...emptyPlan, taps: tapsFor(entry, level) };
+  const keyed = keyedPatterns(generatorOf(entry.parts).decoder);
+  const taps = tapsFor(entry, level);
+  const plan: Plan = {
+    ...emptyPlan,
+    taps: level === 'summary' ? taps.map((hook) => keyed.get(hook)?.queries ?? hook) : taps,
+  };
   if (plan.taps.length === 0) return { plan, requireRoom: () => undefined };
   if (level === 'summary') {
-    const watcher = labelled(watchSummary(executor), (summary): Seen => ({ kind: 'summary', summary }));
+    const watcher = labelled(
+      watchSummary(executor, keyed),
+      (summary): Seen => ({ kind: 'summary', summary }),
+    );
     return { plan, watcher, requireRoom: () => undefined };
   }
   const wanted = new Set(plan.taps);

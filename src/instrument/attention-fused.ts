@@ -44,7 +44,7 @@ const hasWholeSizes = ({ parts: { heads, kvHeads }, dHead }: Operator): boolean 
 export function fusedAttention(view: View, node: Node): Attention | undefined {
   const operator = operatorOf(view, node);
   if (operator === undefined || !hasWholeSizes(operator)) return opaqueAttention(view, node);
-  const { parts, dHead, isHeadsFirst, q, k, v, queryOperand, keyOperand, causal } = operator;
+  const { parts, dHead, isHeadsFirst, q, k, v, queryOperand, keyOperand, causal, keyed } = operator;
   const output = node.outputs[0] ?? '';
   const from = [queryOperand, keyOperand];
   const how = 'recomputed from what the operator reads';
@@ -58,7 +58,10 @@ export function fusedAttention(view: View, node: Node): Attention | undefined {
     k,
     v,
     scores: derived(from, how, (append) => scores(append, parts)),
-    pattern: derived(from, how, (append) => pattern(append, parts)),
+    pattern: {
+      ...derived(from, how, (append) => pattern(append, parts)),
+      ...(keyed === undefined ? {} : { keyed }),
+    },
     z: placed(outputAt(view, output, parts.heads, dHead, isHeadsFirst)),
     output,
     queryOperand,

@@ -18,6 +18,21 @@ export interface Site {
   };
 }
 
+/** A causal pattern without bias that an operator keeps to itself: keys as they are multiplied, and how. */
+export interface Keyed {
+  /** Tensor of the keys, the cache included, [batch, kvHead, key, size]. */
+  readonly keys: string;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly size: number;
+  /** Factor on q·k. */
+  readonly scale: number;
+  /** cap · tanh(score / cap). */
+  readonly cap?: number;
+  /** Keys that are seen, a query's own the last of them. */
+  readonly window?: number;
+}
+
 /** A hook and how to get it. */
 export interface Draft {
   readonly name: string;
@@ -25,6 +40,7 @@ export interface Draft {
   readonly source: HookSource;
   readonly recipe?: Recipe;
   readonly site?: Site;
+  readonly keyed?: Keyed;
   /** Where the value is made in each branch of an `If`, and so leaves through that node. */
   readonly branches?: { readonly node: Node; readonly drafts: ReadonlyMap<Graph, Draft> };
 }

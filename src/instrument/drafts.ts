@@ -91,14 +91,18 @@ export class Drafts {
   found(name: string, value: Found | undefined, order: readonly Atom['label'][], missing: string): void {
     if (value === undefined) this.unavailable(name, missing);
     else if (value.kind === 'placed') this.tap(name, value.placed, order);
-    else
-      this.derived(
-        name,
-        order.map((label) => axisName[label]),
-        value.from,
-        value.how,
-        value.recipe,
-      );
+    else {
+      const { from, how, recipe, keyed } = value;
+      const dims = order.map((label) => axisName[label]);
+      const source = { kind: 'derived', from, how } as const;
+      this.list.push({
+        name: this.#prefix + name,
+        dims,
+        source,
+        recipe,
+        ...(keyed === undefined ? {} : { keyed }),
+      });
+    }
   }
 
   /** The [batch, position, width] form of a tensor where the graph has one, else the tensor itself. */

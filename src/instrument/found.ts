@@ -1,4 +1,4 @@
-import type { Recipe } from './draft.ts';
+import type { Keyed, Recipe } from './draft.ts';
 import type { Placed } from './layout.ts';
 
 /** A value of the model: in a tensor of the graph, or to be recomputed. A recipe gives the hook's own dims. */
@@ -9,6 +9,7 @@ export type Found =
       readonly from: readonly string[];
       readonly how: string;
       readonly recipe: Recipe;
+      readonly keyed?: Keyed;
     };
 
 export const placed = (at: Placed | undefined): Found | undefined =>

@@ -3,8 +3,8 @@ import { cacheOf } from './describe.ts';
 import type { Draft } from './draft.ts';
 import { editGraph } from './edit.ts';
 import { inlineFunctions } from './inline.ts';
-import type { Instrumented, Port } from './instrumented.ts';
-import type { ValueInfo } from './onnx.ts';
+import type { Instrumented, KeyedPattern, Port } from './instrumented.ts';
+import type { Graph, ValueInfo } from './onnx.ts';
 import { rawGraph } from './raw.ts';
 import { readModel } from './read.ts';
 import { readGraphs } from './reading.ts';
@@ -57,10 +57,26 @@ export function instrument(model: Uint8Array, options: InstrumentOptions): Instr
     inputs: graph.inputs.filter((input) => !graph.initializers.has(input.name)).map(port),
     outputs: graph.outputs.map(port),
     hooks,
+    keyed: keyedPatterns(reading.drafts, graph),
     raw: () => rawGraph(options.file, reading.view.index),
     has: (hook) => (known(hook)?.source.kind ?? 'unavailable') !== 'unavailable',
     resolve: (patterns) => resolveHooks(patterns, hooks, () => tensors().hooks()),
     edit: (plan, weights, constants) =>
       editGraph({ file: options.file, view: reading.view, draft }, plan, weights, constants),
   };
+}
+
+/** Of one sequence the queries are the last tokens, so patterns need no more than their queries and the cached keys. */
+function keyedPatterns(drafts: readonly Draft[], graph: Graph): ReadonlyMap<string, KeyedPattern> {
+  const there = drafts.filter(({ source }) => source.kind !== 'unavailable').map(({ name }) => name);
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  return new Map(
+    drafts.flatMap(({ name, keyed }) => {
+      if (keyed === undefined || !outputs.has(keyed.keys)) return [];
+      const [queries] = ['hook_rot_q', 'hook_q']
+        .map((hook) => name.replace('hook_pattern', hook))
+        .filter((hook) => there.includes(hook));
+      return queries === undefined ? [] : [[name, { ...keyed, queries }] as const];
+    }),
+  );
 }

@@ -3,6 +3,7 @@ import type { Hook } from '../shared/hook.ts';
 import type { Plan } from '../shared/plan.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { Anatomy } from './anatomy.ts';
+import type { Keyed } from './draft.ts';
 
 /** An input or output of the graph as published. Symbolic sizes keep their name. */
 export interface Port {
@@ -46,6 +47,12 @@ export interface EditedGraph {
   readonly edits: readonly Port[];
 }
 
+/** A pattern that can be had without the graph's help: from queries and from keys that leave the graph anyway. */
+export interface KeyedPattern extends Keyed {
+  /** Hook of the queries as they are multiplied, [batch, position, head, size]. */
+  readonly queries: string;
+}
+
 /** One model file, read and understood. */
 export interface Instrumented {
   readonly anatomy: Anatomy;
@@ -53,6 +60,8 @@ export interface Instrumented {
   readonly outputs: readonly Port[];
   /** Every canonical hook of this architecture, unavailable ones with their reason. */
   readonly hooks: readonly Hook[];
+  /** Patterns that would cost the graph more nodes than their queries alone, by hook. */
+  readonly keyed: ReadonlyMap<string, KeyedPattern>;
   /** The graph itself as plain data, made when asked for. */
   raw(): RawGraph;
   /** Whether a hook of this exact name, or a tensor `raw:<tensor>`, can be tapped. */

@@ -65,11 +65,11 @@ function rotated(append: Append, x: string, node: Node, heads: number, half: num
 }
 
 /** Logit of the key that is nowhere, [head]. */
-function sinkOf(node: Node, heads: number): { sink?: Recipe } {
+function sinkOf(node: Node, heads: number): Recipe | undefined {
   const sink = input(node, 11);
-  if (sink !== '') return { sink: (append) => append.wide(sink) };
-  if (intOf(node, 'smooth_softmax') !== 1) return {};
-  return { sink: (append) => append.node('Expand', [append.float(0), append.ints(heads)]) };
+  if (sink !== '') return (append) => append.wide(sink);
+  if (intOf(node, 'smooth_softmax') !== 1) return undefined;
+  return (append) => append.node('Expand', [append.float(0), append.ints(heads)]);
 }
 
 /** com.microsoft GroupQueryAttention: packed or not, norm and rotary inside, causal, with a cache. */
@@ -138,16 +138,23 @@ export function groupQuery(view: View, node: Node): Operator | undefined {
   };
   const cap = floatOf(node, 'softcap') ?? 0;
   const window = intOf(node, 'local_window_size') ?? 0;
+  const sink = sinkOf(node, heads);
+  const isCausal = intOf(node, 'causal') !== 0;
+  const multiplied = {
+    heads,
+    kvHeads,
+    scale: floatOf(node, 'scale') || 1 / Math.sqrt(size),
+    ...(cap > 0 ? { cap } : {}),
+  };
+  const isKeyed = isCausal && present !== '' && added === '' && sink === undefined;
   return {
+    ...(isKeyed ? { keyed: { ...multiplied, keys: present, size, ...(window > 0 ? { window } : {}) } } : {}),
     parts: {
-      heads,
-      kvHeads,
+      ...multiplied,
       queries,
       keys,
-      scale: floatOf(node, 'scale') || 1 / Math.sqrt(size),
-      ...(cap > 0 ? { cap } : {}),
       ...biasOf([added === '' ? undefined : (append) => append.wide(added)]),
-      ...(intOf(node, 'causal') === 0
+      ...(!isCausal
         ? {}
         : {
             visible: (append) =>
@@ -159,10 +166,10 @@ export function groupQuery(view: View, node: Node): Operator | undefined {
                 window,
               ),
           }),
-      ...sinkOf(node, heads),
+      ...(sink === undefined ? {} : { sink }),
     },
     dHead: size,
-    causal: intOf(node, 'causal') !== 0,
+    causal: isCausal,
     q: shown(side(query, own.q, heads, 'position'), queries),
     k: { ...shown(side(key, own.k, kvHeads, 'key'), fresh), past: pastKey === '' ? undefined : pastKey },
     v: side(value, own.v, kvHeads, 'key'),

@@ -1,7 +1,7 @@
 import type { Append } from './append.ts';
 import type { Side } from './attention.ts';
 import { whole } from './axes.ts';
-import type { Recipe } from './draft.ts';
+import type { Keyed, Recipe } from './draft.ts';
 import { derived } from './found.ts';
 import type { Placed } from './layout.ts';
 import type { Dim, Node } from './onnx.ts';
@@ -20,6 +20,8 @@ export interface Operator {
   readonly keyOperand: string;
   /** Layout of the output: folded [batch, position, head·size] or [batch, head, position, size]. */
   readonly isHeadsFirst: boolean;
+  /** Where the pattern follows from queries and keys alone. */
+  readonly keyed?: Keyed;
 }
 
 export const numeric = (dim: Dim | undefined): number | undefined =>

@@ -1,12 +1,14 @@
-import type { TapOutput } from '../instrument/instrumented.ts';
+import type { KeyedPattern, TapOutput } from '../instrument/instrumented.ts';
 import { rowStatisticsOnGpu } from '../kernels/activation-statistics.gpu.ts';
 import { rowStatistics } from '../kernels/activation-statistics.ts';
 import { attentionStatisticsOnGpu } from '../kernels/attention-statistics.gpu.ts';
 import { attentionStatistics } from '../kernels/attention-statistics.ts';
 import type { Executor, Query } from '../kernels/kernel.ts';
+import { mostHeadSize, patternStatisticsOnGpu } from '../kernels/pattern-statistics.gpu.ts';
 import type { AttentionStatistics, RowStatistics } from '../shared/statistics.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { toFloatTensor } from './float.ts';
+import type { LoadedModel } from './model.ts';
 import type { OrtTensor } from './runtime.ts';
 import type { Fetches } from './sessions.ts';
 
@@ -37,7 +39,17 @@ export const summarised: readonly string[] = [
 
 type Named<T> = readonly [hook: string, value: T];
 
-export function watchSummary(executor: Executor | undefined): Watcher<Summary> {
+/** Patterns of which a summary needs no more than queries: the GPU has the keys, and writes the pattern nowhere. */
+export const keyedPatterns = ({ instrumented, executor }: LoadedModel): ReadonlyMap<string, KeyedPattern> =>
+  new Map(
+    executor === undefined ? [] : [...instrumented.keyed].filter(([, { size }]) => size <= mostHeadSize),
+  );
+
+/** @param keyed patterns whose queries are tapped in their place */
+export function watchSummary(
+  executor: Executor | undefined,
+  keyed: ReadonlyMap<string, KeyedPattern> = new Map(),
+): Watcher<Summary> {
   const tokens = createTokens(executor);
   return {
     look(taps, fetches, ids) {
@@ -45,10 +57,19 @@ export function watchSummary(executor: Executor | undefined): Watcher<Summary> {
         const tensor = fetches[output];
         return tensor === undefined ? [] : [[hook, tensor] as const];
       });
+      const tensors = new Map(found);
       const attention = found.filter(([hook]) => hook.endsWith('.attn.hook_pattern'));
-      const others = found.filter(([hook]) => !hook.includes('attn.hook_pattern'));
+      const others = found.filter(([hook]) => !hook.includes('attn.hook_'));
+      const beside = [...keyed].flatMap(([hook, pattern]) => {
+        const [queries, keys] = [tensors.get(pattern.queries), fetches[pattern.keys]];
+        if (queries === undefined || keys === undefined) return [];
+        return [[hook, keyedAttention(queries, keys, pattern, ids, tokens)] as const];
+      });
       return both(
-        all(attention.map(([hook, tensor]) => [hook, attentionOf(tensor, ids, tokens)] as const)),
+        all([
+          ...attention.map(([hook, tensor]) => [hook, attentionOf(tensor, ids, tokens)] as const),
+          ...beside,
+        ]),
         all(others.map(([hook, tensor]) => [hook, rowsOf(tensor)] as const)),
       );
     },
@@ -101,6 +122,25 @@ function attentionOf(
       ? computed(() => attentionStatistics(toFloatTensor(tensor).data, shape, seen))
       : attentionStatisticsOnGpu(tensor.gpuBuffer as GPUBuffer, shape, buffer);
   return { steps: query.steps, answer: (read) => ({ ...query.answer(read), heads }) };
+}
+
+function keyedAttention(
+  queries: OrtTensor,
+  keys: OrtTensor,
+  pattern: KeyedPattern,
+  ids: readonly number[],
+  tokens: Tokens,
+): Query<AttentionStatistics & { readonly heads: number }> {
+  const shape = { ...pattern, queries: queries.dims[1] ?? 0, keys: keys.dims[2] ?? 0 };
+  const seen = tokens.upload(ids.slice(0, shape.keys));
+  if (seen === undefined) throw new RangeError('Keys lie on the GPU, and no executor is there.');
+  const { steps, answer } = patternStatisticsOnGpu(
+    queries.gpuBuffer as GPUBuffer,
+    { buffer: keys.gpuBuffer as GPUBuffer, type: keys.type === 'float16' ? 'float16' : 'float32' },
+    shape,
+    seen,
+  );
+  return { steps, answer: (read) => ({ ...answer(read), heads: pattern.heads }) };
 }
 
 function rowsOf(tensor: OrtTensor): Query<RowStatistics> {
