@@ -7,6 +7,7 @@ import { build } from 'vite';
 import { chromiumFlags, chromiumPath } from '../../src/cli/chromium.ts';
 import { serveFolders } from '../../src/cli/serve.ts';
 import buildIfStale from '../setup/built.ts';
+import { coldBench } from './cold.ts';
 import { benchCollector } from './collector.ts';
 import { decodeBench } from './decode.ts';
 import { instrumenting } from './instrument.ts';
@@ -18,16 +19,6 @@ import { withVocabulary } from './vocabulary.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const devices = ['wasm', 'webgpu'] as const;
 type Device = (typeof devices)[number];
-
-/** SwiftShader needs about ten seconds for one. */
-const rounds = { wasm: 7, webgpu: 3 } as const;
-const modes = { off: 'off', summary: 'summary', full: 'full' } as const;
-
-const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
-};
 
 /** Without the WebGPU flags a headless Chromium has no adapter, and the page falls back to WASM by itself. */
 async function launch(device: Device): Promise<Browser> {
@@ -69,24 +60,6 @@ async function openPlayground(device: Device, origin: string): Promise<Opened> {
   );
   await browser.close();
   return { firstMap, longTasks };
-}
-
-/** Tokens per second for each mode, the modes taking turns so that a slow minute hurts them all alike. */
-async function tokensPerSecond(device: Device, origin: string): Promise<Record<keyof typeof modes, number>> {
-  const browser = await launch(device);
-  const page = await browser.newPage();
-  await page.goto(`${origin}/bench/`);
-  await page.evaluate(`openBench('${device}').then((round) => { window.round = round; })`);
-  const rates: Record<keyof typeof modes, number[]> = { off: [], summary: [], full: [] };
-  for (let round = 0; round <= rounds[device]; round++) {
-    for (const mode of Object.keys(modes) as (keyof typeof modes)[]) {
-      const rate = await page.evaluate<number>(`round(${JSON.stringify(modes[mode])})`);
-      // The first round compiles pipelines and creates sessions.
-      if (round > 0) rates[mode].push(rate);
-    }
-  }
-  await browser.close();
-  return { off: median(rates.off), summary: median(rates.summary), full: median(rates.full) };
 }
 
 async function machine(): Promise<string> {
@@ -137,24 +110,28 @@ export async function bench(argv: readonly string[]): Promise<void> {
     await opened.goto(`${server.origin}/bench/`);
     return opened;
   };
-  if (argv[0] === 'decode') {
-    const chosen = devices.filter((device) => argv.length < 2 || argv.includes(device));
-    process.stdout.write(await decodeBench(openBench, chosen));
+  const chosen = devices.filter((device) => argv.length < 2 || argv.includes(device));
+  const parts: Readonly<Record<string, () => Promise<string>>> = {
+    decode: () => decodeBench(openBench, chosen),
+    cold: () => coldBench(openBench, chosen),
+    plans: () => plans(() => openBench('webgpu')),
+  };
+  const part = parts[argv[0] ?? ''];
+  if (part !== undefined) {
+    process.stdout.write(await part());
     await close();
     return;
   }
   const busy: number[] = [];
   const opened: string[][] = [];
-  const rates: string[][] = [];
   for (const device of devices) {
     busy.push(loadavg()[0] ?? 0);
     const { firstMap, longTasks } = await openPlayground(device, server.origin);
     const longest =
       longTasks.length === 0 ? 'none of 50 ms or more' : `${Math.max(...longTasks).toFixed(0)} ms`;
     opened.push([device, `${(firstMap / 1000).toFixed(1)} s`, longest]);
-    const { off, summary, full } = await tokensPerSecond(device, server.origin);
-    rates.push([device, ...[off, summary, full].map((rate) => rate.toFixed(1))]);
   }
+  const cold = await coldBench(openBench);
   const planCosts = await plans(() => openBench('webgpu'));
   const duels = await decodeBench(openBench);
   busy.push(loadavg()[0] ?? 0);
@@ -169,10 +146,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
     '',
     table(['device', 'first live map', 'longest task'], opened),
     '',
-    `Tokens per second of shakespeare-gpt, 32 tokens, median of ${rounds.wasm} (webgpu: ${rounds.webgpu}) interleaved rounds; summary = statistics of attention and activations of every layer, full = every hook kept:`,
-    '',
-    table(['device', 'capture off', 'summary', 'full'], rates),
-    '',
+    cold,
     'Instrumenting generated models of 12 layers and growing width in Node, median of 9: reading and recognising, then writing the graph with every hook tapped. Weights are referred to in the downloaded bytes; vectors below 4 KiB stay in the graph:',
     '',
     table(

@@ -1,12 +1,20 @@
-import { createSonde, type DeviceChoice, type GenerateOptions, type GpuWork } from '../../src/index.ts';
-import type { Ask } from './transformers-worker.ts';
+import { createSonde, type GenerateOptions, type GpuWork } from '../../src/index.ts';
+import { asker } from './ask.ts';
+import { askTotals, between, type GpuTotals } from './counted.ts';
 
-/** Tokens of each round after the first, which carries the prompt. */
-const newTokens = 48;
 const prompt = 'To be, or not to be: that is the';
 
 const sampled = { temperature: 0.8, topK: 50, topP: 0.95, seed: 1 };
 const sampledThere = { do_sample: true, temperature: 0.8, top_k: 50, top_p: 0.95 };
+
+export interface Contest {
+  /** Folder below /models/. */
+  readonly model: string;
+  readonly device: 'wasm' | 'webgpu';
+  readonly rounds: number;
+  /** Made in each round; the first carries the prompt and does not count. */
+  readonly tokens: number;
+}
 
 /** What is compared: plain transformers.js, and Sonde at its levels. */
 const contestants = {
@@ -20,35 +28,32 @@ const contestants = {
 
 export type Contestant = keyof typeof contestants;
 
+/** All that the worker asked of its GPU, and what of it Sonde asked beside the runtime. */
+interface Work {
+  readonly all: GpuTotals;
+  readonly own?: GpuWork;
+}
+
 export interface Duel {
   /** Tokens per second of each round. */
   readonly rates: Readonly<Record<Contestant, readonly number[]>>;
   readonly threads: number;
-  /** Sonde's own work on the GPU over one round, by contestant. */
-  readonly gpu: Readonly<Partial<Record<Contestant, GpuWork>>>;
-  readonly tokens: number;
+  /** Work on the GPU over the last round, by contestant. */
+  readonly gpu: Readonly<Partial<Record<Contestant, Work>>>;
 }
 
 const rateOf = (times: readonly number[]): number =>
   ((times.length - 1) * 1000) / ((times.at(-1) ?? 0) - (times[0] ?? 0));
 
 /** Both in a worker, over the same files, taking turns, so that a slow minute hurts all alike. */
-export async function duel(
-  folder: string,
-  device: DeviceChoice & ('wasm' | 'webgpu'),
-  rounds: number,
-): Promise<Duel> {
-  const sonde = createSonde({ device });
+export async function duel({ model: folder, device, rounds, tokens }: Contest): Promise<Duel> {
+  const isOnGpu = device === 'webgpu';
+  const metered = (): Worker =>
+    new Worker(new URL('./counted-inspector.ts', import.meta.url), { type: 'module', name: 'Sonde' });
+  const sonde = createSonde({ device, ...(isOnGpu ? { worker: metered } : {}) });
   const model = await sonde.load(`/models/${folder}`);
   const { threads } = model.device;
-  const worker = new Worker(new URL('./transformers-worker.ts', import.meta.url), { type: 'module' });
-  const ask = (question: Ask): Promise<readonly number[]> =>
-    new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }: MessageEvent<{ times?: readonly number[]; error?: string }>) =>
-        data.times === undefined ? reject(new Error(data.error)) : resolve(data.times);
-      worker.onerror = ({ message }) => reject(new Error(message));
-      worker.postMessage(question);
-    });
+  const { ask, close } = asker();
   await ask({ kind: 'open', folder, device, threads });
 
   const names = Object.keys(contestants) as Contestant[];
@@ -56,28 +61,34 @@ export async function duel(
     Contestant,
     number[]
   >;
-  const gpu: Partial<Record<Contestant, GpuWork>> = {};
-  const round = async (name: Contestant): Promise<number> => {
+  const gpu: Partial<Record<Contestant, Work>> = {};
+  const round = async (name: Contestant): Promise<{ readonly rate: number; readonly own?: GpuWork }> => {
     if (name.startsWith('transformers.js')) {
-      const options = { ...contestants[name], max_new_tokens: newTokens, eos_token_id: -1 };
-      return rateOf(await ask({ kind: 'round', prompt, options }));
+      const options = { ...contestants[name], max_new_tokens: tokens, eos_token_id: -1 };
+      return { rate: rateOf(await ask({ kind: 'round', prompt, options })) };
     }
     const options = contestants[name] as GenerateOptions;
-    const generation = model.generate(prompt, { ...options, maxNewTokens: newTokens });
+    const generation = model.generate(prompt, { ...options, maxNewTokens: tokens });
     const times: number[] = [];
     for await (const _step of generation) times.push(performance.now());
-    const end = await generation.end;
-    if (end.gpu !== undefined) gpu[name] = end.gpu;
-    if (end.capture !== undefined) await (await generation.capture).dispose();
-    return rateOf(times);
+    const { capture, gpu: own } = await generation.end;
+    if (capture !== undefined) await (await generation.capture).dispose();
+    return { rate: rateOf(times), ...(own === undefined ? {} : { own }) };
   };
+  const totals = async (name: Contestant): Promise<GpuTotals | undefined> =>
+    isOnGpu ? await askTotals(name.split(',')[0] ?? '') : undefined;
   for (let at = 0; at <= rounds; at++)
     for (const name of names) {
-      const rate = await round(name);
+      const before = await totals(name);
+      const { rate, own } = await round(name);
+      const after = await totals(name);
       // The first round compiles pipelines and creates sessions.
-      if (at > 0) rates[name].push(rate);
+      if (at === 0) continue;
+      rates[name].push(rate);
+      if (before !== undefined && after !== undefined)
+        gpu[name] = { all: between(before, after), ...(own === undefined ? {} : { own }) };
     }
-  worker.terminate();
+  close();
   await sonde.dispose();
-  return { rates, threads, gpu, tokens: newTokens };
+  return { rates, threads, gpu };
 }

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright';
 import type { Memory, RunTimes, SwitchTimes } from './page-plans.ts';
+import { median } from './table.ts';
 
 /** 20 and 178 MiB in 26 blocks. */
 const widths = [128, 384];
@@ -8,9 +9,6 @@ const runs = 9;
 const hows = ['plain', 'two plans'] as const;
 
 const mebi = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 const ms = (values: readonly number[]): string => `${median(values).toFixed(0)} ms`;
 

@@ -1,4 +1,5 @@
 import { AutoModelForCausalLM, AutoTokenizer, BaseStreamer, env } from '@huggingface/transformers';
+import { countGpu } from './counted.ts';
 
 /** What plain transformers.js is asked to do; it answers with the time of each token, in ms. */
 export type Ask =
@@ -26,6 +27,7 @@ class Clock extends BaseStreamer {
 
 async function answer(ask: Ask): Promise<readonly number[]> {
   if (ask.kind === 'open') {
+    if (ask.device === 'webgpu') countGpu();
     env.allowRemoteModels = false;
     env.allowLocalModels = true;
     env.localModelPath = '/models/';
