@@ -4,6 +4,7 @@ import { SondeAttentionMap } from './attention-map.ts';
 import { SondeAttentionOverview } from './attention-overview.ts';
 import { SondeBadge } from './badge.ts';
 import { SondeClasses } from './classes.ts';
+import { SondeDrift } from './drift.ts';
 import { SondeEntropy } from './entropy.ts';
 import { SondeExplain } from './explain.ts';
 import { SondeGraph } from './graph.ts';
@@ -18,6 +19,7 @@ import { SondePayload } from './payload.ts';
 import { SondeProgress } from './progress.ts';
 import { SondeProvenance } from './provenance.ts';
 import { SondeRecordDiff } from './record-diff.ts';
+import { SondeReliability } from './reliability.ts';
 import { SondeResidual } from './residual.ts';
 import { SondeTelemetry } from './telemetry.ts';
 import { SondeTokenDetail } from './token-detail.ts';
@@ -35,6 +37,7 @@ const elements = {
   'sonde-attention-overview': SondeAttentionOverview,
   'sonde-badge': SondeBadge,
   'sonde-classes': SondeClasses,
+  'sonde-drift': SondeDrift,
   'sonde-entropy': SondeEntropy,
   'sonde-explain': SondeExplain,
   'sonde-layers': SondeLayers,
@@ -44,6 +47,7 @@ const elements = {
   'sonde-progress': SondeProgress,
   'sonde-provenance': SondeProvenance,
   'sonde-record-diff': SondeRecordDiff,
+  'sonde-reliability': SondeReliability,
   'sonde-residual': SondeResidual,
   'sonde-telemetry': SondeTelemetry,
   'sonde-token-detail': SondeTokenDetail,

@@ -16,6 +16,8 @@ export interface SondeEvents {
   'sonde-choose': CustomEvent<number>;
   /** The raw graph is wanted. */
   'sonde-graph': CustomEvent<undefined>;
+  /** Requests over these texts are wanted, to fill a window. */
+  'sonde-feed': CustomEvent<'shakespeare' | 'reviews'>;
   /** The consent switch was used. */
   'sonde-consent': CustomEvent<'granted' | 'denied'>;
 }

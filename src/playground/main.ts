@@ -1,7 +1,9 @@
 import { defineElements } from '../elements/define.ts';
 import { ArchitecturePanel } from './architecture-panel.ts';
+import { wireCalibration } from './calibration-panel.ts';
 import { recallConsent } from './consent.ts';
 import { Controls } from './controls.ts';
+import { DriftPanel } from './drift-panel.ts';
 import { type PageModel, pageModels, recordedUrl } from './examples.ts';
 import { faultNotice, isStop, truncationNotice } from './fault.ts';
 import { wireOwnModel } from './own-model.ts';
@@ -32,9 +34,12 @@ const controls = new Controls({
   chooseModel,
   chooseOwn: (request) => void runner.replace(request),
 });
-const architecture = new ArchitecturePanel((error) => {
+const fail = (error: unknown): void => {
   fault.notice = faultNotice(error);
-});
+};
+const architecture = new ArchitecturePanel(fail);
+const drift = new DriftPanel({ session: currentSession, fail });
+wireCalibration();
 wireOwnModel((own) => controls.offerOwn(own));
 
 const runner = new Runner({
@@ -77,6 +82,7 @@ function show(update: RunUpdate): void {
       controls.showProgress(undefined);
       part('sonde-badge').report = update.model.device;
       architecture.show(update.model, controls.model === undefined);
+      drift.show(update.model);
       controls.describeOwn(update.model);
       controls.say(`${update.model.id} is loaded.`);
       setPhase('loaded');
@@ -95,6 +101,7 @@ function show(update: RunUpdate): void {
     case 'reading':
       views.show(update.reading);
       saveable = update.reading;
+      void drift.refresh();
       save.disabled = false;
       if (update.reading.provenance.truncated) note.notice = truncationNotice;
       controls.say(`${update.stopped ? 'Stopped early' : 'Done'}: ${summary(update.reading)}`);

@@ -23,6 +23,8 @@ describe('what is not there', () => {
   it.each([
     ['sonde-attention', /No attention was captured/],
     ['sonde-residual', /No residual stream was captured/],
+    ['sonde-drift', /No requests were counted/],
+    ['sonde-reliability', /Nothing was measured/],
     ['sonde-layers', /No summary was computed/],
     ['sonde-entropy', /No step was generated/],
     ['sonde-classes', /Nothing was classified/],

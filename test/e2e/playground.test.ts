@@ -1,6 +1,7 @@
 import type { Browser, Locator, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../chromium.ts';
+import golden from '../unit/observe/calibration-golden.json' with { type: 'json' };
 import { objections } from './axe.ts';
 import { type RunningCollector, startCollector } from './collector.ts';
 import { done, open, phase, run } from './page.ts';
@@ -123,6 +124,26 @@ describe('the live page', () => {
     await page.locator('sonde-provenance').getByText(origin, { exact: true }).waitFor();
   });
 
+  it('shows the calibration of the held-out split as netcal and MAPIE have it', async () => {
+    const view = page.locator('sonde-reliability');
+    await view.scrollIntoViewIfNeeded();
+    const { before, conformal } = golden;
+    await view.getByText(`${before.ece.toFixed(4)} (`).waitFor();
+    await view.getByText(`held the true class in ${(100 * conformal.coverage).toFixed(1)} %`).waitFor();
+    await view.getByText(/no larger than what a perfectly calibrated model would show/).waitFor();
+  });
+
+  it('notices that requests are no longer film reviews', async () => {
+    const view = page.locator('sonde-drift');
+    await view.getByText('shakespeare-gpt has no baseline.json in its folder').waitFor();
+    await page.getByRole('button', { name: 'Feed 200 film reviews' }).click();
+    await view.getByText(/No alarm in the last full window of 200 requests of sentiment/).waitFor();
+    await page.getByRole('button', { name: 'Feed 200 lines of Shakespeare' }).click();
+    await view.getByText(/alarms in the last full window.* Records count as anomalous/s).waitFor();
+    await view.getByText('The statistics as numbers').click();
+    await view.getByRole('row', { name: /^length\.psi .* 200 alarm$/ }).waitFor();
+  });
+
   it('stops when it is told to, and keeps what was written', async () => {
     await page.getByText('Settings').click();
     await page.getByLabel('New tokens').fill('128');
@@ -180,6 +201,8 @@ describe.each([
   });
 
   it('gives axe nothing to object to', async () => {
+    await page.locator('sonde-reliability').scrollIntoViewIfNeeded();
+    await page.getByText(/Prediction sets that promise/).waitFor();
     expect(await objections(page)).toEqual([]);
   });
 
