@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { loadFolder } from '../load/load.ts';
 import { sondeVersion } from '../protocol/version.ts';
 import { SondeError } from '../shared/errors.ts';
+import { writeSafetensors } from '../shared/safetensors.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { deviceOf, readArguments } from './arguments.ts';
 import { openViewer } from './look.ts';
 import { modelOptions, namedModel } from './model.ts';
 import { type Prompt, preparer, promptsIn, type Ready, tensorsIn, tokensOf } from './prompts.ts';
-import { writeSafetensors } from './safetensors.ts';
 
 const options = {
   ...modelOptions,

@@ -1,6 +1,7 @@
 import { folderSource } from '../load/folder.node.ts';
 import type { ModelSource } from '../load/source.ts';
 import type { Dtype } from '../protocol/device.ts';
+import { type Against, againstFor, asGolden, type Comparison } from '../prove/compare.ts';
 import { createCache } from '../run/cache.ts';
 import { createCaptureStore } from '../run/capture.ts';
 import { decode } from '../run/decode.ts';
@@ -10,7 +11,6 @@ import { createSampler } from '../run/sample.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import type { Tensor } from '../shared/tensor.ts';
-import { type Against, againstFor, asGolden, type Comparison } from './compare.ts';
 import type { GoldenCase, Goldens } from './golden.ts';
 import { readGoldens } from './golden-files.ts';
 import { openViewer, type Viewer } from './look.ts';

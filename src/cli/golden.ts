@@ -1,7 +1,7 @@
 import { type JsonObject, parseObject } from '../load/config.ts';
 import { SondeError } from '../shared/errors.ts';
+import { readSafetensors } from '../shared/safetensors.ts';
 import type { Tensor } from '../shared/tensor.ts';
-import { readSafetensors } from './safetensors.ts';
 
 /** One batch that the reference implementation ran, with every activation it gave. */
 export interface GoldenCase {

@@ -39,6 +39,13 @@ export const verifyHelp = `${model}  --self                 without goldens: eve
 Exit status 1 if anything differs.
 `;
 
+export const probeHelp = `${model}
+  --out FILE       beside the model: probe.safetensors, of another dtype probe.<dtype>.safetensors
+
+A short forward on WASM with every hook tapped. Where this file lies beside a model, a page that loads it compares its
+device with it; without it, the page runs the model on WASM once to have a reference.
+`;
+
 export const baselineHelp = `${model}
   --texts FILE     texts like those that users will send, one a line: at least three windows of them
   --out FILE       the baseline, JSON

@@ -1,6 +1,14 @@
 import { SondeError } from '../shared/errors.ts';
 import { usageExit } from './arguments.ts';
-import { baselineHelp, captureHelp, inspectHelp, instrumentHelp, signalsHelp, verifyHelp } from './help.ts';
+import {
+  baselineHelp,
+  captureHelp,
+  inspectHelp,
+  instrumentHelp,
+  probeHelp,
+  signalsHelp,
+  verifyHelp,
+} from './help.ts';
 
 /** A subcommand: its arguments in, its exit status out. */
 type Command = (argv: readonly string[]) => Promise<number>;
@@ -40,6 +48,12 @@ const commands: Readonly<Record<string, Entry>> = {
       'compares goldens with what Sonde captures; --self holds hooks against identities, without goldens',
     help: verifyHelp,
     load: async () => (await import('./verify.ts')).verify,
+  },
+  probe: {
+    usage: 'sonde probe MODEL --out FILE [--dtype D]',
+    summary: 'a golden to ship beside a model: what WASM gives, for browsers to hold their devices to',
+    help: probeHelp,
+    load: async () => (await import('./probe.ts')).probe,
   },
   baseline: {
     usage: 'sonde baseline MODEL --texts FILE --out FILE [--window 200] [--dtype D]',

@@ -1,7 +1,7 @@
+import { compare } from '../prove/compare.ts';
 import type { LoadedModel } from '../run/model.ts';
 import type { Tensor } from '../shared/tensor.ts';
 import type { Checked } from './check.ts';
-import { compare } from './compare.ts';
 
 /** How far the outputs may move when every hook is tapped: fusions that a tap splits sum in another order. */
 export const movedLimit = 5e-4;

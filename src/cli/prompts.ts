@@ -6,7 +6,7 @@ import { openTokenizer } from '../load/tokenizer.ts';
 import type { ModelInput, NamedInputs } from '../protocol/input.ts';
 import { idTensor } from '../run/feeds.ts';
 import { SondeError } from '../shared/errors.ts';
-import { readSafetensors } from './safetensors.ts';
+import { readSafetensors } from '../shared/safetensors.ts';
 
 /** What is asked to be run over, as it was written on the command line or on a line of a file. */
 export interface Prompt {

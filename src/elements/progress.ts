@@ -8,6 +8,7 @@ const stageText: Readonly<Record<LoadStage, string>> = {
   instrument: 'Adding taps to the graph',
   session: 'Creating the session',
   probe: 'Probing the device with one forward',
+  compare: 'Comparing the device with WASM',
 };
 
 /** How far loading is, in bytes of bytes; a bar without an end where the server has not said one. */

@@ -14,6 +14,7 @@ import { type ModelEntry, openEntry } from './entry.ts';
 import { generate } from './generate.ts';
 import { madeUpInputs } from './inputs.ts';
 import { lens } from './lens.ts';
+import { measureVariants } from './measure.ts';
 import { proveEntry } from './prove.ts';
 import { createStepSender } from './steps.ts';
 import { openPipe, type Pipe, silentPipe } from './telemetry.ts';
@@ -41,6 +42,10 @@ export function createInspector(): InspectorApi {
       captures.set(++lastHandle, store);
       return lastHandle;
     },
+  };
+  const greeted = (): Runtime => {
+    if (runtime !== undefined) return runtime;
+    throw new SondeError('worker_failed', 'The worker was not greeted.', 'Use createSonde().');
   };
   const entryOf = (model: number): ModelEntry => {
     const entry = models.get(model);
@@ -77,9 +82,7 @@ export function createInspector(): InspectorApi {
     load: (request, onProgress) =>
       answer(() =>
         stoppable(request.call, async (signal) => {
-          if (runtime === undefined)
-            throw new SondeError('worker_failed', 'The worker was not greeted.', 'Use createSonde().');
-          const entry = await openEntry(runtime, sharedGpu, device, request, {
+          const entry = await openEntry(greeted(), sharedGpu, device, request, {
             signal,
             onProgress,
             onDrift: tellDrift,
@@ -114,6 +117,12 @@ export function createInspector(): InspectorApi {
         stoppable(request.call, (signal) => proveEntry(entryOf(request.model), { signal, onProgress })),
       ),
     drift: (handle) => answer(async () => entryOf(handle).drift?.state),
+    fidelity: (request, dtypes, onProgress) =>
+      answer(() =>
+        stoppable(request.call, (signal) =>
+          measureVariants(greeted(), sharedGpu, entryOf(request.model), { dtypes, signal, onProgress }),
+        ),
+      ),
     madeUpInputs: (handle) =>
       answer(async () => {
         const { parts, folder } = entryOf(handle);

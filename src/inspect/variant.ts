@@ -1,17 +1,19 @@
 import { dtypes } from '../load/graph-file.ts';
 import type { ModelFolder } from '../load/load.ts';
 import type { ReadOptions } from '../load/source.ts';
-import type { DeviceChoice, DeviceReport, Dtype, Fallback } from '../protocol/device.ts';
+import type { DeviceChoice, DeviceFidelity, DeviceReport, Dtype, Fallback } from '../protocol/device.ts';
 import type { LoadStage } from '../protocol/model.ts';
-import { probeInputs } from '../prove/probe.ts';
+import { untappedGolden } from '../prove/golden.ts';
+import { shortProbe } from '../prove/probe.ts';
 import { openGpu } from '../run/device.ts';
-import { idTensor, type ModelInputs } from '../run/feeds.ts';
 import type { Gpu } from '../run/gpu.ts';
 import { loadParts, type PartWeights } from '../run/load-parts.ts';
 import { closeModel, type LoadedModel, type ModelPart, openModel, probe } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
+import { holdToGolden, readShipped } from './fidelity.ts';
 
 /** A variant that ran. */
 export interface OpenVariant {
@@ -39,8 +41,8 @@ const hopeless: readonly string[] = [
 ];
 
 /**
- * Tries the variants of a model until a probe forward works: every dtype the folder has on WebGPU, then on
- * WASM. What was tried before, and why it failed, is part of the answer.
+ * Tries the variants of a model until a probe forward works and gives what it should: every dtype the folder has on
+ * WebGPU, then on WASM. What was tried before, and why it failed, is part of the answer.
  * @throws SondeError `no_device` | `run_failed` when nothing worked, `file_not_found` when there is no ONNX file
  */
 export async function openVariant(
@@ -77,7 +79,7 @@ export async function openVariant(
       if (weights === undefined) continue;
       found = true;
       try {
-        const parts = await openAndProbe(runtime, folder, weights, gpu, request.onStage);
+        const { parts, fidelity } = await openAndProve(runtime, folder, dtype, weights, gpu, request);
         const report: DeviceReport = {
           device,
           dtype,
@@ -85,6 +87,7 @@ export async function openVariant(
           threads: runtime.threads,
           crossOriginIsolated: globalThis.crossOriginIsolated ?? false,
           fallbacks,
+          fidelity,
         };
         const model = parts.at(-1)?.model;
         if (model !== undefined) return { parts, model, report };
@@ -105,13 +108,15 @@ export async function openVariant(
   throw lastError;
 }
 
-async function openAndProbe(
+async function openAndProve(
   runtime: Runtime,
   folder: ModelFolder,
+  dtype: Dtype,
   weights: readonly PartWeights[],
   gpu: Gpu | undefined,
-  onStage: (stage: LoadStage) => void,
-): Promise<readonly ModelPart[]> {
+  { onStage, read }: VariantRequest,
+): Promise<{ readonly parts: readonly ModelPart[]; readonly fidelity: DeviceFidelity }> {
+  const shipped = readShipped(folder, dtype, read);
   const parts: ModelPart[] = [];
   try {
     onStage('instrument');
@@ -120,9 +125,19 @@ async function openAndProbe(
     onStage('session');
     for (const { model } of parts) await model.sessions.open(emptyPlan);
     onStage('probe');
-    let given: ModelInputs = {};
-    for (const { model } of parts) given = await probeOne(model, folder, given);
-    return parts;
+    const untapped = new Map<string, FloatTensor>();
+    let states: FloatTensor | undefined;
+    for (const { model } of parts) {
+      const outputs = await probeOne(model, folder, states);
+      for (const [hook, value] of untappedGolden(model, outputs)) untapped.set(hook, value);
+      states = outputs.get('last_hidden_state');
+    }
+    onStage('compare');
+    const device = gpu === undefined ? 'wasm' : 'webgpu';
+    return {
+      parts,
+      fidelity: await holdToGolden({ parts, dtype, untapped }, folder, device, await shipped),
+    };
   } catch (error) {
     for (const { model } of parts) await closeModel(model);
     throw error;
@@ -130,19 +145,18 @@ async function openAndProbe(
 }
 
 /**
- * A forward over three tokens; over made-up inputs where a graph reads images, sound or another graph's states.
- * On WASM only tokens are tried: it has every kernel, and a size that was guessed wrong would speak against it.
- * @returns what the next graph reads of this one
+ * The least forward that a graph runs. On WASM only tokens are tried: it has every kernel, and a size that was guessed
+ * wrong would speak against it.
+ * @param states what the graph before this one gave
  */
-async function probeOne(model: LoadedModel, folder: ModelFolder, given: ModelInputs): Promise<ModelInputs> {
-  const { inputs } = model.instrumented;
-  const ofTokens = inputs.some(({ name }) => name === 'input_ids') && Object.keys(given).length === 0;
-  if (!ofTokens && model.gpu === undefined) return {};
-  const fed = ofTokens
-    ? { input_ids: idTensor([[1, 2, 3]]) }
-    : probeInputs(model.instrumented, folder.json, given, 1);
-  const states = (await probe(model, fed)).get('last_hidden_state');
-  return states === undefined ? {} : { encoder_hidden_states: states };
+async function probeOne(
+  model: LoadedModel,
+  folder: ModelFolder,
+  states: FloatTensor | undefined,
+): Promise<ReadonlyMap<string, FloatTensor>> {
+  const inputs = shortProbe(model.instrumented, folder.json, states);
+  const isTokens = 'input_ids' in inputs && Object.keys(inputs).length === 1;
+  return isTokens || model.gpu !== undefined ? probe(model, inputs) : new Map();
 }
 
 /** One device for all models of this worker; a lost one ends the worker, so it is never opened twice. */

@@ -1,5 +1,6 @@
 import type { DeviceChoice, Dtype } from '../protocol/device.ts';
 import type { DriftEvent, DriftState } from '../protocol/drift.ts';
+import type { FidelityProgress, ModelFidelity } from '../protocol/fidelity.ts';
 import type { ModelInput, NamedInputs } from '../protocol/input.ts';
 import type { LabelledText, LoadProgress, ModelInfo, StoredCalibration } from '../protocol/model.ts';
 import type { ModelProof } from '../protocol/proof.ts';
@@ -68,6 +69,12 @@ export interface ProveOptions extends Abortable {
   readonly onProgress?: (progress: ProofProgress) => void;
 }
 
+export interface FidelityOptions extends Abortable {
+  /** Default: every one that the model has. Files of these are fetched. */
+  readonly dtypes?: readonly Dtype[];
+  readonly onProgress?: (progress: FidelityProgress) => void;
+}
+
 export interface Model extends ModelInfo {
   /**
    * Makes text, with a decoder or an encoder-decoder.
@@ -119,6 +126,13 @@ export interface Model extends ModelInfo {
    * `Sonde.subscribe` tells of each full window.
    */
   drift(): Promise<DriftState | undefined>;
+  /**
+   * How far each device and dtype lies from WASM in fp32, hook by hook, over one short forward. What it lacks of the
+   * model it fetches; other requests get their turn in between.
+   * @throws SondeError `file_not_found` for a model without an fp32 file, `run_failed` where that does not run on WASM,
+   * `device_lost` | `out_of_memory` | `network` | `aborted`
+   */
+  fidelity(options?: FidelityOptions): Promise<ModelFidelity>;
   /** One row of seeded made-up inputs, for models whose real ones (images, sound) are not at hand. */
   madeUpInputs(): Promise<NamedInputs>;
   /** Every graph of the model as its file has it, without weights; fetched from the worker when asked. */

@@ -135,6 +135,9 @@ export async function openModel(
     async prove({ signal, onProgress = () => undefined } = {}) {
       return asked(await here(), signal, (api, to) => api.prove(to, proxy(onProgress)));
     },
+    async fidelity({ dtypes, signal, onProgress = () => undefined } = {}) {
+      return asked(await here(), signal, (api, to) => api.fidelity(to, dtypes, proxy(onProgress)));
+    },
     drift: () => told((api, model) => api.drift(model)),
     madeUpInputs: () => told((api, model) => api.madeUpInputs(model)),
     graphs: () => told((api, model) => api.graphs(model)),

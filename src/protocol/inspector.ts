@@ -7,6 +7,7 @@ import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { DeviceChoice, Dtype } from './device.ts';
 import type { DriftListener, DriftState } from './drift.ts';
+import type { FidelityProgress, ModelFidelity } from './fidelity.ts';
 import type { ModelInput, NamedInputs } from './input.ts';
 import type { LabelledText, LoadProgress, ModelInfo, StoredCalibration } from './model.ts';
 import type { ModelProof } from './proof.ts';
@@ -136,6 +137,11 @@ export interface InspectorApi {
   lens(request: TextRequest, context: RequestContext): Promise<Answer<Lens>>;
   prove(request: ModelRequest, onProgress: (progress: ProofProgress) => void): Promise<Answer<ModelProof>>;
   drift(model: number): Promise<Answer<DriftState | undefined>>;
+  fidelity(
+    request: ModelRequest,
+    dtypes: readonly Dtype[] | undefined,
+    onProgress: (progress: FidelityProgress) => void,
+  ): Promise<Answer<ModelFidelity>>;
   madeUpInputs(model: number): Promise<Answer<NamedInputs>>;
   graphs(model: number): Promise<Answer<readonly RawGraph[]>>;
   read(capture: number, hook: string): Promise<Answer<FloatTensor>>;

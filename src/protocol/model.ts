@@ -45,7 +45,7 @@ export interface ModelInfo {
   readonly identity: ModelIdentity;
 }
 
-export type LoadStage = 'fetch' | 'instrument' | 'session' | 'probe';
+export type LoadStage = 'fetch' | 'instrument' | 'session' | 'probe' | 'compare';
 
 /** `loaded` of `total` bytes over all files while fetching; other stages carry the last byte counts. */
 export interface LoadProgress {

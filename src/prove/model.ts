@@ -3,9 +3,10 @@ import type { ModelWeights } from '../load/load.ts';
 import type { ModelInputs } from '../run/feeds.ts';
 import type { ModelPart } from '../run/model.ts';
 import { SondeError } from '../shared/errors.ts';
+import { availableHooks } from './capture.ts';
 import { identitiesOf } from './identities.ts';
 import { probeInputs } from './probe.ts';
-import { availableHooks, type Precision, type Proved, prove, type Watch } from './prove.ts';
+import { type Precision, type Proved, prove, type Watch } from './prove.ts';
 
 const precisions: Readonly<Record<ModelWeights['dtype'], Precision>> = {
   fp32: 'float32',

@@ -1,5 +1,5 @@
 import type { Instrumented, Port } from '../instrument/instrumented.ts';
-import type { ModelInputs } from '../run/feeds.ts';
+import { idTensor, type ModelInputs } from '../run/feeds.ts';
 import { mulberry32 } from '../run/sample.ts';
 import { elementCount, type FloatTensor, type Tensor, type TensorData } from '../shared/tensor.ts';
 import { rowsFor } from './linear.ts';
@@ -63,6 +63,16 @@ export function probeInputs(
     else if (isState(port)) inputs[port.name] = noise(random, sizesOf(port, config, batch, tokens));
   }
   return inputs;
+}
+
+/**
+ * The least that runs a graph once: three tokens; where it reads no tokens, one row of made-up inputs.
+ * @param states what a decoder reads of its encoder
+ */
+export function shortProbe(model: Instrumented, config: Config, states?: FloatTensor): ModelInputs {
+  if (states !== undefined) return probeInputs(model, config, { encoder_hidden_states: states }, 1);
+  const ofTokens = model.inputs.some(({ name }) => name === 'input_ids');
+  return ofTokens ? { input_ids: idTensor([[1, 2, 3]]) } : probeInputs(model, config, {}, 1);
 }
 
 const numericOf = ({ dims }: Port, axis: number): number | undefined => {

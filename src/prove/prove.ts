@@ -2,11 +2,11 @@ import type { ModelInputs } from '../run/feeds.ts';
 import { toFloatTensor } from '../run/float.ts';
 import { forward, type LoadedModel } from '../run/model.ts';
 import { SondeError } from '../shared/errors.ts';
-import type { Hook } from '../shared/hook.ts';
 import type { Outcome, ProofProgress, Verdict } from '../shared/proof.ts';
-import { elementCount, type FloatTensor, type Tensor } from '../shared/tensor.ts';
+import type { FloatTensor, Tensor } from '../shared/tensor.ts';
+import { availableHooks, captureOnce, groupsOf } from './capture.ts';
 import { fedBack, type Mapping, runEdited } from './fed.ts';
-import { inGroups, inHalves } from './groups.ts';
+import { inHalves } from './groups.ts';
 import { identitiesOf } from './identities.ts';
 import { farthest, type Identity, largest, skipped, type Tolerance, verdict } from './identity.ts';
 import { isLinear } from './linear.ts';
@@ -73,11 +73,15 @@ export async function prove(
       identities: identities.length,
     });
 
-  for (const chunk of inGroups(wanted, bytesOver(inputs), mostBytes)) {
-    const names = chunk.map(({ name }) => name);
+  for (const names of groupsOf(wanted, inputs)) {
     await inHalves(
       names,
-      (some) => captureAll(model, inputs, some, values, breathe),
+      async (some) => {
+        await captureOnce(model, inputs, some, async (hook, value) => {
+          values.set(hook, value);
+          await breathe();
+        });
+      },
       (only, error) => refused.set(only, error.message),
     );
     for (const name of names) {
@@ -113,22 +117,6 @@ export async function prove(
   ];
   report();
   return { hooks: proofsOf(hooks, captured, all), verdicts: all, refused, outputs };
-}
-
-export const availableHooks = (hooks: readonly Hook[]): readonly Hook[] =>
-  hooks.filter(({ source }) => source.kind !== 'unavailable');
-
-/** Bytes of tapped values that are held at once. */
-const mostBytes = 64 * 2 ** 20;
-
-/** What tapping a hook takes. Free sizes are guessed from the inputs. */
-function bytesOver(inputs: ModelInputs): (hook: Hook) => number {
-  const [batch = 1, positions = 1] = Object.values(inputs)[0]?.dims ?? [];
-  return ({ dims }) =>
-    4 *
-    elementCount(
-      dims.map((size, axis) => (typeof size === 'number' ? size : axis === 0 ? batch : positions)),
-    );
 }
 
 /** Work of this many milliseconds without a break keeps other requests waiting. */
@@ -249,24 +237,6 @@ async function runUntapped(model: LoadedModel, inputs: ModelInputs): Promise<Map
     tensor.dispose();
   }
   return read;
-}
-
-/** One session for all of them, which is closed again. */
-async function captureAll(
-  model: LoadedModel,
-  inputs: ModelInputs,
-  wanted: readonly string[],
-  values: Map<string, FloatTensor>,
-  breathe: () => Promise<boolean>,
-): Promise<void> {
-  const { capture, outputs } = await forward(model, inputs, wanted);
-  for (const hook of wanted) {
-    values.set(hook, await capture.read(hook));
-    await breathe();
-  }
-  for (const tensor of Object.values(outputs)) if (!capture.holds(tensor)) tensor.dispose();
-  capture.dispose();
-  await model.sessions.close({ taps: wanted, edits: [] });
 }
 
 const asFloat = ({ dims, data }: Tensor): FloatTensor => ({

@@ -56,6 +56,12 @@ export async function openModel(
   };
 }
 
+/** The same graph over the same bytes on WASM, beside where it is open already. */
+export function onWasm({ part, model: { runtime, instrumented }, weights }: ModelPart): ModelPart {
+  const sessions = openSessions(runtime, instrumented, weights, undefined);
+  return { part, weights, model: { runtime, instrumented, sessions } };
+}
+
 /**
  * Runs the model once over inputs given by name; the taps stay where they are until read.
  * @param hooks exact names, as `Instrumented.resolve` returns them

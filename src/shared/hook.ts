@@ -11,6 +11,12 @@ export type HookSource =
 /** What a probe forward says of a hook: its identities held, none decides, or the model does not give it. */
 export type HookProof = 'proved' | 'inferred' | 'unavailable';
 
+/** How far a hook lies from its reference: max|a - b| / max|b|; Infinity where shapes differ or a value is NaN. */
+export interface HookError {
+  readonly hook: string;
+  readonly error: number;
+}
+
 /** One point inside the model under its TransformerLens name (`blocks.0.attn.hook_pattern`). */
 export interface Hook {
   readonly name: string;

@@ -121,6 +121,7 @@ describe('what went otherwise', () => {
         threads: 1,
         crossOriginIsolated: false,
         fallbacks: [{ device: 'webgpu', dtype: 'fp16', reason: 'no shader-f16' }],
+        fidelity: { kind: 'unproved', reason: 'no golden' },
       },
     });
     expect(said).toMatch(/WASM fp32 1 thread, page not isolated .*WebGPU fp16: no shader-f16/);

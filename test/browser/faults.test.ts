@@ -73,6 +73,7 @@ describe('a model that is loaded', () => {
       'instrument',
       'session',
       'probe',
+      'compare',
     ]);
     const last = progress.at(-1);
     const size = again.files.reduce((sum, file) => sum + file.bytes, 0);

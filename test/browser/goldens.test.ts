@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compare, tolerances } from '../../src/cli/compare.ts';
-import { readSafetensors } from '../../src/cli/safetensors.ts';
 import { createSonde, type Model, type Sonde } from '../../src/index.ts';
+import { compare, tolerances } from '../../src/prove/compare.ts';
+import { readSafetensors } from '../../src/shared/safetensors.ts';
 
 interface Golden {
   readonly inputs: {

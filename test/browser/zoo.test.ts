@@ -1,9 +1,9 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Against, againstFor } from '../../src/cli/compare.ts';
 import { type GoldenCase, goldensOf, quantisedGoldensOf } from '../../src/cli/golden.ts';
 import { loadFolder } from '../../src/load/load.ts';
 import { remoteSource } from '../../src/load/remote.ts';
 import type { Dtype } from '../../src/protocol/device.ts';
+import { type Against, againstFor } from '../../src/prove/compare.ts';
 import { identitiesOf } from '../../src/prove/identities.ts';
 import { judge } from '../../src/prove/proof.ts';
 import { openGpu } from '../../src/run/device.ts';

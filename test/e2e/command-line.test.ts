@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { compare, tolerances } from '../../src/cli/compare.ts';
-import { readSafetensors, type Safetensors } from '../../src/cli/safetensors.ts';
+import { compare, tolerances } from '../../src/prove/compare.ts';
+import { readSafetensors, type Safetensors } from '../../src/shared/safetensors.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let scratch: string;

@@ -2,11 +2,11 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compare } from '../../../src/cli/compare.ts';
 import type { GoldenCase } from '../../../src/cli/golden.ts';
 import { readGoldens } from '../../../src/cli/golden-files.ts';
-import { readSafetensors, type Safetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
 import { folderSource } from '../../../src/load/folder.node.ts';
+import { compare } from '../../../src/prove/compare.ts';
+import { readSafetensors, type Safetensors, writeSafetensors } from '../../../src/shared/safetensors.ts';
 import { type Ran, sonde } from './sonde.ts';
 
 let scratch: string;

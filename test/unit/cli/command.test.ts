@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readSafetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
 import type { Baseline } from '../../../src/observe/drift/baseline.ts';
 import { DriftMonitor } from '../../../src/observe/drift/monitor.ts';
 import { recordFields, serviceFields } from '../../../src/schema/fields.ts';
+import { readSafetensors, writeSafetensors } from '../../../src/shared/safetensors.ts';
 import { sonde } from './sonde.ts';
 
 const gpt2 = fileURLToPath(new URL('../../zoo/gpt2', import.meta.url));

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { goldensOf } from '../../../src/cli/golden.ts';
-import { writeSafetensors } from '../../../src/cli/safetensors.ts';
+import { writeSafetensors } from '../../../src/shared/safetensors.ts';
 import type { Tensor } from '../../../src/shared/tensor.ts';
 
 const images = (...values: number[]): Tensor => ({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-web';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Comparison, compare } from '../../../src/cli/compare.ts';
+import { type Comparison, compare } from '../../../src/prove/compare.ts';
 import { splitWeights } from '../../hub/split.ts';
 import { feeds, readFolder, type Values } from '../instrument/zoo.ts';
 import { sonde } from './sonde.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkFolder, passes } from '../../../src/cli/check.ts';
-import { readSafetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../../src/shared/safetensors.ts';
 import type { Tensor } from '../../../src/shared/tensor.ts';
 
 let folder: string;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { readSafetensors } from '../../../src/cli/safetensors.ts';
 import type { Traffic } from '../../../src/observe/drift/statistics.ts';
 import { entropy } from '../../../src/observe/entropy.ts';
 import { softmax } from '../../../src/observe/softmax.ts';
 import { halfToFloat } from '../../../src/shared/half.ts';
+import { readSafetensors } from '../../../src/shared/safetensors.ts';
 
 /** What the sentiment model says of texts, by `training/sentiment_features.py`. */
 const { tensors } = readSafetensors(

@@ -1,5 +1,5 @@
-import { SondeError } from '../shared/errors.ts';
-import { dataOf, elementCount, type Tensor, type TensorData, type TensorType } from '../shared/tensor.ts';
+import { SondeError } from './errors.ts';
+import { dataOf, elementCount, type Tensor, type TensorData, type TensorType } from './tensor.ts';
 
 /**
  * The safetensors format (huggingface/safetensors): 8 bytes little-endian header length, a JSON header

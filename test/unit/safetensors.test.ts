@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readSafetensors, writeSafetensors } from '../../../src/cli/safetensors.ts';
-import { elementCount, type Tensor } from '../../../src/shared/tensor.ts';
+import { readSafetensors, writeSafetensors } from '../../src/shared/safetensors.ts';
+import { elementCount, type Tensor } from '../../src/shared/tensor.ts';
 
 const bytesOf = (header: unknown, body: readonly number[] = []): Uint8Array<ArrayBuffer> => {
   const json = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
@@ -52,7 +52,7 @@ describe('safetensors', () => {
   });
 
   it('reads a file that the reference implementation wrote', () => {
-    const golden = new URL('../../zoo/gpt2/golden.safetensors', import.meta.url);
+    const golden = new URL('../zoo/gpt2/golden.safetensors', import.meta.url);
     const { tensors } = readSafetensors(new Uint8Array(readFileSync(golden)));
     const pattern = tensors.get('blocks.1.attn.hook_pattern');
     expect(pattern?.dims).toEqual([1, 4, 24, 24]);

@@ -1,4 +1,4 @@
-import type { Dtype } from '../protocol/device.ts';
+import type { ModelWeights } from '../load/load.ts';
 import type { Tensor } from '../shared/tensor.ts';
 
 /** How far a captured value may lie from its golden, relative to max(1, max|golden|), in fp32. */
@@ -13,6 +13,14 @@ export const halfTolerance = 2e-2;
  * of `accuracy_level` 4 round all activations to 8 bits, which goldens and WASM do not.
  */
 export const quantisedTolerances = { wasm: 1e-2, webgpu: 5e-2 } as const;
+
+type Dtype = ModelWeights['dtype'];
+
+/** How far a device may lie from a reference over the same file, relative: the one place that says it. */
+export function toleranceOf(dtype: Dtype, device: 'wasm' | 'webgpu'): number {
+  if (dtype === 'fp32') return tolerances[device];
+  return dtype === 'q8' || dtype === 'q4' ? quantisedTolerances[device] : halfTolerance;
+}
 
 /** How one hook compares with its golden. */
 export type Comparison =
@@ -29,11 +37,10 @@ export type Comparison =
 /** How a golden and what was captured compare, in the precision of the files. */
 export type Against = (golden: Tensor, captured: Tensor) => Comparison;
 
-export function againstFor(dtype: Dtype, device: 'wasm' | 'webgpu'): Against {
-  if (dtype === 'fp32') return (golden, captured) => compare(golden, captured, tolerances[device]);
-  const relative = dtype === 'q8' || dtype === 'q4' ? quantisedTolerances[device] : halfTolerance;
-  return (golden, captured) => compare(golden, captured, relative, 0);
-}
+export const againstFor =
+  (dtype: Dtype, device: 'wasm' | 'webgpu'): Against =>
+  (golden, captured) =>
+    compare(golden, captured, toleranceOf(dtype, device), dtype === 'fp32' ? 1 : 0);
 
 /** Exporters fill masked scores with the lowest float32, providers with other huge numbers or -inf. */
 const masked = (value: number): boolean => value < -1e30;

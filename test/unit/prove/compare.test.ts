@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asGolden, compare } from '../../../src/cli/compare.ts';
+import { asGolden, compare } from '../../../src/prove/compare.ts';
 import type { Tensor } from '../../../src/shared/tensor.ts';
 
 const tensor = (...values: number[]): Tensor => ({
