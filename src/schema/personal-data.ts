@@ -140,8 +140,9 @@ const detectors: readonly Detector[] = [keys, emails, cards, ibans, ipv4, ipv6, 
 /** Everything with a checksum, a prefix or a form of its own; they may overlap. @param text after NFKC */
 export const findAll = (text: string): readonly Found[] => detectors.flatMap((detect) => detect(text));
 
-/** Compatibility forms (full-width digits, ligatures) become plain ones; invisible characters go. */
-const normalise = (value: string): string => value.normalize('NFKC').replace(/[\p{Cf}\p{Cc}\p{Mn}]/gu, '');
+/** Compatibility forms (full-width digits, ligatures) become plain ones; invisible characters go. ASCII has neither. */
+const normalise = (value: string): string =>
+  /^[ -~]*$/.test(value) ? value : value.normalize('NFKC').replace(/[\p{Cf}\p{Cc}\p{Mn}]/gu, '');
 
 /** Random hex is no number anybody wrote: without this one UUID in some hundred would be taken for a card. */
 const isRandomHex = (value: string): boolean =>
@@ -152,7 +153,17 @@ const isRandomHex = (value: string): boolean =>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
+/** Control characters, and bytes that UTF-8 never has: of random bytes hardly any go without, and none of a text. */
+const isForeign = (byte: number): boolean =>
+  (byte < 0x20 && (byte < 0x09 || byte > 0x0d)) ||
+  byte === 0x7f ||
+  byte === 0xc0 ||
+  byte === 0xc1 ||
+  byte > 0xf4;
+
 function readable(bytes: Uint8Array): string | undefined {
+  // Failing in the decoder costs twenty times as much, and every id would.
+  if (bytes.some(isForeign)) return undefined;
   try {
     const text = utf8.decode(bytes);
     return /^[\p{L}\p{M}\p{N}\p{P}\p{S}\s]+$/u.test(text) ? text : undefined;
@@ -173,7 +184,7 @@ function decodeBase64(value: string): string | undefined {
   if (!/^[A-Za-z0-9+/_-]{12,}={0,2}$/.test(value)) return undefined;
   try {
     const bytes = atob(value.replace(/-/g, '+').replace(/_/g, '/'));
-    return readable(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
+    return readable(Uint8Array.from({ length: bytes.length }, (_, at) => bytes.charCodeAt(at)));
   } catch {
     return undefined;
   }
