@@ -1,7 +1,7 @@
-import type { Ledger } from '../protocol/telemetry.ts';
+import type { Ledger, Signal } from '../protocol/telemetry.ts';
 import { accountOf, type Book, type Entry, emptyBook, enter } from './book.ts';
 import { lifeKey } from './life.ts';
-import type { Life, Signal } from './messages.ts';
+import type { Life } from './messages.ts';
 
 /** A book for each signal, and word of them to whoever asked, once for all entries of a task. */
 export class Accounts {

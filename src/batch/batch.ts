@@ -1,5 +1,5 @@
 import type { Log } from '../protocol/frame.ts';
-import type { Consent, Ledger, Sampling } from '../protocol/telemetry.ts';
+import type { Consent, Ledger, Sampling, Signal } from '../protocol/telemetry.ts';
 import type { Masked } from '../schema/masked.ts';
 import type { Measurement } from '../schema/metrics.ts';
 import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../schema/record.ts';
@@ -10,7 +10,7 @@ import { type Encoded, encode, encodeMeasurement, encodeReported } from './encod
 import { type Journal, openJournal } from './journal.ts';
 import { lifeKey, newSession, pageKey } from './life.ts';
 import { liveUntil } from './locks.ts';
-import type { ChunkId, Covered, Life, PageLife, Signal, ToPage, ToWorker } from './messages.ts';
+import type { ChunkId, Covered, Life, PageLife, ToPage, ToWorker } from './messages.ts';
 import { chunkLimits, exportLimits, type Limits } from './pool.ts';
 import { intersect, rangesOf, sizeOf, union } from './ranges.ts';
 import { type Decision, type Sampled, Sampler } from './sampler.ts';

@@ -1,9 +1,10 @@
 import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
 import type { Frame, Log } from '../protocol/frame.ts';
+import type { Signal } from '../protocol/telemetry.ts';
 import type { Ranges } from '../shared/control.ts';
 import { type EpochMilliseconds, epochMilliseconds } from '../shared/units.ts';
 import { lifeKey } from './life.ts';
-import type { Life, Signal } from './messages.ts';
+import type { Life } from './messages.ts';
 import { rangesOf } from './ranges.ts';
 
 type LifeId = [session: string, epoch: number, signal: Signal];

@@ -1,5 +1,5 @@
 import type { Frame, Log } from '../protocol/frame.ts';
-import type { Consent, Ledger } from '../protocol/telemetry.ts';
+import type { Consent, Ledger, Signal } from '../protocol/telemetry.ts';
 import type { Ack, Policy, Ranges } from '../shared/control.ts';
 import type { EpochMilliseconds } from '../shared/units.ts';
 
@@ -8,9 +8,6 @@ export interface PageLife {
   readonly session: string;
   readonly epoch: number;
 }
-
-/** Records go as OTLP logs; the measurements of tier 0 are added up and go as OTLP metrics. */
-export type Signal = 'logs' | 'metrics';
 
 /** What numbers are unique within: records and measurements of a page life are numbered apart. */
 export interface Life extends PageLife {

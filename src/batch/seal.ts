@@ -3,6 +3,7 @@ import type { Masked } from '../schema/masked.ts';
 import type { Measurement } from '../schema/metrics.ts';
 import { encodeMetrics } from '../schema/otlp-metrics.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
+import { isGzip } from '../shared/gzip.ts';
 import { epochMilliseconds } from '../shared/units.ts';
 import { Delta } from './delta.ts';
 import type { Chunk } from './messages.ts';
@@ -53,8 +54,6 @@ export async function seal(run: Run, frameOf: FrameOf): Promise<Chunk> {
   const plain = chunk.body.length < gzipFrom || typeof CompressionStream === 'undefined';
   return plain ? chunk : { ...chunk, body: await gzip(chunk.body) };
 }
-
-const isGzip = (body: Uint8Array): boolean => body[0] === 0x1f && body[1] === 0x8b;
 
 export const isTooLarge = ({ count, body }: Chunk): boolean =>
   count > 1 && isGzip(body) && body.length > chunkLimits.gzipBytes;

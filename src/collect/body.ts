@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { FastifyError } from 'fastify';
 import secureJson from 'secure-json-parse';
+import { isGzip } from '../shared/gzip.ts';
 
 /** A beacon's body is at most what a browser lets fly. */
 export const beaconBytes = 64 * 1024;
@@ -48,8 +49,6 @@ export function requireKey(key: string | undefined, keys: ReadonlySet<string>): 
 export const notStored = (
   message = 'The collector could not write to its disk. Send it again later.',
 ): Refusal => new Refusal(503, 'not_stored', message);
-
-const isGzip = (bytes: Buffer): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 function gunzip(bytes: Buffer): Buffer {
   try {

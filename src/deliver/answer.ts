@@ -51,7 +51,8 @@ function countsIn(value: unknown): Record<string, number> {
 function rejectedIn(body: JsonObject): Record<string, number> {
   const named = countsIn(body.rejected);
   if (Object.keys(named).length > 0) return named;
-  const count = isObject(body.partialSuccess) ? Number(body.partialSuccess.rejectedLogRecords ?? 0) : 0;
+  const { rejectedLogRecords, rejectedDataPoints } = isObject(body.partialSuccess) ? body.partialSuccess : {};
+  const count = Number(rejectedLogRecords ?? rejectedDataPoints ?? 0);
   return isCount(count) && count > 0 ? { unspecified: count } : {};
 }
 

@@ -1,25 +1,25 @@
 import type { Mirror } from './mirror.ts';
-import { later } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 const everyMs = 100;
 
 /** Keeps one deferred request armed with the tail, for the crash that leaves no time for a beacon. */
 export class CrashCover {
   readonly #mirror: Mirror;
-  readonly #url: string;
+  readonly #later: NonNullable<Transport['later']>;
   #armed = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(mirror: Mirror, url: string) {
+  constructor(mirror: Mirror, later: NonNullable<Transport['later']>) {
     this.#mirror = mirror;
-    this.#url = url;
+    this.#later = later;
   }
 
   /** Call when the tail has changed. */
   renew(): void {
     this.#timer ??= setTimeout(() => {
       this.disarm();
-      for (const { body } of this.#mirror.unsealed()) later(this.#url, body, this.#armed.signal);
+      for (const chunk of this.#mirror.unsealed()) this.#later(chunk, this.#armed.signal);
     }, everyMs);
   }
 

@@ -1,23 +1,19 @@
-import type { PageLife, Signal, ToPage, ToWorker } from '../batch/messages.ts';
-import type { Consent, Ledger, TelemetryEvent } from '../protocol/telemetry.ts';
+import type { PageLife, ToPage, ToWorker } from '../batch/messages.ts';
+import type { Consent, Destination, Ledger, Signal, TelemetryEvent } from '../protocol/telemetry.ts';
 import { toHex } from '../shared/digest.ts';
-import { SondeError } from '../shared/errors.ts';
 import { epochMilliseconds } from '../shared/units.ts';
 import { emptyLedger, settledPart, sumLedgers } from './ledger.ts';
 import { watchLifecycle } from './lifecycle.ts';
 import { Mirror } from './mirror.ts';
 import { Sender } from './sender.ts';
+import { transportTo } from './transport.ts';
 
-export interface DeliveryOptions {
-  /** Base URL; `/v1/logs` and `/v1/metrics` are appended. */
-  readonly endpoint: string;
-  /** Sent as `?key=`: a beacon sets no headers. */
-  readonly key?: string;
+export type DeliveryOptions = Destination & {
   /** Default `pending`. */
   readonly consent?: Consent;
   /** Must not throw. */
   readonly onEvent: (event: TelemetryEvent) => void;
-}
+};
 
 /** What a starting worker needs for `openBatch`; transfer `port`. */
 export interface Seat {
@@ -62,16 +58,20 @@ class Pipe implements Delivery {
   /** Settled by the workers before this one. */
   #before = emptyLedger;
 
-  constructor({ endpoint, key, consent = 'pending', onEvent }: DeliveryOptions) {
+  constructor(options: DeliveryOptions) {
+    const { consent = 'pending', onEvent } = options;
     this.#onEvent = onEvent;
     this.#consent = honour(consent);
     const line = (signal: Signal) => {
       const mirror = new Mirror();
       const sender = new Sender({
-        url: signalUrl(endpoint, signal, key),
+        transport: transportTo(options, signal),
         mirror,
         consented: () => this.#consent === 'granted',
-        tell: (message) => this.#tell(message),
+        tell: (message) => {
+          this.#tell(message);
+          if (message.kind === 'policy' && message.policy.off === true) this.#end();
+        },
         onEvent,
       });
       return { mirror, sender };
@@ -120,10 +120,7 @@ class Pipe implements Delivery {
   }
 
   kill(): void {
-    this.#each((sender) => {
-      sender.stop();
-      sender.forget();
-    });
+    this.#end();
     this.#tell({ kind: 'kill' });
   }
 
@@ -134,6 +131,13 @@ class Pipe implements Delivery {
     });
     this.#closing.abort();
     this.#disconnect();
+  }
+
+  #end(): void {
+    this.#each((sender) => {
+      sender.stop();
+      sender.forget();
+    });
   }
 
   #each(work: (sender: Sender) => void): void {
@@ -202,20 +206,6 @@ class Pipe implements Delivery {
       this.#calls.set(call, resolve);
       this.#tell(message(call));
     });
-  }
-}
-
-function signalUrl(endpoint: string, signal: Signal, key: string | undefined): string {
-  const query = key === undefined ? '' : `?key=${encodeURIComponent(key)}`;
-  try {
-    return new URL(`${endpoint.replace(/\/$/, '')}/v1/${signal}${query}`, location.href).href;
-  } catch (cause) {
-    throw new SondeError(
-      'invalid_argument',
-      'The telemetry endpoint is not a URL.',
-      'Give `telemetry.endpoint` as a path like `/telemetry` or as a full address.',
-      { cause },
-    );
   }
 }
 

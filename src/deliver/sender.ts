@@ -8,20 +8,24 @@ import { CrashCover } from './crash-cover.ts';
 import { leave } from './exit.ts';
 import { isPrerendering } from './lifecycle.ts';
 import type { Mirror } from './mirror.ts';
-import { beacon, post, survivesThePage } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** `setTimeout` counts in 31 bits. */
 const longestTimer = 2 ** 31 - 1;
 /** Answers missing in a row after which the endpoint counts as blocked. */
 const blockedAfter = 3;
 const beaconAgainMs = 1000;
+/** Fetches this small survive the page; they share 64 KiB in flight with beacons. */
+const keepaliveUpTo = 16 * 1024;
+
+const survivesThePage = ({ body }: Chunk): boolean => body.length <= keepaliveUpTo;
 
 const idOf = ({ life, first, count }: Chunk): ChunkId => ({ life, first, count });
 
 const now = (): EpochMilliseconds => epochMilliseconds(Date.now());
 
 export interface SenderOptions {
-  readonly url: string;
+  readonly transport: Transport;
   readonly mirror: Mirror;
   readonly consented: () => boolean;
   readonly tell: (message: ToWorker) => void;
@@ -31,7 +35,7 @@ export interface SenderOptions {
 /** Sends what the mirror of one signal holds: by fetch, one after the other, while visible; by beacon when hidden. */
 export class Sender {
   readonly #options: SenderOptions;
-  readonly #cover: CrashCover;
+  readonly #cover: CrashCover | undefined;
   #flying: Chunk | undefined;
   #failures = 0;
   /** Nothing is sent before; a server's own Retry-After holds back beacons too. */
@@ -43,7 +47,8 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    this.#cover = new CrashCover(options.mirror, options.url);
+    const { mirror, transport } = options;
+    this.#cover = transport.later && new CrashCover(mirror, transport.later);
   }
 
   /** The mirror has changed, or the page has: sends whatever may go now. */
@@ -55,7 +60,7 @@ export class Sender {
 
   /** Nothing to send yet, but something to lose in a crash. */
   tailGrew(): void {
-    if (this.#maySend()) this.#cover.renew();
+    if (this.#maySend()) this.#cover?.renew();
   }
 
   /** The network is back: what failed without it may be tried at once. */
@@ -76,36 +81,37 @@ export class Sender {
   holdUntil(until: EpochMilliseconds): void {
     if (until <= this.#wait.until) return;
     this.#wait = { until, ordered: true };
-    this.#cover.disarm();
+    this.#cover?.disarm();
   }
 
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#cover.disarm();
+    this.#cover?.disarm();
     this.#rest();
   }
 
   forget(): void {
     this.#options.mirror.clear();
-    this.#cover.disarm();
+    this.#cover?.disarm();
   }
 
   leave(): void {
-    const { url, mirror } = this.#options;
+    const { mirror, transport } = this.#options;
     clearTimeout(this.#timer);
     this.#rest();
     if (!this.#maySend()) return;
-    this.#cover.disarm();
+    this.#cover?.disarm();
     const flying = this.#flying;
     const draft = mirror.keepDraft();
     if (draft !== undefined) this.#options.tell({ kind: 'left', chunk: idOf(draft) });
-    if (flying !== undefined && !survivesThePage(flying.body)) mirror.mark(flying, 'ready');
+    if (flying !== undefined && !survivesThePage(flying)) mirror.mark(flying, 'ready');
     leave(mirror, {
       beacon: (chunk) => {
-        const queued = beacon(url, chunk.body);
-        if (queued) this.#sent(chunk, 'beacon');
-        return queued;
+        if (transport.beacon === undefined) void this.#lastResort(chunk);
+        else if (transport.beacon(chunk)) this.#sent(chunk, 'beacon');
+        else return false;
+        return true;
       },
       keepalive: (chunk) => void this.#lastResort(chunk),
     });
@@ -141,8 +147,8 @@ export class Sender {
     this.#flying = chunk;
     mirror.mark(chunk, 'flying');
     this.#sent(chunk, 'fetch');
-    const keepalive = survivesThePage(chunk.body) && this.#failures === 0;
-    const answer = await post(this.#options.url, chunk.body, keepalive);
+    const keepalive = survivesThePage(chunk) && this.#failures === 0;
+    const answer = await this.#options.transport.post(chunk, keepalive);
     this.#flying = undefined;
     if (answer === undefined) this.#failed(chunk);
     else this.#judge(chunk, answer.status, answer.verdict);
@@ -152,7 +158,7 @@ export class Sender {
   /** Over quota it fails at once, which says nothing about the network. */
   async #lastResort(chunk: Chunk): Promise<void> {
     this.#sent(chunk, 'fetch');
-    const answer = await post(this.#options.url, chunk.body, true);
+    const answer = await this.#options.transport.post(chunk, true);
     if (answer !== undefined) this.#judge(chunk, answer.status, answer.verdict);
   }
 
@@ -183,6 +189,7 @@ export class Sender {
         mirror.mark(chunk, 'ready');
         this.#failures += 1;
         this.#backOff(status, verdict.reason, verdict.retryAfter);
+        if (status === 0) this.#trouble(verdict.reason);
         break;
       case 'oversize':
         mirror.remove(chunk);
@@ -222,7 +229,8 @@ export class Sender {
 
   #sent(chunk: Chunk, transport: 'fetch' | 'beacon'): void {
     const { body, first: seq, count: records } = chunk;
-    const { url, onEvent } = this.#options;
+    const { onEvent, transport: way } = this.#options;
+    const { url } = way;
     onEvent({ kind: 'sent', at: now(), transport, url, body, size: bytes(body.length), records, seq });
   }
 

@@ -1,48 +1,36 @@
-import { readAnswer, type Verdict } from './answer.ts';
+import type { Chunk } from '../batch/messages.ts';
+import type { Destination, Exported, Signal } from '../protocol/telemetry.ts';
+import type { Verdict } from './answer.ts';
+import { callTransport } from './call.ts';
+import { collectorTransport, otlpTransport } from './http.ts';
 
-/** Fetches this small survive the page; they share 64 KiB in flight with beacons. */
-const keepaliveUpTo = 16 * 1024;
-/** A server that keeps silent is a failed one. */
-const patienceMs = 30_000;
-
-const headers = { 'content-type': 'text/plain' };
-
-export const survivesThePage = (body: Uint8Array): boolean => body.length <= keepaliveUpTo;
-
-/** `undefined` when there was no answer (status 0). */
-export async function post(
-  url: string,
-  body: Uint8Array<ArrayBuffer>,
-  keepalive: boolean,
-): Promise<{ readonly status: number; readonly verdict: Verdict } | undefined> {
-  try {
-    const signal = AbortSignal.timeout(patienceMs);
-    const init: RequestInit = { method: 'POST', body, headers, keepalive, signal, credentials: 'omit' };
-    const response = await fetch(url, { ...init, cache: 'no-store', priority: 'low' });
-    const verdict = readAnswer(
-      response.status,
-      response.headers.get('retry-after'),
-      await response.text(),
-      Date.now(),
-    );
-    return { status: response.status, verdict };
-  } catch {
-    return undefined;
-  }
+export interface Answer {
+  /** 0 where it was no HTTP. */
+  readonly status: number;
+  readonly verdict: Verdict;
 }
 
-/** text/plain needs no preflight. True says queued, never delivered. */
-export const beacon = (url: string, body: Uint8Array<ArrayBuffer>): boolean =>
-  navigator.sendBeacon(url, new Blob([body], { type: 'text/plain' }));
+/** How chunks of one signal leave the page. */
+export interface Transport {
+  /** Where to, for whoever watches. */
+  readonly url: string;
+  /** @param keepalive it is to outlive the page @returns `undefined` when there was no answer */
+  post(chunk: Chunk, keepalive: boolean): Promise<Answer | undefined>;
+  /** True says queued, never delivered. Only where what comes twice counts once, for it has no answer. */
+  readonly beacon?: (chunk: Chunk) => boolean;
+  /** A request the browser sends by itself when the page is gone, a crash included; so only there, too. */
+  readonly later?: (chunk: Chunk, signal: AbortSignal) => void;
+}
 
-/** Chromium 135: a request the browser sends by itself when the page is gone, a crash included. */
-type FetchLater = (url: string, init: RequestInit) => unknown;
+const toConsole = ({ signal, records, body }: Exported): void =>
+  console.info(`sonde: ${records} ${signal === 'logs' ? 'records' : 'measurements'}`, JSON.parse(body));
 
-export function later(url: string, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): void {
-  const { fetchLater } = globalThis as { fetchLater?: FetchLater };
-  try {
-    fetchLater?.(url, { method: 'POST', body, headers, signal, credentials: 'omit' });
-  } catch {
-    // Over quota or forbidden by policy: the journal still has the records.
-  }
+/** @throws SondeError `invalid_argument` when the endpoint is not a URL */
+export function transportTo(destination: Destination, signal: Signal): Transport {
+  if ('endpoint' in destination) return collectorTransport(destination.endpoint, signal, destination.key);
+  const { backend } = destination;
+  if (backend === 'console') return callTransport('console', signal, toConsole);
+  return typeof backend === 'function'
+    ? callTransport('function', signal, backend)
+    : otlpTransport(backend.otlp, signal, backend.headers);
 }

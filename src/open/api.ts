@@ -147,6 +147,8 @@ export interface Telemetry {
   ledger(): Promise<Ledger>;
   /** Seals what is open and sends it now. */
   flush(): Promise<void>;
+  /** Ends telemetry until the page is loaded again: nothing more leaves, what was pending is deleted and counted. */
+  kill(): void;
   /** Calls back for every event from now on; returns how to stop. */
   subscribe(listener: (event: TelemetryEvent) => void): () => void;
 }

@@ -34,6 +34,7 @@ export function openTelemetry(
     },
     ledger: async () => delivery.ledger,
     flush: () => delivery.flush(),
+    kill: () => delivery.kill(),
     subscribe,
     connect() {
       const { port, life, consent } = delivery.connect();

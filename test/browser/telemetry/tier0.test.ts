@@ -4,6 +4,9 @@ import { crash, eventually, expectCounted, expectStored, ledgerOf, pretend, serv
 
 const play = stage();
 
+/** What is older may not be lost, whatever dies. */
+const safeMs = 250;
+
 /** Of `/metrics`, by the whole text before the value. */
 const seriesOf = (text: string, name: string): number =>
   Number(
@@ -49,7 +52,7 @@ describe.concurrent('tier 0', () => {
     play(async ({ collector, open }) => {
       const page = await open();
       await serve(page, 7);
-      await page.waitForTimeout(200);
+      await page.waitForTimeout(safeMs);
       await page.goto('about:blank');
       await eventually(async () => expect(await collector.requests()).toEqual({ ok: 7 }));
       expect(collector.arrivals.map(({ url }) => url)).toContain('/v1/metrics?key=pk_test');
@@ -63,7 +66,7 @@ describe.concurrent('tier 0', () => {
     play(async ({ collector, open }) => {
       const page = await open();
       await serve(page, 5);
-      await page.waitForTimeout(200);
+      await page.waitForTimeout(safeMs);
       await pretend(page, 'hidden');
       await eventually(async () => expect(await collector.requests()).toEqual({ ok: 5 }));
       await serve(page, 4);
@@ -78,6 +81,7 @@ describe.concurrent('tier 0', () => {
     play(async ({ collector, open }) => {
       const page = await open();
       await serve(page, 6);
+      await page.waitForTimeout(safeMs);
       await page.evaluate(() => window.harness.replaceWorker());
       await serve(page, 3);
       await page.evaluate(() => window.harness.flush());
@@ -90,7 +94,7 @@ describe.concurrent('tier 0', () => {
     play(async ({ collector, open }) => {
       const page = await open();
       await serve(page, 5);
-      await page.waitForTimeout(200);
+      await page.waitForTimeout(safeMs);
       // The worker learns nothing of this beacon, as if it were busy, and adds up more than left.
       await page.evaluate(() => {
         const { postMessage } = MessagePort.prototype;
@@ -131,8 +135,9 @@ describe.concurrent('tier 0', () => {
     play(async ({ collector, context, open }) => {
       const page = await open();
       await serve(page, 8);
-      await page.waitForTimeout(300);
+      await page.waitForTimeout(safeMs);
       await serve(page, 4);
+      await page.waitForTimeout(safeMs);
       await crash(context, page);
       const next = await open();
       await serve(next, 1);

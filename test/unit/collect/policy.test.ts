@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Chunk, ToWorker } from '../../../src/batch/messages.ts';
 import { collect } from '../../../src/cli/collect.ts';
 import { readPolicy } from '../../../src/collect/policy.ts';
+import { collectorTransport } from '../../../src/deliver/http.ts';
 import { Mirror } from '../../../src/deliver/mirror.ts';
 import { Sender } from '../../../src/deliver/sender.ts';
 import { startChild } from './child.ts';
@@ -19,12 +20,13 @@ async function policyFile(text: string): Promise<string> {
 /** What a page sends with, over the real network; of the page itself it sees only that it is visible. */
 function startSender(address: string) {
   vi.stubGlobal('document', { visibilityState: 'visible' });
+  vi.stubGlobal('location', { href: address });
   onTestFinished(() => void vi.unstubAllGlobals());
   const mirror = new Mirror();
   const session = newSession();
   const told: ToWorker[] = [];
   const sender = new Sender({
-    url: `${address}/v1/logs`,
+    transport: collectorTransport(address, 'logs', undefined),
     mirror,
     consented: () => true,
     tell: (message) => told.push(message),

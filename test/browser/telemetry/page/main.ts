@@ -1,5 +1,11 @@
 import { startDelivery } from '../../../../src/deliver/delivery.ts';
-import type { Consent, Ledger, TelemetryEvent } from '../../../../src/protocol/telemetry.ts';
+import type {
+  Consent,
+  Destination,
+  Exported,
+  Ledger,
+  TelemetryEvent,
+} from '../../../../src/protocol/telemetry.ts';
 import type { Outcome } from '../../../../src/schema/record.ts';
 import type { Order } from './worker.ts';
 
@@ -17,6 +23,9 @@ export interface Harness {
   setConsent(consent: Consent): Promise<void>;
   flush(): Promise<void>;
   kill(): void;
+  /** What the page's own backend was given, and what it does with it. */
+  readonly exported: readonly Exported[];
+  backend: (exported: Exported) => void | Promise<void>;
   /** The worker dies without a word and another takes its seat. */
   replaceWorker(): void;
 }
@@ -37,9 +46,17 @@ const onEvent = (event: TelemetryEvent): void => {
   events.push(event.kind === 'sent' ? { ...event, body: [...event.body.slice(0, 2)] } : { ...event });
 };
 
+const exported: Exported[] = [];
+const endpoint = parameters.get('endpoint') ?? '/telemetry';
+const destinations: Readonly<Record<string, Destination>> = {
+  collector: { endpoint, key: 'pk_test' },
+  otlp: { backend: { otlp: endpoint, headers: { 'x-token': 'secret' } } },
+  function: { backend: (taken) => window.harness.backend(taken) },
+  console: { backend: 'console' },
+};
+
 const delivery = startDelivery({
-  endpoint: parameters.get('endpoint') ?? '/telemetry',
-  key: 'pk_test',
+  ...(destinations[parameters.get('to') ?? 'collector'] as Destination),
   consent: (parameters.get('consent') ?? 'granted') as Consent,
   onEvent,
 });
@@ -81,6 +98,8 @@ window.harness = {
   setConsent: (consent) => delivery.setConsent(consent),
   flush: () => delivery.flush(),
   kill: () => delivery.kill(),
+  exported,
+  backend: (taken) => void exported.push(taken),
   replaceWorker() {
     order({ kind: 'fail' });
     startWorker();
