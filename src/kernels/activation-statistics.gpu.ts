@@ -36,7 +36,8 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
       if (!isFinite(x)) { continue; }
       count += 1.0;
       sum += x;
-      if (x == 0.0) { zeros += 1.0; }
+      // By its bits too: a device may take the smallest numbers for 0.
+      if ((bitcast<u32>(x) & 0x7fffffffu) == 0u) { zeros += 1.0; }
       most = max(most, abs(x));
       let power = i32((bitcast<u32>(x) >> 23u) & 0xffu) - 127;
       atomicAdd(&bins[clamp(power + ${1 - lowestPower}, 0, ${histogramBins - 1})], 1u);

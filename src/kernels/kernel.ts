@@ -58,7 +58,10 @@ const isWanted = (step: Dispatch | Copy): boolean => !isDispatch(step) || step.i
 /** Buffers come in few sizes, so that prompts of any length share them. */
 const roomFor = (bytes: number): number => 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)));
 
-/** Pipelines are compiled once; output, parameter and read-back buffers are kept and used again. */
+/**
+ * Pipelines are compiled once; output, parameter and read-back buffers are kept and used again. What is asked together
+ * is one write of parameters, one pass and one read, whatever its number.
+ */
 export function createExecutor(device: GPUDevice): Executor {
   const pipelines = new Map<Kernel, Promise<GPUComputePipeline>>();
   const idle = new Map<string, GPUBuffer[]>();
@@ -107,35 +110,43 @@ export function createExecutor(device: GPUDevice): Executor {
       for (const step of steps)
         if (isDispatch(step) && !programs.has(step.kernel))
           programs.set(step.kernel, await pipelineOf(step.kernel));
-      const total = steps.filter(isWanted).reduce((sum, { bytes }) => sum + bytes, 0);
+      const dispatches = steps.filter(isDispatch);
+      const wanted = steps.filter(isWanted);
+      const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
       const staging = borrow(total, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
-      const borrowed = [staging];
+      const stride = Math.max(uniformBytes, device.limits.minUniformBufferOffsetAlignment);
+      const uniforms = borrow(dispatches.length * stride, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+      const parameters = new Uint32Array((dispatches.length * stride) / 4);
+      for (const [at, dispatch] of dispatches.entries())
+        parameters.set(dispatch.parameters, (at * stride) / 4);
+      write(uniforms, 0, parameters);
+      const borrowed = [staging, uniforms];
       const outputs = new Map<Dispatch, GPUBuffer>();
       const encoder = device.createCommandEncoder({ label: 'sonde' });
+      const pass = encoder.beginComputePass();
+      for (const [at, dispatch] of dispatches.entries()) {
+        const output = borrow(dispatch.bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
+        borrowed.push(output);
+        outputs.set(dispatch, output);
+        const inputs = dispatch.inputs.map((input) => ('kernel' in input ? outputs.get(input) : input));
+        const resources: GPUBufferBinding[] = [...inputs, output]
+          .filter((buffer) => buffer !== undefined)
+          .map((buffer) => ({ buffer }));
+        resources.push({ buffer: uniforms, offset: at * stride, size: uniformBytes });
+        const pipeline = programs.get(dispatch.kernel);
+        if (pipeline === undefined) continue;
+        const entries = resources.map((resource, binding) => ({ binding, resource }));
+        const layout = pipeline.getBindGroupLayout(0);
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+        pass.dispatchWorkgroups(dispatch.workgroups);
+        counts.dispatches++;
+      }
+      pass.end();
       let at = 0;
-      for (const step of steps) {
-        let from: GPUBuffer;
-        if (isDispatch(step)) {
-          from = borrow(step.bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
-          const uniform = borrow(uniformBytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-          write(uniform, 0, step.parameters.slice());
-          borrowed.push(from, uniform);
-          outputs.set(step, from);
-          const inputs = step.inputs.map((input) => ('kernel' in input ? outputs.get(input) : input));
-          const bound = [...inputs, from, uniform].filter((buffer) => buffer !== undefined);
-          const pipeline = programs.get(step.kernel);
-          if (pipeline === undefined) continue;
-          const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
-          const layout = pipeline.getBindGroupLayout(0);
-          const pass = encoder.beginComputePass();
-          pass.setPipeline(pipeline);
-          pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
-          pass.dispatchWorkgroups(step.workgroups);
-          pass.end();
-          counts.dispatches++;
-        } else from = step.buffer;
-        if (!isWanted(step)) continue;
-        encoder.copyBufferToBuffer(from, isDispatch(step) ? 0 : step.offset, staging, at, step.bytes);
+      for (const step of wanted) {
+        const [from, offset] = isDispatch(step) ? [outputs.get(step), 0] : [step.buffer, step.offset];
+        if (from !== undefined) encoder.copyBufferToBuffer(from, offset, staging, at, step.bytes);
         at += step.bytes;
       }
       device.queue.submit([encoder.finish()]);

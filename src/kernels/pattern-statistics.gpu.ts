@@ -2,7 +2,7 @@ import type { AttentionStatistics } from '../shared/statistics.ts';
 import { attentionFields } from './attention-statistics.ts';
 import type { Kernel, Query } from './kernel.ts';
 import type { PatternShape } from './pattern.ts';
-import { columns, mostGroups } from './rows.gpu.ts';
+import { columns, mostGroups, numberAt } from './rows.gpu.ts';
 
 /** Rows of one workgroup: neighbouring heads and positions over the same keys, so that each key is read once for all. */
 const rowsTogether = 8;
@@ -42,10 +42,6 @@ var<workgroup> first: array<f32, ROWS>;
 var<workgroup> previous: array<f32, ROWS>;
 var<workgroup> broken: array<atomic<u32>, ROWS>;
 
-fn keyAt(at: u32) -> f32 {
-  return ${isHalf ? 'unpack2x16float(keys[at >> 1u])[at & 1u]' : 'keys[at]'};
-}
-
 fn joined(a: Weights, b: Weights) -> Weights {
   if (b.s == 0.0) { return a; }
   if (a.s == 0.0) { return b; }
@@ -59,6 +55,14 @@ fn joined(a: Weights, b: Weights) -> Weights {
     ea * a.s + eb * b.s,
     ea * (a.f + da * a.s) + eb * (b.f + db * b.s),
     ea * a.induction + eb * b.induction);
+}
+
+fn added(a: Weights, score: f32, induction: f32) -> Weights {
+  if (a.s == 0.0) { return Weights(score, 1.0, 0.0, induction); }
+  let d = score - a.m;
+  if (d > 0.0) { return joined(a, Weights(score, 1.0, 0.0, induction)); }
+  let e = exp(d);
+  return Weights(a.m, a.s + e, a.f + d * e, a.induction + e * induction);
 }
 
 @compute @workgroup_size(THREADS)
@@ -96,7 +100,7 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
       for (var r = 0u; r < ROWS; r++) { product[r] = 0.0; }
       let base = (keyHead * parameters.keys + key) * size;
       for (var i = 0u; i < size; i++) {
-        let x = keyAt(base + i);
+        let x = ${numberAt('keys', 'base + i', isHalf)};
         for (var r = 0u; r < ROWS; r++) { product[r] += query[r * size + i] * x; }
       }
       for (var r = 0u; r < count; r++) {
@@ -116,7 +120,7 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
         if (key == 0u) { first[r] = score; }
         if (key + 1u == position) { previous[r] = score; }
         let follows = key > 0u && ids[max(key, 1u) - 1u] == ids[position];
-        weights[r] = joined(weights[r], Weights(score, 1.0, 0.0, select(0.0, 1.0, follows)));
+        weights[r] = added(weights[r], score, select(0.0, 1.0, follows));
       }
     }
 

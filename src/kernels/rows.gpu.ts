@@ -3,6 +3,10 @@ export const mostGroups = 16_384;
 
 const threads = 64;
 
+/** A number of a float32 array, or of a float16 one with two to a word: no device needs the feature shader-f16. */
+export const numberAt = (array: string, index: string, isHalf: boolean): string =>
+  isHalf ? `unpack2x16float(${array}[(${index}) >> 1u])[(${index}) & 1u]` : `${array}[${index}]`;
+
 /**
  * Sums and maxima of what the threads of a workgroup found, left in place 0. Every thread has to call `gather`.
  * @param sums how many sums, @param peaks how many maxima

@@ -1,4 +1,5 @@
 import type { Dispatch, Kernel, Query } from './kernel.ts';
+import { numberAt } from './rows.gpu.ts';
 import {
   type Candidate,
   type Candidates,
@@ -44,7 +45,8 @@ interface Shape {
 const kernels = new Map<string, Kernel>();
 
 function kernelFor(stage: 'row' | 'merge', shape: Shape): Kernel {
-  const key = JSON.stringify([stage, shape]);
+  // What the shares are merged from is the same for all of them.
+  const key = JSON.stringify(stage === 'row' ? shape : shape.k);
   const known = kernels.get(key);
   if (known !== undefined) return known;
   const made: Kernel = {
@@ -88,6 +90,14 @@ fn joined(a: Moments, b: Moments, cold: f32) -> Moments {
     exp(da * cold) * a.t + exp(db * cold) * b.t);
 }
 
+fn added(a: Moments, x: f32, cold: f32) -> Moments {
+  if (a.s == 0.0) { return Moments(x, 1.0, 0.0, 0.0, 1.0); }
+  let d = x - a.m;
+  if (d > 0.0) { return joined(a, Moments(x, 1.0, 0.0, 0.0, 1.0), cold); }
+  let e = exp(d);
+  return Moments(a.m, a.s + e, a.f + d * e, a.q + d * d * e, a.t + exp(d * cold));
+}
+
 fn before(va: f32, ia: u32, vb: f32, ib: u32) -> bool {
   return va > vb || (va == vb && ia < ib);
 }
@@ -127,9 +137,8 @@ fn mergeThreads(thread: u32, cold: f32, group: u32) {
 
 /** Each workgroup takes one share of the row, each thread every n-th logit of it. The row is never copied. */
 const rowCode = ({ k, half, isPenalised }: Shape): string => /* wgsl */ `
-${half ? 'enable f16;' : ''}
 struct Parameters { offset: u32, length: u32, cold: f32, penalty: f32 }
-@group(0) @binding(0) var<storage, read> logits: array<${half ? 'f16' : 'f32'}>;
+@group(0) @binding(0) var<storage, read> logits: array<${half ? 'u32' : 'f32'}>;
 ${isPenalised ? '@group(0) @binding(1) var<storage, read> seen: array<u32>;' : ''}
 @group(0) @binding(${isPenalised ? 2 : 1}) var<storage, read_write> result: array<u32>;
 @group(0) @binding(${isPenalised ? 3 : 2}) var<uniform> parameters: Parameters;
@@ -144,13 +153,13 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
 
   let end = min(parameters.length, (group.x + 1u) * ${share}u);
   for (var i = group.x * ${share}u + thread; i < end; i += THREADS) {
-    var x = f32(logits[parameters.offset + i]);
+    var x = ${numberAt('logits', 'parameters.offset + i', half)};
     let bits = bitcast<u32>(x);
     // NaN and +inf by their bits: compilers may assume that neither occurs.
     if ((bits & 0x7fffffffu) > 0x7f800000u || bits == 0x7f800000u) { atomicStore(&broken, 1u); continue; }
     if (bits == 0xff800000u) { continue; }
     ${isPenalised ? 'if (((seen[i >> 5u] >> (i & 31u)) & 1u) == 1u) { x = select(x / parameters.penalty, x * parameters.penalty, x < 0.0); }' : ''}
-    mine = joined(mine, Moments(x, 1.0, 0.0, 0.0, 1.0), parameters.cold);
+    mine = added(mine, x, parameters.cold);
     if (before(x, i, best[K - 1u], who[K - 1u])) {
       var j = K - 1u;
       for (; j > 0u && before(x, i, best[j - 1u], who[j - 1u]); j--) { best[j] = best[j - 1u]; who[j] = who[j - 1u]; }

@@ -1,9 +1,14 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowStatisticsOnGpu } from '../../src/kernels/activation-statistics.gpu.ts';
 import { rowStatistics } from '../../src/kernels/activation-statistics.ts';
 import { attentionStatisticsOnGpu } from '../../src/kernels/attention-statistics.gpu.ts';
-import { type AttentionShape, attentionStatistics } from '../../src/kernels/attention-statistics.ts';
-import { createExecutor, type Executor } from '../../src/kernels/kernel.ts';
+import {
+  type AttentionShape,
+  attentionFields,
+  attentionStatistics,
+} from '../../src/kernels/attention-statistics.ts';
+import type { Query } from '../../src/kernels/kernel.ts';
 import {
   candidatesOnGpu,
   type LogitsOnGpu,
@@ -16,67 +21,48 @@ import {
   type TokenStatistics,
   tokenStatistics,
 } from '../../src/kernels/token-statistics.ts';
+import { floatToHalf, halfToFloat } from '../../src/shared/half.ts';
 import type { AttentionStatistics, RowStatistics } from '../../src/shared/statistics.ts';
+import { type KernelDevice, normal, openKernelDevice, packedHalves } from './kernel-device.ts';
 
 type Compute = (row: Float32Array<ArrayBuffer>, k: number) => Promise<TokenStatistics>;
 
-let device: GPUDevice;
-let executor: Executor;
+let gpu: KernelDevice;
 beforeAll(async () => {
-  const adapter = await navigator.gpu.requestAdapter();
-  if (adapter === null) throw new Error('a test of kernels needs WebGPU');
-  device = await adapter.requestDevice();
-  executor = createExecutor(device);
+  gpu = await openKernelDevice();
 });
-afterAll(() => {
-  executor.dispose();
-  device.destroy();
-});
+afterAll(() => gpu.dispose());
+
+/** Vocabularies and rows: the edges of a workgroup and of a share, and what models have. */
+const sizes = [1, 2, 63, 64, 65, 256, 257, 1000, 8192, 8193, 50_257, 128_256, 200_000] as const;
+
+const half = (value: number): number => halfToFloat(floatToHalf(value));
 
 /** The row lies somewhere inside a larger, padded buffer, as the runtime's do: rubbish around it must not count. */
-async function withRow<T>(row: Float32Array, work: (row: LogitsOnGpu) => Promise<T>): Promise<T> {
+function askRow<T>(
+  row: Float32Array,
+  isHalf: boolean,
+  others: readonly Uint32Array<ArrayBuffer>[],
+  about: (row: LogitsOnGpu, ...others: readonly GPUBuffer[]) => Query<T>,
+): Promise<T> {
   const offset = 3;
-  const whole = new Float32Array(offset + row.length + 61).fill(1e6);
+  const whole = new Float32Array(offset + row.length + 61).fill(6e4);
   whole.set(row, offset);
-  const buffer = upload(whole);
-  try {
-    return await work({ buffer, offset, length: row.length, half: false });
-  } finally {
-    buffer.destroy();
-  }
-}
-
-function upload(data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): GPUBuffer {
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-  const buffer = device.createBuffer({ size: data.byteLength, usage });
-  device.queue.writeBuffer(buffer, 0, data);
-  return buffer;
-}
-
-const onGpu: Compute = (row, k) =>
-  withRow(row, async (on) => {
-    const [found] = await executor.ask(tokenStatisticsOnGpu(on, k));
-    return found;
-  });
-
-/** Normal logits from a fixed seed, by Box and Muller. */
-function normal(length: number, spread: number): Float32Array<ArrayBuffer> {
-  let state = 88172645463325252n;
-  const uniform = (): number => {
-    state ^= BigInt.asUintN(64, state << 13n);
-    state ^= state >> 7n;
-    state ^= BigInt.asUintN(64, state << 17n);
-    return (Number(state >> 11n) + 0.5) / 2 ** 53;
-  };
-  return Float32Array.from(
-    { length },
-    () => spread * Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()),
+  const laid = isHalf ? packedHalves(Array.from(whole, floatToHalf)) : whole;
+  return gpu.ask([laid, ...others], (buffer, ...rest) =>
+    about({ buffer: buffer as GPUBuffer, offset, length: row.length, half: isHalf }, ...rest),
   );
 }
 
+const onGpu =
+  (isHalf: boolean): Compute =>
+  (row, k) =>
+    askRow(row, isHalf, [], (on) => tokenStatisticsOnGpu(on, k));
+
 describe.each<[string, Compute, number]>([
   ['the oracle', async (row, k) => tokenStatistics(row, k), 1e-12],
-  ['WebGPU', onGpu, 2e-5],
+  ['WebGPU', onGpu(false), 2e-5],
+  ['WebGPU over float16 logits', onGpu(true), 2e-5],
 ])('token statistics by %s', (_name, compute, tolerance) => {
   it('are those of the published vector', async () => {
     // logits [2,1,0,-1]: facts of the signal vectors, computed with NumPy.
@@ -87,34 +73,31 @@ describe.each<[string, Compute, number]>([
     expect(found.top).toEqual([2, 1, 0, -1].map((logit, id) => ({ id, logit })));
   });
 
-  it.each([1, 2, 31, 256, 257, 1024, 50_257, 200_000])(
-    'agree with sums in float64 over %i logits',
-    async (length) => {
-      const row = normal(length, 4);
-      const k = 10;
-      const largest = Math.max(...[row.reduce((a, b) => Math.max(a, b))]);
-      const weights = Float64Array.from(row, (x) => Math.exp(x - largest));
-      const sum = weights.reduce((a, b) => a + b, 0);
-      const surprise = (index: number): number => -Math.log((weights[index] ?? 0) / sum);
-      const entropy = weights.reduce((total, weight, index) => total + (weight / sum) * surprise(index), 0);
-      const varentropy = weights.reduce(
-        (total, weight, index) => total + (weight / sum) * (surprise(index) - entropy) ** 2,
-        0,
-      );
-      const order = [...row.keys()].sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0) || a - b).slice(0, k);
+  it.each(sizes)('agree with sums in float64 over %i logits', async (length) => {
+    const row = normal(length, 4).map(half);
+    const k = 10;
+    const largest = row.reduce((a, b) => Math.max(a, b));
+    const weights = Float64Array.from(row, (x) => Math.exp(x - largest));
+    const sum = weights.reduce((a, b) => a + b, 0);
+    const surprise = (index: number): number => -Math.log((weights[index] ?? 0) / sum);
+    const entropy = weights.reduce((total, weight, index) => total + (weight / sum) * surprise(index), 0);
+    const varentropy = weights.reduce(
+      (total, weight, index) => total + (weight / sum) * (surprise(index) - entropy) ** 2,
+      0,
+    );
+    const order = [...row.keys()].sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0) || a - b).slice(0, k);
 
-      const found = await compute(row, k);
-      expect(Math.abs(found.logSumExp - (largest + Math.log(sum)))).toBeLessThanOrEqual(
-        tolerance * Math.max(1, largest),
-      );
-      expect(Math.abs(found.entropy - entropy)).toBeLessThanOrEqual(tolerance * Math.max(1, entropy));
-      expect(Math.abs(found.varentropy - varentropy)).toBeLessThanOrEqual(
-        tolerance * Math.max(1, varentropy) * 4,
-      );
-      expect(found.top.map(({ id }) => id)).toEqual(order);
-      expect(found.top.map(({ logit }) => logit)).toEqual(order.map((id) => row[id]));
-    },
-  );
+    const found = await compute(row, k);
+    expect(Math.abs(found.logSumExp - (largest + Math.log(sum)))).toBeLessThanOrEqual(
+      tolerance * Math.max(1, largest),
+    );
+    expect(Math.abs(found.entropy - entropy)).toBeLessThanOrEqual(tolerance * Math.max(1, entropy));
+    expect(Math.abs(found.varentropy - varentropy)).toBeLessThanOrEqual(
+      tolerance * Math.max(1, varentropy) * 4,
+    );
+    expect(found.top.map(({ id }) => id)).toEqual(order);
+    expect(found.top.map(({ logit }) => logit)).toEqual(order.map((id) => row[id]));
+  });
 
   it('give masked tokens no probability and no place among the likeliest', async () => {
     const row = Float32Array.of(Number.NEGATIVE_INFINITY, 0, Number.NEGATIVE_INFINITY, 0);
@@ -143,12 +126,7 @@ describe.each<[string, Compute, number]>([
 
 type Choose = (row: Float32Array, k: number, tempering: Tempering) => Promise<Candidates>;
 const chooseOnGpu: Choose = (row, k, tempering) =>
-  withRow(row, async (on) => {
-    const seen = upload(tempering.seen);
-    const [found] = await executor.ask(candidatesOnGpu(on, k, tempering, seen));
-    seen.destroy();
-    return found;
-  });
+  askRow(row, false, [tempering.seen], (on, seen) => candidatesOnGpu(on, k, tempering, seen as GPUBuffer));
 
 describe.each<[string, Choose, number]>([
   ['the oracle', async (...call) => candidatesOf(...call), 1e-12],
@@ -194,12 +172,10 @@ type LookAtAttention = (
   ids: readonly number[],
 ) => Promise<AttentionStatistics>;
 
-const attentionOnGpu: LookAtAttention = async (pattern, shape, ids) => {
-  const buffers = [upload(pattern), upload(Uint32Array.from(ids))] as const;
-  const [found] = await executor.ask(attentionStatisticsOnGpu(buffers[0], shape, buffers[1]));
-  for (const buffer of buffers) buffer.destroy();
-  return found;
-};
+const attentionOnGpu: LookAtAttention = (pattern, shape, ids) =>
+  gpu.ask([pattern, Uint32Array.from(ids)], (rows, tokens) =>
+    attentionStatisticsOnGpu(rows as GPUBuffer, shape, tokens as GPUBuffer),
+  );
 
 describe.each<[string, LookAtAttention]>([
   ['the oracle', async (...call) => attentionStatistics(...call)],
@@ -227,7 +203,7 @@ describe.each<[string, LookAtAttention]>([
     expect(found.entropy[1]).toBeCloseTo(Math.log(4), 5);
   });
 
-  it.each([1, 63, 1024, 200_000])('agree with sums in float64 over rows of %i keys', async (keys) => {
+  it.each(sizes)('agree with sums in float64 over rows of %i keys', async (keys) => {
     const weights = normal(keys, 1).map((x) => x * x);
     const total = weights.reduce((sum, x) => sum + x, 0);
     const row = weights.map((x) => x / total);
@@ -254,18 +230,14 @@ describe.each<[string, LookAtAttention]>([
 
 type LookAtRows = (values: Float32Array<ArrayBuffer>, rows: number, width: number) => Promise<RowStatistics>;
 
-const rowsOnGpu: LookAtRows = async (values, rows, width) => {
-  const buffer = upload(values);
-  const [found] = await executor.ask(rowStatisticsOnGpu(buffer, rows, width));
-  buffer.destroy();
-  return found;
-};
+const rowsOnGpu: LookAtRows = (values, rows, width) =>
+  gpu.ask([values], (buffer) => rowStatisticsOnGpu(buffer as GPUBuffer, rows, width));
 
 describe.each<[string, LookAtRows]>([
   ['the oracle', async (...call) => rowStatistics(...call)],
   ['WebGPU', rowsOnGpu],
 ])('statistics of activations by %s', (_name, compute) => {
-  it.each([1, 63, 1024, 200_000])('agree with sums in float64 over rows of %i values', async (width) => {
+  it.each(sizes)('agree with sums in float64 over rows of %i values', async (width) => {
     // A mean far from 0 eats the variance of a careless sum.
     const values = normal(width, 2).map((x, at) => (at % 7 === 0 ? 0 : x + 100));
     const mean = values.reduce((sum, x) => sum + x, 0) / width;
@@ -297,5 +269,112 @@ describe.each<[string, LookAtRows]>([
     expect(found.mean[2]).toBeCloseTo(0, 6);
     expect(found.mean[3]).toBeNaN();
     expect(found.absoluteMaximum[3]).toBeNaN();
+  });
+});
+
+/** Numbers as tensors hold them: mostly ordinary, some masked, huge or tiny. */
+const number = fc.oneof(
+  { weight: 20, arbitrary: fc.float({ min: -30, max: 30, noNaN: true }) },
+  { weight: 2, arbitrary: fc.constantFrom(0, Number.NEGATIVE_INFINITY) },
+  { weight: 1, arbitrary: fc.float({ min: -60_000, max: 60_000, noNaN: true }) },
+);
+const near = (found: number | undefined, expected: number, tolerance: number): boolean =>
+  Object.is(found, expected) ||
+  Math.abs((found ?? Number.NaN) - expected) <= tolerance * Math.max(1, Math.abs(expected));
+
+describe('any row gives on the GPU what it gives in float64:', () => {
+  it('logits, masked or huge', async () => {
+    const rows = fc.array(number, { minLength: 1, maxLength: 700 });
+    await fc.assert(
+      fc.asyncProperty(rows, fc.integer({ min: 1, max: 12 }), async (values, k) => {
+        const row = Float32Array.from(values, half);
+        const answer = async (compute: Compute): Promise<TokenStatistics | undefined> =>
+          compute(row, k).catch(() => undefined);
+        const expected = await answer(async (...call) => tokenStatistics(...call));
+        for (const isHalf of [false, true]) {
+          const found = await answer(onGpu(isHalf));
+          expect(found?.top).toEqual(expected?.top);
+          for (const name of ['logSumExp', 'entropy'] as const)
+            expect(near(found?.[name] ?? 0, expected?.[name] ?? 0, 5e-5), name).toBe(true);
+          expect(near(found?.varentropy ?? 0, expected?.varentropy ?? 0, 5e-4), 'varentropy').toBe(true);
+        }
+      }),
+      { numRuns: 60, seed: 11 },
+    );
+  });
+
+  it('activations, with values that are not finite among them', async () => {
+    const value = fc.oneof(
+      { weight: 9, arbitrary: number },
+      { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY) },
+    );
+    const tables = fc
+      .record({ rows: fc.integer({ min: 1, max: 5 }), width: fc.integer({ min: 1, max: 150 }) })
+      .chain(({ rows, width }) =>
+        fc.record({
+          rows: fc.constant(rows),
+          values: fc.array(value, { minLength: rows * width, maxLength: rows * width }),
+        }),
+      );
+    await fc.assert(
+      fc.asyncProperty(tables, async ({ rows, values }) => {
+        const data = Float32Array.from(values);
+        const width = values.length / rows;
+        const [found, expected] = [await rowsOnGpu(data, rows, width), rowStatistics(data, rows, width)];
+        expect(found.histogram).toEqual(expected.histogram);
+        for (const name of ['absoluteMaximum', 'notFinite', 'zeroFraction'] as const)
+          expect(
+            found[name].every((each, row) => near(each, expected[name][row] ?? 0, 1e-6)),
+            name,
+          ).toBe(true);
+        // A sum of huge values leaves nothing of small ones, so it is near by the largest.
+        for (const name of ['mean', 'standardDeviation'] as const)
+          for (const [row, each] of found[name].entries()) {
+            const scale = expected.absoluteMaximum[row] ?? 0;
+            const wanted = expected[name][row] ?? 0;
+            expect(
+              Number.isNaN(wanted)
+                ? Number.isNaN(each)
+                : Math.abs(each - wanted) <= 1e-5 * Math.max(1, scale),
+              `${name} ${each} ${wanted}`,
+            ).toBe(true);
+          }
+      }),
+      { numRuns: 60, seed: 12 },
+    );
+  });
+
+  it('attention, of any heads, with values that are not finite among them', async () => {
+    const cases = fc
+      .record({
+        heads: fc.integer({ min: 1, max: 3 }),
+        queries: fc.integer({ min: 1, max: 6 }),
+        past: fc.integer({ min: 0, max: 130 }),
+        vocabulary: fc.integer({ min: 1, max: 5 }),
+      })
+      .chain(({ past, ...rest }) => {
+        const keys = past + rest.queries;
+        const count = rest.heads * rest.queries * keys;
+        const p = fc.oneof(
+          { weight: 30, arbitrary: fc.float({ min: 0, max: 1, noNaN: true }) },
+          { weight: 1, arbitrary: fc.constantFrom(0, 1, Number.NaN, Number.POSITIVE_INFINITY) },
+        );
+        return fc.record({
+          shape: fc.constant({ ...rest, keys }),
+          values: fc.array(p, { minLength: count, maxLength: count }),
+        });
+      });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ shape, values }) => {
+        const pattern = Float32Array.from(values);
+        const ids = Array.from({ length: shape.keys }, (_, at) => (at * at) % shape.vocabulary);
+        const found = await attentionOnGpu(pattern, shape, ids);
+        const expected = attentionStatistics(pattern, shape, ids);
+        for (const field of attentionFields)
+          for (const [row, each] of expected[field].entries())
+            expect(near(found[field][row], each, 1e-5), `${field} ${row}`).toBe(true);
+      }),
+      { numRuns: 40, seed: 13 },
+    );
   });
 });
