@@ -2,7 +2,7 @@ import { applyCalibration } from '../observe/calibration/calibrate.ts';
 import { observeClasses } from '../observe/classes.ts';
 import type { ModelInput } from '../protocol/input.ts';
 import type { Captured, CaptureRequest, TextRequest } from '../protocol/inspector.ts';
-import type { Classification, RequestContext, Token } from '../protocol/request.ts';
+import type { Classification, Provenance, Recovery, RequestContext, Token } from '../protocol/request.ts';
 import type { CaptureStore } from '../run/capture.ts';
 import type { ModelInputs } from '../run/feeds.ts';
 import { readFloatTensor } from '../run/float.ts';
@@ -23,6 +23,8 @@ export interface Surroundings {
   mayKey(): boolean;
   record(record: RequestRecord): void;
   keep(store: CaptureStore): number;
+  /** What this request met and got over; whoever gets over something adds to it. */
+  readonly recoveries: Recovery[];
 }
 
 export async function capture(
@@ -91,7 +93,7 @@ function calibratedBy(
 
 interface Work<T> {
   readonly end: Partial<RequestEnd>;
-  readonly answer: (provenance: ReturnType<typeof provenanceOf>) => T;
+  readonly answer: (provenance: Provenance) => T;
 }
 
 /** One forward over one input, recorded whether it worked or not. */
@@ -111,7 +113,7 @@ export async function tracked<T>(
     const prepared = prepare(input, textsOf(entry), entry.info.context);
     known = { inputTokens: prepared.ids.length, outputTokens: 0, truncated: prepared.truncated };
     const { end, answer } = await work(prepared, request);
-    return answer(provenanceOf(await finish(entry, around, request, { ...known, ...end, outcome: 'ok' })));
+    return answer(await finish(entry, around, request, { ...known, ...end, outcome: 'ok' }));
   } catch (error) {
     await finish(entry, around, request, failedEnd(error, known));
     throw error;
@@ -124,11 +126,11 @@ export async function finish(
   around: Surroundings,
   request: Request,
   end: RequestEnd,
-): Promise<RequestRecord> {
+): Promise<Provenance> {
   const ended = await request.end(end);
   const record = entry.drift?.see(ended) === true ? { suspicious: true, ...ended } : ended;
   around.record(record);
-  return record;
+  return provenanceOf(record, around.recoveries);
 }
 
 export const failedEnd = (error: unknown, known: Omit<RequestEnd, 'outcome'>): RequestEnd => ({

@@ -70,6 +70,7 @@ export async function openEntry(
   const variant = await openVariant(runtime, folder, sharedGpu, {
     device,
     ...(request.dtype === undefined ? {} : { dtype: request.dtype }),
+    ...(request.fallen === undefined ? {} : { fallen: request.fallen }),
     onStage: report,
     read,
   });

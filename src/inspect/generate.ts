@@ -3,7 +3,7 @@ import { renderChat } from '../load/chat.ts';
 import type { Tokenizer } from '../load/tokenizer.ts';
 import { observeStatistics } from '../observe/token.ts';
 import type { Generated, GenerateRequest } from '../protocol/inspector.ts';
-import type { GenerateOptions, GpuWork, Step } from '../protocol/request.ts';
+import type { GenerateOptions, GpuWork, Recovery, Step } from '../protocol/request.ts';
 import { createCache } from '../run/cache.ts';
 import { type Decoded, decode } from '../run/decode.ts';
 import { generatorOf } from '../run/generator.ts';
@@ -16,7 +16,7 @@ import { type Fitted, fitPrompt } from './fit.ts';
 import { createHold } from './hold.ts';
 import { requireTokenizer } from './inputs.ts';
 import { insideOf, type Seen, stepOf } from './level.ts';
-import { beginRequest, provenanceOf, type Request, type RequestEnd } from './request.ts';
+import { beginRequest, type Request, type RequestEnd } from './request.ts';
 import type { StepSender } from './steps.ts';
 
 const shown = 10;
@@ -54,6 +54,7 @@ export async function generate(
       sampler,
       maxNewTokens,
       stop,
+      onSmallerChunk: (tokens) => around.recoveries.push(smallerChunk(tokens)),
       ...(isPair ? { source: ids } : {}),
       ...(window === undefined ? {} : { window }),
       ...(options.prefillChunk === undefined ? {} : { prefillChunk: options.prefillChunk }),
@@ -75,9 +76,8 @@ export async function generate(
     const sequence = [...begin, ...course.made];
     cache.rollBack(sequence.length);
     const isAborted = signal.aborted;
-    const provenance = provenanceOf(
-      await finish(entry, around, request, { ...sofar(course), outcome: isAborted ? 'aborted' : 'ok' }),
-    );
+    const outcome = isAborted ? 'aborted' : 'ok';
+    const provenance = await finish(entry, around, request, { ...sofar(course), outcome });
     const captured = sequence.slice(start, Math.min(hasRun, sequence.length));
     const { store } = inside;
     store?.cut(captured.length);
@@ -111,6 +111,11 @@ export async function generate(
     cache.dispose();
   }
 }
+
+const smallerChunk = (tokens: number): Recovery => ({
+  code: 'out_of_memory',
+  message: `Memory ran out. The prompt went on in pieces of ${tokens} tokens.`,
+});
 
 /** One generation under way. */
 interface Course {

@@ -1,7 +1,7 @@
 import { transfer } from 'comlink';
 import type { DeviceChoice } from '../protocol/device.ts';
 import type { DriftListener } from '../protocol/drift.ts';
-import type { Answer, CallId, InspectorApi } from '../protocol/inspector.ts';
+import type { Answer, InspectorApi, ModelRequest } from '../protocol/inspector.ts';
 import { requireSameBuild, sondeVersion } from '../protocol/version.ts';
 import type { CaptureStore } from '../run/capture.ts';
 import { closeModel } from '../run/model.ts';
@@ -10,6 +10,7 @@ import { startRuntime } from '../run/runtime.worker.ts';
 import { SondeError, toWireError } from '../shared/errors.ts';
 import { capture, classify, type Surroundings } from './answers.ts';
 import { calibrateEntry } from './calibrate.ts';
+import { createCalls } from './calls.ts';
 import { type ModelEntry, openEntry } from './entry.ts';
 import { generate } from './generate.ts';
 import { madeUpInputs } from './inputs.ts';
@@ -27,7 +28,7 @@ const mostThreads = 4;
 export function createInspector(): InspectorApi {
   const models = new Map<number, ModelEntry>();
   const captures = new Map<number, CaptureStore>();
-  const calls = new Map<CallId, AbortController>();
+  const calls = createCalls();
   const sharedGpu = shareGpu();
   let lastHandle = 0;
   let runtime: Runtime | undefined;
@@ -35,14 +36,15 @@ export function createInspector(): InspectorApi {
   let pipe: Pipe = silentPipe;
   let tellDrift: DriftListener = () => undefined;
 
-  const around: Surroundings = {
+  const aroundOf = (recovered: ModelRequest['recovered']): Surroundings => ({
     mayKey: () => pipe.granted(),
     record: (record) => pipe.record(record),
     keep(store) {
       captures.set(++lastHandle, store);
       return lastHandle;
     },
-  };
+    recoveries: [...recovered],
+  });
   const greeted = (): Runtime => {
     if (runtime !== undefined) return runtime;
     throw new SondeError('worker_failed', 'The worker was not greeted.', 'Use createSonde().');
@@ -52,15 +54,12 @@ export function createInspector(): InspectorApi {
     if (entry === undefined) throw new SondeError('disposed', 'This model was disposed.', 'Load it again.');
     return entry;
   };
-  const stoppable = async <T>(call: CallId, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-    const controller = new AbortController();
-    calls.set(call, controller);
-    try {
-      return await work(controller.signal);
-    } finally {
-      calls.delete(call);
-    }
-  };
+  /** A question to a model: it can be stopped, and is over before the model is disposed of. */
+  const asked = <T>(
+    { call, model, recovered }: ModelRequest,
+    work: (entry: ModelEntry, around: Surroundings, signal: AbortSignal) => Promise<T>,
+  ): Promise<Answer<T>> =>
+    answer(() => calls.run(call, model, async (signal) => work(entryOf(model), aroundOf(recovered), signal)));
 
   return {
     hello: (options, telemetryPort, onRecord, onDrift) =>
@@ -81,7 +80,7 @@ export function createInspector(): InspectorApi {
       }),
     load: (request, onProgress) =>
       answer(() =>
-        stoppable(request.call, async (signal) => {
+        calls.run(request.call, undefined, async (signal) => {
           const entry = await openEntry(greeted(), sharedGpu, device, request, {
             signal,
             onProgress,
@@ -92,36 +91,29 @@ export function createInspector(): InspectorApi {
         }),
       ),
     generate: (request, options, port) =>
-      answer(() =>
-        stoppable(request.call, async (signal) => {
-          const steps = createStepSender(port, signal);
-          try {
-            return await generate(entryOf(request.model), around, request, options, steps, signal);
-          } finally {
-            steps.close();
-          }
-        }),
-      ),
+      asked(request, async (entry, around, signal) => {
+        const steps = createStepSender(port, signal);
+        try {
+          return await generate(entry, around, request, options, steps, signal);
+        } finally {
+          steps.close();
+        }
+      }),
     capture: (request, patterns, context) =>
-      answer(() => capture(entryOf(request.model), around, request, patterns, context)),
-    classify: (request, context) => answer(() => classify(entryOf(request.model), around, request, context)),
+      asked(request, (entry, around) => capture(entry, around, request, patterns, context)),
+    classify: (request, context) =>
+      asked(request, (entry, around) => classify(entry, around, request, context)),
     calibrate: (request) =>
-      answer(() =>
-        stoppable(request.call, (signal) => calibrateEntry(entryOf(request.model), request, signal)),
-      ),
+      asked(request, (entry, _around, signal) => calibrateEntry(entry, request, signal)),
     calibration: (handle) => answer(async () => entryOf(handle).calibration.current),
     forgetCalibration: (handle) => answer(() => entryOf(handle).calibration.forget()),
-    lens: (request, context) => answer(() => lens(entryOf(request.model), around, request, context)),
+    lens: (request, context) => asked(request, (entry, around) => lens(entry, around, request, context)),
     prove: (request, onProgress) =>
-      answer(() =>
-        stoppable(request.call, (signal) => proveEntry(entryOf(request.model), { signal, onProgress })),
-      ),
+      asked(request, (entry, _around, signal) => proveEntry(entry, { signal, onProgress })),
     drift: (handle) => answer(async () => entryOf(handle).drift?.state),
     fidelity: (request, dtypes, onProgress) =>
-      answer(() =>
-        stoppable(request.call, (signal) =>
-          measureVariants(greeted(), sharedGpu, entryOf(request.model), { dtypes, signal, onProgress }),
-        ),
+      asked(request, (entry, _around, signal) =>
+        measureVariants(greeted(), sharedGpu, entry, { dtypes, signal, onProgress }),
       ),
     madeUpInputs: (handle) =>
       answer(async () => {
@@ -148,11 +140,12 @@ export function createInspector(): InspectorApi {
     disposeModel: (handle) =>
       answer(async () => {
         const entry = models.get(handle);
-        for (const { model } of entry?.parts ?? []) await closeModel(model);
         models.delete(handle);
+        await calls.end(handle);
+        for (const { model } of entry?.parts ?? []) await closeModel(model);
       }),
     outcome: (requestId, reported) => answer(async () => pipe.outcome(requestId, reported)),
-    abort: (call) => calls.get(call)?.abort(),
+    abort: (call) => calls.abort(call),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Provenance, RequestContext } from '../protocol/request.ts';
+import type { Provenance, Recovery, RequestContext } from '../protocol/request.ts';
 import type { ModelIdentity, Operation, Outcome, RequestRecord, RequestSignals } from '../schema/record.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import { randomHex, uuidv7 } from '../shared/id.ts';
@@ -93,7 +93,7 @@ function traceOf(traceparent: string | undefined): { traceId: string; spanId: st
 }
 
 /** The part of a record that the answer carries back to the caller. */
-export function provenanceOf(record: RequestRecord): Provenance {
+export function provenanceOf(record: RequestRecord, recoveries: readonly Recovery[]): Provenance {
   const {
     spanId: _span,
     duration: _duration,
@@ -111,5 +111,5 @@ export function provenanceOf(record: RequestRecord): Provenance {
     errorCode: _code,
     ...provenance
   } = record;
-  return provenance;
+  return recoveries.length === 0 ? provenance : { ...provenance, recoveries };
 }

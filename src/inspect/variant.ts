@@ -26,6 +26,8 @@ export interface OpenVariant {
 export interface VariantRequest {
   readonly device: DeviceChoice;
   readonly dtype?: Dtype;
+  /** What did not work out before: its device is not tried again. */
+  readonly fallen?: Fallback;
   readonly onStage: (stage: LoadStage) => void;
   readonly read: ReadOptions;
 }
@@ -53,14 +55,16 @@ export async function openVariant(
 ): Promise<OpenVariant> {
   const wanted = request.dtype ?? 'fp32';
   const order: readonly Dtype[] = [wanted, ...dtypes.filter((dtype) => dtype !== wanted)];
-  const devices = request.device === 'auto' ? (['webgpu', 'wasm'] as const) : [request.device];
+  const { fallen } = request;
+  const all = request.device === 'auto' ? (['webgpu', 'wasm'] as const) : [request.device];
+  const devices = all.filter((device) => device !== fallen?.device);
   const fetched = new Map<Dtype, Promise<readonly PartWeights[] | undefined>>();
   const weightsOf = (dtype: Dtype): Promise<readonly PartWeights[] | undefined> => {
     const known = fetched.get(dtype) ?? loadParts(folder.source, dtype, request.read);
     fetched.set(dtype, known);
     return known;
   };
-  const fallbacks: Fallback[] = [];
+  const fallbacks: Fallback[] = fallen === undefined ? [] : [fallen];
   let lastError: unknown;
   let found = false;
 

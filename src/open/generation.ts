@@ -4,27 +4,35 @@ import { SondeError } from '../shared/errors.ts';
 import type { Capture, Generation } from './api.ts';
 
 export interface GenerationSource {
-  /** Asks the worker; the port is its end of the step channel. */
-  start(steps: MessagePort): Promise<Generated>;
+  /**
+   * Asks the worker, and where a fault ended it, the next one.
+   * @param connect makes the worker's end of the step channel; the channel before it is closed
+   */
+  start(connect: () => MessagePort): Promise<Generated>;
   stop(): void;
   openCapture(generated: Generated): Capture | undefined;
 }
 
 /**
  * Pulls steps from the worker, which computes at most two ahead. Nobody iterating but waiting for `end` or
- * `capture` lets the steps run through.
+ * `capture` lets the steps run through. Of a generation that runs again, the steps known already are left out.
  */
 export function startGeneration(source: GenerationSource): Generation {
-  const { port1: port, port2: workerPort } = new MessageChannel();
   const queue: Step[] = [];
-  let ended = false;
+  /** Tokens of all steps that came. */
+  const known: number[] = [];
+  let port: MessagePort | undefined;
+  let hasDiverged = false;
+  let isClosed = false;
+  let isAnswered = false;
   let iterated = false;
   let drain = false;
   let wake: () => void = () => undefined;
 
+  const credit = (): void => port?.postMessage({ kind: 'credit' } satisfies CreditMessage);
   const take = (): Step | undefined => {
     const step = queue.shift();
-    if (step !== undefined) port.postMessage({ kind: 'credit' } satisfies CreditMessage);
+    if (step !== undefined) credit();
     return step;
   };
   const runThrough = (): void => {
@@ -32,23 +40,50 @@ export function startGeneration(source: GenerationSource): Generation {
     drain = true;
     while (take() !== undefined);
   };
-  const finish = (): void => {
-    ended = true;
-    port.close();
+  const close = (): void => {
+    isClosed = true;
+    port?.close();
   };
-  port.onmessage = ({ data }: MessageEvent<StepMessage>) => {
-    if (data.kind === 'step') queue.push(data.step);
-    else finish();
-    if (drain) while (take() !== undefined);
-    wake();
+  const receive = (step: Step): void => {
+    const { id } = step.token;
+    if (step.index >= known.length) {
+      known.push(id);
+      queue.push(step);
+    } else if (known[step.index] === id) credit();
+    else {
+      hasDiverged = true;
+      source.stop();
+    }
+  };
+  const connect = (): MessagePort => {
+    close();
+    isClosed = false;
+    const channel = new MessageChannel();
+    port = channel.port1;
+    port.onmessage = ({ data }: MessageEvent<StepMessage>) => {
+      if (data.kind === 'step') receive(data.step);
+      else close();
+      if (drain) while (take() !== undefined);
+      wake();
+    };
+    return channel.port2;
   };
 
-  // Steps and answer come over two ports, in no common order: only the last message ends the steps.
-  const generated = source.start(workerPort);
-  generated.catch(() => {
-    finish();
-    wake();
-  });
+  const answered = async (): Promise<Generated> => {
+    try {
+      const value = await source.start(connect);
+      const [met] = value.end.provenance.recoveries?.slice(-1) ?? [];
+      if (hasDiverged && met !== undefined) throw diverged(met.code);
+      return value;
+    } catch (error) {
+      close();
+      throw error;
+    } finally {
+      isAnswered = true;
+      wake();
+    }
+  };
+  const generated = answered();
   const end: Promise<GenerationEnd> = generated.then((value) => value.end);
   const capture: Promise<Capture> = generated.then((value) => {
     const opened = source.openCapture(value);
@@ -79,7 +114,8 @@ export function startGeneration(source: GenerationSource): Generation {
           for (;;) {
             const step = take();
             if (step !== undefined) return { done: false, value: step };
-            if (ended) {
+            // Steps and answer come over two ports, in no common order.
+            if (isClosed && isAnswered) {
               await generated;
               return { done: true, value: undefined };
             }
@@ -99,3 +135,10 @@ export function startGeneration(source: GenerationSource): Generation {
     },
   };
 }
+
+const diverged = (code: 'device_lost' | 'out_of_memory'): SondeError =>
+  new SondeError(
+    code,
+    'The generation was run again after a fault, and went on differently from the tokens already given.',
+    'Generate again.',
+  );

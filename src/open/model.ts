@@ -1,17 +1,21 @@
 import { proxy, type Remote, transfer } from 'comlink';
+import type { DeviceChoice, Fallback } from '../protocol/device.ts';
 import type { Answer, CallId, Captured, InspectorApi, Loaded, ModelRequest } from '../protocol/inspector.ts';
 import type { ModelInfo } from '../protocol/model.ts';
-import type { CaptureInfo } from '../protocol/request.ts';
+import type { CaptureInfo, Recovery } from '../protocol/request.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Capture, LoadOptions, Model } from './api.ts';
 import { startGeneration } from './generation.ts';
 import type { Link } from './link.ts';
 import { type PickedModel, pickedFiles } from './picked.ts';
+import { recoveryFrom } from './recover.ts';
 
 /** What models share: the living worker, and numbers for calls that may be stopped. */
 export interface Host {
   /** The living worker, or a new one in place of a dead one. */
   link(): Promise<Link>;
+  /** As it was asked for. */
+  readonly device: DeviceChoice;
   nextCall(): CallId;
 }
 
@@ -36,6 +40,7 @@ export async function openModel(
   let disposed = false;
   let current: Place | undefined;
   let opening: Promise<Place> | undefined;
+  let fallen: Fallback | undefined;
 
   const load = async (): Promise<Place> => {
     const link = await host.link();
@@ -47,8 +52,10 @@ export async function openModel(
       base: document.baseURI,
       ...(dtype === undefined ? {} : { dtype }),
       ...(hub === undefined ? {} : { hub }),
+      ...(fallen === undefined ? {} : { fallen }),
     };
-    const loaded = await stoppable(link, call, signal, () =>
+    const stop = (): void => link.tell((api) => api.abort(call));
+    const loaded = await stoppable(stop, signal, () =>
       link.ask((api) => api.load(request, proxy(onProgress))),
     );
     return { link, loaded };
@@ -60,6 +67,7 @@ export async function openModel(
     opening ??= load();
     try {
       current = await opening;
+      if (disposed) throw disposedModel();
       Object.assign(model, current.loaded.info);
       return current;
     } finally {
@@ -67,21 +75,39 @@ export async function openModel(
     }
   };
 
-  /** A question that can be stopped. Some faults take the worker with them: it is made anew for the next one. */
-  const asked = <T>(
-    { link, loaded }: Place,
+  /** A question that can be stopped. Some faults take the worker with them: then it is asked again in the next. */
+  const askedAt = <T>(
     signal: AbortSignal | undefined,
     question: (api: Remote<InspectorApi>, to: ModelRequest) => Promise<Answer<T>>,
     call = host.nextCall(),
-  ): Promise<T> =>
-    stoppable(link, call, signal, async () => {
-      try {
-        return await link.ask((api) => question(api, { call, model: loaded.model }));
-      } catch (error) {
-        if (error instanceof SondeError && fatal.includes(error.code)) link.end(error);
-        throw error;
+  ): Promise<{ readonly value: T; readonly link: Link }> => {
+    const stop = (): void => current?.link.tell((api) => api.abort(call));
+    const recovered: Recovery[] = [];
+    return stoppable(stop, signal, async () => {
+      for (;;) {
+        const { link, loaded } = await here();
+        try {
+          const value = await link.ask((api) => question(api, { call, model: loaded.model, recovered }));
+          if (disposed) throw disposedModel();
+          return { value, link };
+        } catch (error) {
+          if (disposed) throw disposedModel();
+          if (!(error instanceof SondeError) || !fatal.includes(error.code)) throw error;
+          const isOwn = !link.isGone();
+          link.end(error);
+          const { device, dtype } = loaded.info.device;
+          const canMove = host.device === 'auto' && device === 'webgpu';
+          const recovery = recoveryFrom(error, { isOwn, canMove, before: recovered });
+          if (recovery === undefined || signal?.aborted === true) throw error;
+          if (isOwn && error.code === 'out_of_memory') fallen = { device, dtype, reason: error.message };
+          recovered.push(recovery);
+        }
       }
     });
+  };
+
+  const asked = async <T>(...question: Parameters<typeof askedAt<T>>): Promise<T> =>
+    (await askedAt(...question)).value;
 
   /** A question that runs nothing. */
   const told = async <T>(
@@ -94,60 +120,59 @@ export async function openModel(
   const methods: Omit<Model, keyof ModelInfo> = {
     generate(prompt, { signal, ...generateOptions } = {}) {
       const call = host.nextCall();
-      const stop = (): void => void current?.link.tell((api) => api.abort(call));
-      let link: Link | undefined;
+      let isStopped = false;
+      let home: Link | undefined;
       return startGeneration({
-        async start(port) {
-          const place = await here();
-          link = place.link;
-          return asked(
-            place,
+        async start(connect) {
+          const { value, link } = await askedAt(
             signal,
-            (api, to) => api.generate({ ...to, prompt }, generateOptions, transfer(port, [port])),
+            async (api, to) => {
+              if (isStopped) throw stopped();
+              const port = connect();
+              return api.generate({ ...to, prompt }, generateOptions, transfer(port, [port]));
+            },
             call,
           );
+          home = link;
+          return value;
         },
-        stop,
+        stop() {
+          isStopped = true;
+          current?.link.tell((api) => api.abort(call));
+        },
         openCapture: ({ capture, end }) =>
-          capture === undefined || end.capture === undefined || link === undefined
+          capture === undefined || end.capture === undefined || home === undefined
             ? undefined
-            : openCapture(link, { capture, info: end.capture }),
+            : openCapture(home, { capture, info: end.capture }),
       });
     },
     async capture(input, patterns, { signal, ...context } = {}) {
-      const place = await here();
-      const captured = await asked(place, signal, (api, to) =>
+      const { value, link } = await askedAt(signal, (api, to) =>
         api.capture({ ...to, input }, patterns, context),
       );
-      return openCapture(place.link, captured);
+      return openCapture(link, value);
     },
-    async classify(text, { signal, ...context } = {}) {
-      return asked(await here(), signal, (api, to) => api.classify({ ...to, text }, context));
-    },
-    async calibrate(labelled, { signal, coverage = 0.9 } = {}) {
-      return asked(await here(), signal, (api, to) => api.calibrate({ ...to, labelled, coverage }));
-    },
+    classify: (text, { signal, ...context } = {}) =>
+      asked(signal, (api, to) => api.classify({ ...to, text }, context)),
+    calibrate: (labelled, { signal, coverage = 0.9 } = {}) =>
+      asked(signal, (api, to) => api.calibrate({ ...to, labelled, coverage })),
     calibration: () => told((api, model) => api.calibration(model)),
     forgetCalibration: () => told((api, model) => api.forgetCalibration(model)),
-    async lens(text, { signal, ...context } = {}) {
-      return asked(await here(), signal, (api, to) => api.lens({ ...to, text }, context));
-    },
-    async prove({ signal, onProgress = () => undefined } = {}) {
-      return asked(await here(), signal, (api, to) => api.prove(to, proxy(onProgress)));
-    },
-    async fidelity({ dtypes, signal, onProgress = () => undefined } = {}) {
-      return asked(await here(), signal, (api, to) => api.fidelity(to, dtypes, proxy(onProgress)));
-    },
+    lens: (text, { signal, ...context } = {}) =>
+      asked(signal, (api, to) => api.lens({ ...to, text }, context)),
+    prove: ({ signal, onProgress = () => undefined } = {}) =>
+      asked(signal, (api, to) => api.prove(to, proxy(onProgress))),
+    fidelity: ({ dtypes, signal, onProgress = () => undefined } = {}) =>
+      asked(signal, (api, to) => api.fidelity(to, dtypes, proxy(onProgress))),
     drift: () => told((api, model) => api.drift(model)),
     madeUpInputs: () => told((api, model) => api.madeUpInputs(model)),
     graphs: () => told((api, model) => api.graphs(model)),
     async dispose() {
       if (disposed) return;
       disposed = true;
-      if (current !== undefined && !current.link.isGone()) {
-        const { link, loaded } = current;
-        await link.ask((api) => api.disposeModel(loaded.model));
-      }
+      const place = opening === undefined ? current : await opening.catch(() => undefined);
+      if (place === undefined || place.link.isGone()) return;
+      await place.link.ask((api) => api.disposeModel(place.loaded.model));
     },
   };
 
@@ -173,21 +198,21 @@ function openCapture(link: Link, { capture, info }: Captured): Capture {
   return opened;
 }
 
+const stopped = (): SondeError =>
+  new SondeError('aborted', 'The request was stopped.', 'Start it again when it is wanted.');
+
 /** Rejects at once when the signal fires; the worker stops at its next step. */
 async function stoppable<T>(
-  link: Link,
-  call: CallId,
+  stop: () => void,
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
   if (signal === undefined) return work();
-  const stopped = (): SondeError =>
-    new SondeError('aborted', 'The request was stopped.', 'Start it again when it is wanted.');
   if (signal.aborted) throw stopped();
   let onAbort: () => void = () => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => {
-      link.tell((api) => api.abort(call));
+      stop();
       reject(stopped());
     };
     signal.addEventListener('abort', onAbort, { once: true });

@@ -39,6 +39,7 @@ export function createSonde(options: SondeOptions = {}): Sonde {
   };
 
   const host: Host = {
+    device,
     async link() {
       if (disposed) throw new SondeError('disposed', 'This Sonde was disposed.', 'Call createSonde() again.');
       const known = await opening?.catch(() => undefined);

@@ -5,7 +5,7 @@ import type { WireError } from '../shared/errors.ts';
 import type { RawGraph } from '../shared/graph.ts';
 import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import type { DeviceChoice, Dtype } from './device.ts';
+import type { DeviceChoice, Dtype, Fallback } from './device.ts';
 import type { DriftListener, DriftState } from './drift.ts';
 import type { FidelityProgress, ModelFidelity } from './fidelity.ts';
 import type { ModelInput, NamedInputs } from './input.ts';
@@ -18,6 +18,7 @@ import type {
   GenerationEnd,
   Lens,
   Message,
+  Recovery,
   RequestContext,
   Step,
 } from './request.ts';
@@ -62,6 +63,8 @@ export interface LoadRequest {
   /** Base address of the hub that a hub id is looked up on. */
   readonly hub?: string;
   readonly dtype?: Dtype;
+  /** What did not work out before: its device is not tried again. */
+  readonly fallen?: Fallback;
 }
 
 export interface Loaded {
@@ -73,6 +76,8 @@ export interface Loaded {
 export interface ModelRequest {
   readonly call: CallId;
   readonly model: number;
+  /** What it met in workers before this one. */
+  readonly recovered: readonly Recovery[];
 }
 
 export interface TextRequest extends ModelRequest {

@@ -129,8 +129,17 @@ export interface ClassChance {
   readonly probability: Probability;
 }
 
+/** A fault of the machine that a request met and got over. */
+export interface Recovery {
+  readonly code: 'device_lost' | 'out_of_memory';
+  /** What happened, and what was done about it: plain sentences. */
+  readonly message: string;
+}
+
 /** Everything needed to say later where an answer came from. */
 export interface Provenance extends ModelIdentity {
+  /** In the order met; absent where there were none. */
+  readonly recoveries?: readonly Recovery[];
   readonly recordId: string;
   readonly requestId: string;
   readonly traceId: string;

@@ -1,4 +1,5 @@
 import type { Query } from '../kernels/kernel.ts';
+import { SondeError } from '../shared/errors.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import type { KeyValueCache } from './cache.ts';
 import { type CaptureStore, release } from './capture.ts';
@@ -22,6 +23,8 @@ export interface DecodeOptions<Seen = never> {
   readonly source?: readonly number[];
   /** Tokens of one forward over the prompt. Default: all of them. */
   readonly prefillChunk?: number;
+  /** Told of a piece of the prompt that there was no memory for, and of how many tokens the next ones have. */
+  readonly onSmallerChunk?: (tokens: number) => void;
   /** Most tokens a forward can see: when the window is full, its younger half runs again as a prompt. */
   readonly window?: number;
   /** Keeps what each step's taps gave; without it they are freed. */
@@ -45,7 +48,12 @@ interface Decoder<Seen> {
   /** The encoder's states by the decoder's input name; nothing for a model of one graph. */
   readonly source: Feeds;
   readonly options: DecodeOptions<Seen>;
+  /** Most tokens of one forward: fewer once memory ran out. */
+  chunk: number;
 }
+
+/** A chunk that small needs no more than a step does, in any way that a smaller one would help. */
+const leastChunk = 16;
 
 /**
  * Prefill, then one forward a token. What the cache holds of the prompt already is not run again, and the cache
@@ -58,9 +66,10 @@ export async function* decode<Seen = never>(
   options: DecodeOptions<Seen>,
 ): AsyncGenerator<Decoded<Seen>> {
   const { plan = emptyPlan, sampler, capture, watcher, window = Number.POSITIVE_INFINITY } = options;
+  const { prefillChunk: chunk = Number.POSITIVE_INFINITY } = options;
   const source = encoder === undefined ? {} : await encode(encoder, options.source ?? [], plan, capture);
   const session = await model.sessions.open(ownPlan(model, plan));
-  const decoder: Decoder<Seen> = { model, session, cache, source, options };
+  const decoder: Decoder<Seen> = { model, session, cache, source, options, chunk };
   const chooser = createChooser(model, sampler);
   const sequence = [...prompt];
   let start = 0;
@@ -78,7 +87,9 @@ export async function* decode<Seen = never>(
       const { choice, beside } = await chooser
         .choose(logits, sequence, look)
         .catch(async (cause: unknown) => {
-          throw await nameFault(cause, 'The next token could not be chosen.', model.gpu);
+          throw await model.runtime.exclusive(() =>
+            nameFault(cause, 'The next token could not be chosen.', model.gpu),
+          );
         });
       releaseOutputs(decoder, fetches);
       sequence.push(choice.id);
@@ -100,18 +111,26 @@ async function advance<Seen>(
   sequence: readonly number[],
 ): Promise<{ readonly fetches: Fetches; readonly seen: readonly Seen[] }> {
   const { model, session, cache, source, options } = decoder;
-  const { prefillChunk = Number.POSITIVE_INFINITY, capture, watcher } = options;
+  const { capture, watcher } = options;
   const { runtime, instrumented } = model;
   // Without a cache the whole sequence runs again each time.
   const hasCache = instrumented.anatomy.cache.length > 0;
   const seen: Seen[] = [];
   for (;;) {
     const from = cache.ids.length;
-    const to = hasCache ? Math.min(sequence.length, from + prefillChunk) : sequence.length;
+    const to = hasCache ? Math.min(sequence.length, from + decoder.chunk) : sequence.length;
     const fresh = sequence.slice(from, to);
     const given = { input_ids: idTensor([fresh]) };
     const feeds = completeFeeds(runtime.ort, instrumented, given, { ...source, ...cache.feeds });
-    const fetches = await session.run(feeds);
+    const fetches = await session.run(feeds).catch((error: unknown) => {
+      if (!hasCache || fresh.length <= leastChunk || !isShortOfMemory(error)) throw error;
+      return undefined;
+    });
+    if (fetches === undefined) {
+      decoder.chunk = Math.max(leastChunk, Math.ceil(fresh.length / 4));
+      options.onSmallerChunk?.(decoder.chunk);
+      continue;
+    }
     if (!hasCache) capture?.clear(session.graph.taps);
     capture?.add(session.graph.taps, fetches);
     cache.take(fresh, fetches, capture);
@@ -121,6 +140,12 @@ async function advance<Seen>(
     releaseOutputs(decoder, fetches);
   }
 }
+
+/** A heap that was written past its end is beyond a second try. */
+const isShortOfMemory = (error: unknown): boolean =>
+  error instanceof SondeError &&
+  error.code === 'out_of_memory' &&
+  !(error.cause instanceof Error && error.cause.name === 'RuntimeError');
 
 async function ask<T>({ executor }: LoadedModel, query: Query<T>): Promise<T> {
   if (executor === undefined) return query.answer([]);

@@ -1,4 +1,5 @@
 import { SondeError } from '../shared/errors.ts';
+import { speaksOfMemory } from './fault.ts';
 import type { Gpu } from './gpu.ts';
 
 const usefulFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
@@ -42,8 +43,34 @@ export function useGpu(device: GPUDevice, info: GPUAdapterInfo = device.adapterI
   // The browser tells of a loss a little later than the run that met it fails.
   const lost = (): Promise<boolean> => Promise.race([gone, later(tellsWithin, false)]);
   const { vendor, architecture, description, isFallbackAdapter } = info;
-  return { device, adapter: { vendor, architecture, description, isFallbackAdapter }, lost };
+  const adapter = { vendor, architecture, description, isFallbackAdapter };
+  return { device, adapter, lost, exhausted: watchExhaustion(device) };
 }
+
+/**
+ * A buffer that cannot be had is no exception: the run fails later, at whatever reads it first. Why is told in an
+ * event, or stays in the error scopes that onnxruntime leaves open when a run breaks off.
+ */
+function watchExhaustion(device: GPUDevice): () => Promise<boolean> {
+  let isExhausted = false;
+  const note = (error: GPUError | null): void => {
+    isExhausted ||= error instanceof GPUOutOfMemoryError || (error !== null && speaksOfMemory(error.message));
+  };
+  device.addEventListener('uncapturederror', ({ error }) => note(error));
+  return async () => {
+    for (let scope = 0; scope < mostScopes; scope++) {
+      const error = await device.popErrorScope().catch(() => 'none left' as const);
+      if (error === 'none left') break;
+      note(error);
+    }
+    const answer = isExhausted;
+    isExhausted = false;
+    return answer;
+  };
+}
+
+/** A lost device has scopes without end. */
+const mostScopes = 8;
 
 const tellsWithin = 100;
 

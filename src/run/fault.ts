@@ -2,8 +2,8 @@ import { SondeError } from '../shared/errors.ts';
 import type { Gpu } from './gpu.ts';
 
 /**
- * Names what onnxruntime threw. A run on a lost device fails in many words, seldom in that one, and often before
- * the browser has told of the loss: so the device is asked.
+ * Names what onnxruntime threw. On a lost device and without memory a run fails in many words, seldom in those, and
+ * often before the browser has told why: so the device is asked. Called while nothing else runs on it.
  */
 export async function nameFault(cause: unknown, what: string, gpu: Gpu | undefined): Promise<SondeError> {
   if (cause instanceof SondeError) return cause;
@@ -16,7 +16,7 @@ export async function nameFault(cause: unknown, what: string, gpu: Gpu | undefin
       { cause },
     );
   }
-  if (/out of memory|bad_alloc|memory access out of bounds/i.test(text)) {
+  if (speaksOfMemory(text) || (await gpu?.exhausted())) {
     return new SondeError(
       'out_of_memory',
       `${what} Memory ran out.`,
@@ -41,5 +41,11 @@ export async function nameFault(cause: unknown, what: string, gpu: Gpu | undefin
     { cause },
   );
 }
+
+/** WebGPU calls it a validation error where the device has the memory, but not in one buffer. */
+export const speaksOfMemory = (text: string): boolean =>
+  /out of memory|bad_alloc|memory access out of bounds|allocation failed|exceeds the max buffer size|size .{0,40}is too large/i.test(
+    text,
+  );
 
 const firstLine = (text: string): string => (text.split('\n')[0] ?? '').slice(0, 300);

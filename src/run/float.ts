@@ -1,3 +1,4 @@
+import { SondeError } from '../shared/errors.ts';
 import { halfToFloat } from '../shared/half.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { OrtTensor, Runtime } from './runtime.ts';
@@ -16,8 +17,17 @@ export function toFloatTensor(tensor: OrtTensor): FloatTensor {
   return { type: 'float32', dims, data: Float32Array.from(data as ArrayLike<number | bigint>, Number) };
 }
 
-/** The same wherever the tensor lies: one on the GPU is read back first, and its buffer freed. */
+/**
+ * The same wherever the tensor lies: one on the GPU is read back first, and its buffer freed.
+ * @throws SondeError `disposed` where it went with its model
+ */
 export async function readFloatTensor(runtime: Runtime, tensor: OrtTensor): Promise<FloatTensor> {
+  if (tensor.location === 'none')
+    throw new SondeError(
+      'disposed',
+      'This value went with its model.',
+      'Read it before the model is disposed of.',
+    );
   if (tensor.location === 'gpu-buffer') await runtime.exclusive(() => tensor.getData(true));
   return toFloatTensor(tensor);
 }

@@ -6,4 +6,6 @@ export interface Gpu {
   readonly adapter: AdapterInfo;
   /** A run that fails on a lost device says many things, seldom that. */
   readonly lost: () => Promise<boolean>;
+  /** Whether a buffer could not be had since this was asked last. Asked while nothing else runs on the device. */
+  readonly exhausted: () => Promise<boolean>;
 }

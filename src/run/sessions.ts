@@ -1,6 +1,7 @@
 import type { EditedGraph, Instrumented } from '../instrument/instrumented.ts';
 import { canonicalJson, type Json } from '../shared/digest.ts';
-import type { Plan } from '../shared/plan.ts';
+import { SondeError } from '../shared/errors.ts';
+import { emptyPlan, type Plan } from '../shared/plan.ts';
 import { nameFault } from './fault.ts';
 import type { Gpu } from './gpu.ts';
 import type {
@@ -48,6 +49,7 @@ export interface Sessions {
 }
 
 const keyOf = (plan: Plan): string => canonicalJson(plan as unknown as Json);
+const emptyKey = keyOf(emptyPlan);
 
 /** Plans kept open at once; the empty one stays, of the others the least recently used leaves first. */
 const openPlans = 4;
@@ -62,57 +64,79 @@ export function openSessions(
   const weights = gpu === undefined ? undefined : shareWeights(runtime.ort, gpu.device, files);
   const sessions = new Map<string, Promise<OpenSession>>();
 
-  const forget = async (key: string): Promise<void> => {
-    const session = sessions.get(key);
+  /** Out of use, but of their outputs some are still read: an output does not outlive its session. */
+  const retired = new Set<OpenSession>();
+  let isDisposed = false;
+
+  const sweep = async (isLast = false): Promise<void> => {
+    for (const session of retired) {
+      // A runtime that broke cannot release; the fault that broke it is the one to be told.
+      if (await session.release(isLast).catch(() => true)) retired.delete(session);
+    }
+  };
+  const retire = async (key: string, session: Promise<OpenSession>): Promise<void> => {
+    if (sessions.get(key) === session) sessions.delete(key);
+    const opened = await session.catch(() => undefined);
+    if (opened !== undefined) retired.add(opened);
+    await sweep();
+  };
+  /** The session of a plan, the most recently used from now on; another one may have to leave for it. */
+  const reach = async (key: string, plan: Plan): Promise<[Promise<OpenSession>, OpenSession]> => {
+    if (isDisposed) throw new SondeError('disposed', 'This model was disposed.', 'Load it again.');
+    const session = sessions.get(key) ?? create(runtime, instrumented, files, gpu, weights, plan, caller);
     sessions.delete(key);
-    const opened = await session?.catch(() => undefined);
-    // A runtime that broke cannot release; the fault that broke it is the one to be told.
-    await opened?.release().catch(() => undefined);
+    sessions.set(key, session);
+    const [oldest] = [...sessions].filter(([each]) => each !== emptyKey);
+    if (sessions.size > openPlans && oldest !== undefined) await retire(...oldest);
+    try {
+      return [session, await session];
+    } catch (error) {
+      if (sessions.get(key) === session) sessions.delete(key);
+      throw error;
+    }
   };
 
   return {
     device: gpu === undefined ? 'wasm' : 'webgpu',
-    close: (plan) => forget(keyOf(plan)),
+    async close(plan) {
+      const key = keyOf(plan);
+      const session = sessions.get(key);
+      if (session !== undefined) await retire(key, session);
+    },
     async open(plan) {
       const key = keyOf(plan);
-      const known = sessions.get(key);
-      if (known !== undefined) {
-        sessions.delete(key);
-        sessions.set(key, known);
-      }
-      const opened = known ?? create(runtime, instrumented, files, gpu, weights, plan, caller);
-      sessions.set(key, opened);
-      const oldest = [...sessions.keys()].find((candidate) => candidate !== key);
-      if (sessions.size > openPlans && oldest !== undefined) await forget(oldest);
-      try {
-        const session = await opened;
-        return {
-          graph: session.graph,
-          ports: session.ports,
-          async run(...call) {
-            try {
-              return await session.run(...call);
-            } catch (error) {
-              // A failed run poisons an IO-bound session: later valid runs would replay its inputs.
-              await forget(key);
-              throw error;
-            }
-          },
-        };
-      } catch (error) {
-        sessions.delete(key);
-        throw error;
-      }
+      const [, { graph, ports }] = await reach(key, plan);
+      return {
+        graph,
+        ports,
+        // The session may have left for another plan's, or failed, since this one was opened or last ran.
+        async run(...call) {
+          const [session, opened] = await reach(key, plan);
+          try {
+            return await opened.run(...call);
+          } catch (error) {
+            // A failed run poisons an IO-bound session: later valid runs would replay its inputs.
+            await retire(key, session);
+            throw error;
+          }
+        },
+      };
     },
     async dispose() {
-      await Promise.all([...sessions.keys()].map(forget));
+      isDisposed = true;
+      await Promise.all([...sessions].map((each) => retire(...each)));
+      await sweep(true);
       weights?.dispose();
     },
   };
 }
 
 interface OpenSession extends PlanSession {
-  release(): Promise<void>;
+  /**
+   * Not while an output is left on the GPU that nobody has freed, except by force: then that is freed too.
+   * @returns whether it is released
+   */
+  release(isForced: boolean): Promise<boolean>;
 }
 
 async function create(
@@ -138,41 +162,61 @@ async function create(
     if (caller === undefined || !own.includes(name)) return stays.has(name) ? 'gpu-buffer' : 'cpu';
     return typeof caller.locations === 'string' ? caller.locations : (caller.locations[name] ?? 'cpu');
   };
-  const session = await runtime
-    .exclusive(() =>
-      runtime.ort.InferenceSession.create(graph.bytes, {
-        logSeverityLevel: 3,
-        ...caller?.session,
-        executionProviders:
-          gpu === undefined ? ['wasm'] : [{ ...caller?.provider, name: 'webgpu', device: gpu.device }],
-        ...(gpu === undefined
-          ? { externalData: externalFiles(files) }
-          : {
-              preferredOutputLocation: Object.fromEntries(
-                outputs.map((name) => [name, locationOf(name)] as const),
-              ),
-            }),
-      }),
-    )
-    .catch(async (cause: unknown) => {
-      throw await nameFault(cause, 'The model could not be set up on this device.', gpu);
+  const named = <T>(what: string, work: () => Promise<T>): Promise<T> =>
+    runtime.exclusive(async () => {
+      try {
+        return await work();
+      } catch (cause) {
+        throw await nameFault(cause, what, gpu);
+      }
     });
-  const fixed: Feeds = {};
-  for (const weight of graph.weights) if (weights !== undefined) fixed[weight.name] = weights.tensor(weight);
+  const unset = 'The model could not be set up on this device.';
+  const fixed: Feeds = await named(unset, async () =>
+    weights === undefined
+      ? {}
+      : Object.fromEntries(graph.weights.map((weight) => [weight.name, weights.tensor(weight)])),
+  );
+  const session = await named(unset, () =>
+    runtime.ort.InferenceSession.create(graph.bytes, {
+      logSeverityLevel: 3,
+      ...caller?.session,
+      executionProviders:
+        gpu === undefined ? ['wasm'] : [{ ...caller?.provider, name: 'webgpu', device: gpu.device }],
+      ...(gpu === undefined
+        ? { externalData: externalFiles(files) }
+        : {
+            preferredOutputLocation: Object.fromEntries(
+              outputs.map((name) => [name, locationOf(name)] as const),
+            ),
+          }),
+    }),
+  );
+  let given: OrtTensor[] = [];
+  let mostGiven = 64;
+  const left = (): OrtTensor[] => given.filter(({ location }) => location === 'gpu-buffer');
   return {
     graph,
     ports: session,
     run: (feeds, fetches, options) =>
-      runtime
-        .exclusive(() =>
-          fetches === undefined
-            ? session.run({ ...fixed, ...feeds }, options)
-            : session.run({ ...fixed, ...feeds }, fetches, options),
-        )
-        .catch(async (cause: unknown) => {
-          throw await nameFault(cause, 'The model did not run to its end.', gpu);
-        }),
-    release: () => runtime.exclusive(() => session.release()),
+      named('The model did not run to its end.', async () => {
+        const all = { ...fixed, ...feeds };
+        const out = await (fetches === undefined
+          ? session.run(all, options)
+          : session.run(all, fetches, options));
+        if (gpu !== undefined) given.push(...Object.values(out));
+        if (given.length > mostGiven) {
+          given = left();
+          mostGiven = 2 * given.length + 64;
+        }
+        return out;
+      }),
+    release: (isForced) =>
+      runtime.exclusive(async () => {
+        if (!isForced && left().length > 0) return false;
+        for (const tensor of left()) tensor.dispose();
+        await session.release();
+        return true;
+      }),
   };
 
   function externalFiles(from: WeightFiles): { path: string; data: Uint8Array }[] {

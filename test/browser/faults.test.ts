@@ -127,13 +127,13 @@ describe('a hook that is not there', () => {
   });
 });
 
-describe('a generation', () => {
-  const collect = async (steps: AsyncIterable<Step>): Promise<number[]> => {
-    const ids: number[] = [];
-    for await (const { token } of steps) ids.push(token.id);
-    return ids;
-  };
+const collect = async (steps: AsyncIterable<Step>): Promise<number[]> => {
+  const ids: number[] = [];
+  for await (const { token } of steps) ids.push(token.id);
+  return ids;
+};
 
+describe('a generation', () => {
   it('ends when the loop is left, and the next one runs', async () => {
     const generation = model.generate('To be, or', { maxNewTokens: 50 });
     for await (const step of generation) if (step.index === 2) break;
@@ -222,6 +222,28 @@ describe('a worker that ends', () => {
 });
 
 describe('disposing', () => {
+  it('of a model ends what runs on it by name, and frees the model only then', async () => {
+    const own = await sonde.load(folder);
+    const capture = await own.capture('To be', ['hook_embed']);
+    const running = async (): Promise<void> => {
+      for await (const { index } of own.generate('To be, or', { maxNewTokens: 200 }))
+        if (index === 1) void own.dispose();
+    };
+    await expect(running()).rejects.toMatchObject({ code: 'disposed' });
+    await capture.dispose();
+    expect(await collect(model.generate('To be, or', { maxNewTokens: 3 }))).toHaveLength(3);
+  });
+
+  it('of everything ends what runs by name', async () => {
+    const own = createSonde({ device: 'wasm' });
+    const loaded = await own.load(folder);
+    const running = async (): Promise<void> => {
+      for await (const { index } of loaded.generate('To be, or', { maxNewTokens: 200 }))
+        if (index === 1) void own.dispose();
+    };
+    await expect(running()).rejects.toMatchObject({ code: 'disposed' });
+  });
+
   it('twice is harmless, and use afterwards is a named error', async () => {
     const own = createSonde({ device: 'wasm' });
     const loaded = await own.load(folder);

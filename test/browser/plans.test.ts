@@ -77,6 +77,23 @@ describe.each(['wasm', 'webgpu'] as const)('158 large weights on %s', (name) => 
     expect(patterns).toHaveLength(layers);
     expect(await logitsOf(model, patterns)).toEqual(plain);
   });
+
+  it('leave a capture what it holds while plan after plan is opened, until the model goes', async () => {
+    const model = await open(await gpu);
+    const inputs = { input_ids: idTensor(ids) };
+    const of = async (hook: string) => (await forward(model, inputs, [hook])).capture;
+    const held = await of('blocks.0.attn.hook_pattern');
+    const last = await of('blocks.9.attn.hook_pattern');
+    const [first, ...others] = Array.from({ length: 6 }, (_, at) => `blocks.${at}.attn.hook_pattern`);
+    for (const hook of others) (await of(hook)).dispose();
+    const again = await (await of(first ?? '')).read(first ?? '');
+    expect(await held.read('blocks.0.attn.hook_pattern')).toEqual(again);
+    await closeModel(model);
+    const read = last.read('blocks.9.attn.hook_pattern');
+    if (name === 'wasm') expect((await read).dims).toEqual([1, 4, 8, 8]);
+    else await expect(read).rejects.toMatchObject({ code: 'disposed' });
+    last.dispose();
+  });
 });
 
 it('a new plan on WebGPU uploads no weight', async () => {
