@@ -1,0 +1,5 @@
+import './watched.ts';
+import { expose } from 'comlink';
+import { createInspector } from '../../src/inspect/inspector.ts';
+
+expose(createInspector());
