@@ -89,7 +89,7 @@ export class Tier0 {
         field.instrument.kind === 'exponential'
           ? ' A bucket of the wire that an edge cuts counts above it, 9 % at the most.'
           : '';
-      text += `# HELP ${name} ${field.description} Every request, not a sample.${rounding}\n# TYPE ${name} ${type}\n`;
+      text += `# HELP ${name} ${field.description} Counted in full, not sampled.${rounding}\n# TYPE ${name} ${type}\n`;
       for (const [labels, counted] of this.#series.get(key as MetricKey) ?? [])
         text += lines(name, labels, counted);
     }

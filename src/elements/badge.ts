@@ -1,8 +1,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { AdapterInfo, DeviceReport } from '../protocol/device.ts';
+import { deviceName } from './format.ts';
 import { theme } from './theme.ts';
-
-const deviceName = { webgpu: 'WebGPU', wasm: 'WASM' } as const;
 
 /** Where the model runs, and what was tried before it ran there. */
 export class SondeBadge extends LitElement {
@@ -62,6 +61,7 @@ export class SondeBadge extends LitElement {
         <span class="device ${report.fallbacks.length > 0 ? 'fallen' : ''}">${deviceName[report.device]}</span>
         <span>${report.dtype}</span>
         ${report.adapter ? html`<span class="soft">${adapterText(report.adapter)}</span>` : nothing}
+        <span class="soft">${provedText(report)}</span>
         <span class="soft">${threads}${report.crossOriginIsolated ? '' : ', page not isolated'}</span>
       </span>
       ${report.fallbacks.length === 0 ? nothing : this.#fallbacks(report)}`;
@@ -78,6 +78,9 @@ export class SondeBadge extends LitElement {
     </details>`;
   }
 }
+
+const provedText = ({ fidelity }: DeviceReport): string =>
+  fidelity.kind === 'proved' ? `proved to ${fidelity.worst.error.toExponential(0)}` : 'unproved';
 
 function adapterText({ vendor, architecture, description, isFallbackAdapter }: AdapterInfo): string {
   const name = [vendor, architecture].filter(Boolean).join(' ') || description || 'adapter not named';

@@ -7,6 +7,7 @@ import { SondeClasses } from './classes.ts';
 import { SondeDrift } from './drift.ts';
 import { SondeEntropy } from './entropy.ts';
 import { SondeExplain } from './explain.ts';
+import { SondeFidelity } from './fidelity.ts';
 import { SondeGraph } from './graph.ts';
 import { SondeGraphList } from './graph-list.ts';
 import { SondeGraphNeighbours } from './graph-neighbours.ts';
@@ -40,6 +41,7 @@ const elements = {
   'sonde-drift': SondeDrift,
   'sonde-entropy': SondeEntropy,
   'sonde-explain': SondeExplain,
+  'sonde-fidelity': SondeFidelity,
   'sonde-layers': SondeLayers,
   'sonde-ledger': SondeLedger,
   'sonde-notice': SondeNotice,

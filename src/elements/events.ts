@@ -10,6 +10,8 @@ export interface SondeEvents {
   'sonde-head': CustomEvent<HeadPlace>;
   /** A proof of the model is wanted, or the one that goes on no more. */
   'sonde-prove': CustomEvent<'start' | 'stop'>;
+  /** A comparison of devices and dtypes is wanted, or the one that goes on no more. */
+  'sonde-compare': CustomEvent<'start' | 'stop'>;
   /** The tensor behind a hook is to be shown in the raw graph. */
   'sonde-node': CustomEvent<{ readonly tensor: string; readonly hook: string }>;
   /** A node of the raw graph was chosen: its index. */

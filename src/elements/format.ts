@@ -21,3 +21,5 @@ export const instantText = (epochMilliseconds: number): string => new Date(epoch
 /** Time of day of the visitor's clock, to the second; empty where there is none. */
 export const clockText = (epochMilliseconds: number | undefined): string =>
   epochMilliseconds === undefined ? '' : new Date(epochMilliseconds).toTimeString().slice(0, 8);
+
+export const deviceName = { webgpu: 'WebGPU', wasm: 'WASM' } as const;

@@ -17,12 +17,13 @@ import type { Gpu } from '../run/gpu.ts';
 import type { LoadedModel, ModelPart } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { taskOf } from '../run/task.ts';
+import type { Measurement } from '../schema/metrics.ts';
 import type { ModelIdentity } from '../schema/record.ts';
 import { bytes, milliseconds } from '../shared/units.ts';
 import { KeptCalibration } from './calibrations.ts';
 import { DriftWatch } from './drift.ts';
 import { wantedInputs } from './inputs.ts';
-import { type OpenVariant, openVariant } from './variant.ts';
+import { type Deviation, type OpenVariant, openVariant } from './variant.ts';
 
 /** A model the worker answers for. */
 export interface ModelEntry {
@@ -43,6 +44,7 @@ export interface EntryListeners {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LoadProgress) => void;
   readonly onDrift: DriftListener;
+  readonly onDeviation: (measured: Omit<Measurement, 'at'>) => void;
 }
 
 /** Fetches, instruments, opens and proves a model. */
@@ -51,7 +53,7 @@ export async function openEntry(
   sharedGpu: () => Promise<Gpu>,
   device: DeviceChoice,
   request: LoadRequest,
-  { signal, onProgress, onDrift }: EntryListeners,
+  { signal, onProgress, onDrift, onDeviation }: EntryListeners,
 ): Promise<ModelEntry> {
   const started = performance.now();
   let latest: Omit<LoadProgress, 'stage' | 'elapsed'> = { loaded: bytes(0) };
@@ -72,6 +74,7 @@ export async function openEntry(
     ...(request.dtype === undefined ? {} : { dtype: request.dtype }),
     ...(request.fallen === undefined ? {} : { fallen: request.fallen }),
     onStage: report,
+    onDeviation: (deviation) => onDeviation(measureDeviation(source.id, deviation)),
     read,
   });
   const { parts, model } = variant;
@@ -80,6 +83,22 @@ export async function openEntry(
   const calibration = await KeptCalibration.open(info.identity.modelDigest);
   return { info, parts, model, folder, tokenizer, calibration, drift };
 }
+
+/** Stands for any error above it too, and for values that are no numbers. */
+const largestDeviation = 1000;
+
+const measureDeviation = (
+  modelId: string,
+  { device, dtype, adapter, error }: Deviation,
+): Omit<Measurement, 'at'> => ({
+  about: {
+    modelId,
+    device,
+    dtype,
+    ...(adapter && { adapterVendor: adapter.vendor, adapterArchitecture: adapter.architecture }),
+  },
+  values: [{ metric: 'deviation', value: Math.min(error, largestDeviation) }],
+});
 
 async function baselineOf(source: ModelSource, read: ReadOptions): Promise<Baseline | undefined> {
   const file = await source.read('baseline.json', read);

@@ -37,23 +37,28 @@ export async function recordOnWasm(
   config: ModelFolder['json'],
 ): Promise<Golden> {
   const weight = weightOf(parts);
-  if (weight > mostWeights)
-    throw new SondeError(
-      'run_failed',
-      `${(weight / 1e9).toFixed(1)} GB of weights do not fit into the memory of WASM beside the model.`,
-      'Ship a golden beside the model: sonde probe makes one.',
-    );
+  if (weight > mostWeights) throw tooLarge(weight);
   const reference = parts.map(onWasm);
   try {
     return await recordGolden(reference, config);
+  } catch (error) {
+    // What runs in earnest has its memory: nobody shall take this for its own fault.
+    throw error instanceof SondeError && error.code === 'out_of_memory' ? tooLarge(weight) : error;
   } finally {
     for (const { model } of reference) await closeModel(model);
   }
 }
 
-/** The device is gone, or somebody stopped the load: neither is a lack of a reference. */
-const ends = (error: unknown): boolean =>
-  !(error instanceof SondeError) || ['aborted', 'device_lost'].includes(error.code);
+const tooLarge = (weight: number): SondeError =>
+  new SondeError(
+    'run_failed',
+    `${(weight / 1e9).toFixed(1)} GB of weights do not fit into the memory of WASM beside the model.`,
+    'Ship a golden beside the model: sonde probe makes one.',
+  );
+
+/** Not that the device is gone, or that somebody stopped it: a fault of this variant on this device. */
+export const isOfVariant = (error: unknown): error is SondeError =>
+  error instanceof SondeError && !['aborted', 'device_lost'].includes(error.code);
 
 const unproved = (reason: string): DeviceFidelity => ({ kind: 'unproved', reason });
 
@@ -69,6 +74,7 @@ export interface Ran {
  * Holds a device to a golden of the same files: the one that was shipped, else what WASM gives, kept for the next load.
  * WASM itself is held to a shipped golden only.
  * @param shipped the file beside the model, if there is one
+ * @param onDeviation hears the error of the worst hook, also of a device that is refused for it
  * @throws SondeError `run_failed` where a hook is off by more than rounding
  */
 export async function holdToGolden(
@@ -76,6 +82,7 @@ export async function holdToGolden(
   { json }: ModelFolder,
   device: 'webgpu' | 'wasm',
   shipped: Uint8Array<ArrayBuffer> | undefined,
+  onDeviation: (error: number) => void,
 ): Promise<DeviceFidelity> {
   const probe = await probeDigest(parts, json);
   const beside = goldenIn(shipped, probe);
@@ -90,14 +97,15 @@ export async function holdToGolden(
         ? ((await keptGolden(probe)) ?? (await newGolden(parts, json, probe)))
         : { golden: 'shipped', values: beside };
   } catch (error) {
-    if (ends(error)) throw error;
-    return unproved((error as SondeError).message);
+    if (!isOfVariant(error)) throw error;
+    return unproved(error.message);
   }
   const { golden, values } = reference;
   const errors = errorsOf(values, tapped);
   const all = [...errors, ...errorsOf(values, untapped)];
   const worst = worstOf(all);
   if (worst === undefined) return unproved('The model has no hook that could be compared.');
+  onDeviation(worst.error);
   const tolerance = toleranceOf(dtype, device);
   // In graph order: what went wrong went wrong first there.
   const wrong = all.find(({ error }) => !(error <= tolerance));

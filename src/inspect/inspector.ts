@@ -7,6 +7,7 @@ import type { CaptureStore } from '../run/capture.ts';
 import { closeModel } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { startRuntime } from '../run/runtime.worker.ts';
+import type { Measurement } from '../schema/metrics.ts';
 import { SondeError, toWireError } from '../shared/errors.ts';
 import { capture, classify, type Surroundings } from './answers.ts';
 import { calibrateEntry } from './calibrate.ts';
@@ -36,9 +37,18 @@ export function createInspector(): InspectorApi {
   let pipe: Pipe = silentPipe;
   let tellDrift: DriftListener = () => undefined;
 
+  /** What devices deviated by at loads that came before consent did. */
+  const untold: Omit<Measurement, 'at'>[] = [];
+  const tellDeviations = (): void => {
+    if (pipe.granted()) for (const measured of untold.splice(0)) pipe.measure(measured);
+  };
+
   const aroundOf = (recovered: ModelRequest['recovered']): Surroundings => ({
     mayKey: () => pipe.granted(),
-    record: (record) => pipe.record(record),
+    record(record) {
+      pipe.record(record);
+      tellDeviations();
+    },
     keep(store) {
       captures.set(++lastHandle, store);
       return lastHandle;
@@ -85,7 +95,9 @@ export function createInspector(): InspectorApi {
             signal,
             onProgress,
             onDrift: tellDrift,
+            onDeviation: (measured) => untold.push(measured),
           });
+          tellDeviations();
           models.set(++lastHandle, entry);
           return { model: lastHandle, info: entry.info };
         }),

@@ -8,10 +8,10 @@ import type { Gpu } from '../run/gpu.ts';
 import { loadParts } from '../run/load-parts.ts';
 import { closeModel, type ModelPart, openModel } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
-import { type ErrorCode, SondeError } from '../shared/errors.ts';
+import { SondeError } from '../shared/errors.ts';
 import { milliseconds } from '../shared/units.ts';
 import type { ModelEntry } from './entry.ts';
-import { recordOnWasm } from './fidelity.ts';
+import { isOfVariant, recordOnWasm } from './fidelity.ts';
 
 export interface MeasureRequest {
   /** Default: every one that the folder has. */
@@ -23,14 +23,11 @@ export interface MeasureRequest {
 const devices: readonly DeviceReport['device'][] = ['webgpu', 'wasm'];
 const reference: Dtype = 'fp32';
 
-/** After these there is nothing left to compare, or nobody who wants it. */
-const ends: readonly ErrorCode[] = ['aborted', 'device_lost', 'out_of_memory'];
-
 /**
  * Every device and dtype of a model, hook by hook against WASM in fp32. Files that are not there yet are fetched; what
  * does not run is refused with what the runtime said.
  * @throws SondeError `file_not_found` without an fp32 file, `run_failed` where that does not run on WASM, `device_lost` |
- * `out_of_memory` | `aborted`
+ * `aborted`
  */
 export async function measureVariants(
   runtime: Runtime,
@@ -68,7 +65,7 @@ export async function measureVariants(
       );
       return { kind: 'measured', hooks: errorsOf(golden, values) };
     } catch (error) {
-      if (!(error instanceof SondeError) || ends.includes(error.code)) throw error;
+      if (!isOfVariant(error)) throw error;
       return { kind: 'refused', reason: error.message };
     }
   }

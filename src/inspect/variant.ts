@@ -29,7 +29,13 @@ export interface VariantRequest {
   /** What did not work out before: its device is not tried again. */
   readonly fallen?: Fallback;
   readonly onStage: (stage: LoadStage) => void;
+  readonly onDeviation: (deviation: Deviation) => void;
   readonly read: ReadOptions;
+}
+
+/** The largest error of any hook on a device, for tier 0. */
+export interface Deviation extends Pick<DeviceReport, 'device' | 'dtype' | 'adapter'> {
+  readonly error: number;
 }
 
 /** Faults of the files themselves: no other device would read them. */
@@ -118,7 +124,7 @@ async function openAndProve(
   dtype: Dtype,
   weights: readonly PartWeights[],
   gpu: Gpu | undefined,
-  { onStage, read }: VariantRequest,
+  { onStage, onDeviation, read }: VariantRequest,
 ): Promise<{ readonly parts: readonly ModelPart[]; readonly fidelity: DeviceFidelity }> {
   const shipped = readShipped(folder, dtype, read);
   const parts: ModelPart[] = [];
@@ -138,10 +144,12 @@ async function openAndProve(
     }
     onStage('compare');
     const device = gpu === undefined ? 'wasm' : 'webgpu';
-    return {
-      parts,
-      fidelity: await holdToGolden({ parts, dtype, untapped }, folder, device, await shipped),
-    };
+    const adapter = gpu === undefined ? {} : { adapter: gpu.adapter };
+    const ran = { parts, dtype, untapped };
+    const fidelity = await holdToGolden(ran, folder, device, await shipped, (error) =>
+      onDeviation({ device, dtype, ...adapter, error }),
+    );
+    return { parts, fidelity };
   } catch (error) {
     for (const { model } of parts) await closeModel(model);
     throw error;

@@ -130,7 +130,7 @@ export interface Model extends ModelInfo {
    * How far each device and dtype lies from WASM in fp32, hook by hook, over one short forward. What it lacks of the
    * model it fetches; other requests get their turn in between.
    * @throws SondeError `file_not_found` for a model without an fp32 file, `run_failed` where that does not run on WASM,
-   * `device_lost` | `out_of_memory` | `network` | `aborted`
+   * `device_lost` | `network` | `aborted`
    */
   fidelity(options?: FidelityOptions): Promise<ModelFidelity>;
   /** One row of seeded made-up inputs, for models whose real ones (images, sound) are not at hand. */

@@ -1,25 +1,37 @@
-import type { Model, ModelProof } from '../index.ts';
+import type { FidelityProgress, Model, ModelFidelity, ModelProof, ProofProgress } from '../index.ts';
 import { part } from './parts.ts';
+import { Question } from './question.ts';
 
-/** The architecture plate: shows one model, proves it when asked, and fetches its graph when asked. */
+/** The architecture plate: shows one model, and when asked proves it, compares its variants, fetches its graph. */
 export class ArchitecturePanel {
   readonly #plate = part('section', 'architecture');
   readonly #tree = part('sonde-architecture');
+  readonly #fidelity = part('sonde-fidelity');
   readonly #graph = part('sonde-graph');
   readonly #graphPart = part('div', 'graph');
   readonly #fail: (error: unknown) => void;
-  readonly #proofs = new WeakMap<Model, ModelProof>();
+  readonly #proof: Question<ModelProof, ProofProgress>;
+  readonly #comparison: Question<ModelFidelity, FidelityProgress>;
   readonly #read = new WeakSet<Model>();
   #model: Model | undefined;
-  #proving: AbortController | undefined;
 
   /** @param fail is told what went wrong, and not of what was stopped */
   constructor(fail: (error: unknown) => void) {
     this.#fail = fail;
-    this.#tree.addEventListener('sonde-prove', ({ detail }) => {
-      if (detail === 'start') void this.#prove();
-      else this.#proving?.abort();
+    this.#proof = new Question<ModelProof, ProofProgress>({
+      nothing: { captured: 0, hooks: 1, judged: 0, identities: 0 },
+      ask: (model, watch) => model.prove(watch),
+      show: (proof, progress) => Object.assign(this.#tree, { proof, progress }),
+      fail,
     });
+    this.#comparison = new Question<ModelFidelity, FidelityProgress>({
+      nothing: { dtype: 'fp32', done: 0, variants: 1 },
+      ask: (model, watch) => model.fidelity(watch),
+      show: (fidelity, progress) => Object.assign(this.#fidelity, { fidelity, progress }),
+      fail,
+    });
+    this.#tree.addEventListener('sonde-prove', ({ detail }) => void this.#proof[detail]());
+    this.#fidelity.addEventListener('sonde-compare', ({ detail }) => void this.#comparison[detail]());
     this.#tree.addEventListener('sonde-node', ({ detail }) => {
       this.#graph.place = detail;
       void this.#fetchGraph().then(() => this.#graphPart.scrollIntoView({ block: 'nearest' }));
@@ -33,11 +45,11 @@ export class ArchitecturePanel {
       isOwn && !this.#read.has(model) ? part('div', 'source-line') : part('section', 'layers'),
     );
     if (this.#model === model) return;
-    this.#proving?.abort();
     this.#model = model;
     this.#tree.model = model;
-    this.#tree.proof = this.#proofs.get(model);
-    this.#tree.progress = undefined;
+    this.#fidelity.report = model.device;
+    this.#proof.turnTo(model);
+    this.#comparison.turnTo(model);
     this.#graph.graphs = undefined;
     this.#graph.place = undefined;
     this.#graphPart.hidden = false;
@@ -51,27 +63,6 @@ export class ArchitecturePanel {
 
   #standBehind(before: HTMLElement): void {
     if (before.nextElementSibling !== this.#plate) before.after(this.#plate);
-  }
-
-  async #prove(): Promise<void> {
-    const model = this.#model;
-    if (model === undefined) return;
-    const stop = new AbortController();
-    this.#proving = stop;
-    this.#tree.progress = { captured: 0, hooks: model.hooks.length, judged: 0, identities: 0 };
-    try {
-      const proof = await model.prove({
-        signal: stop.signal,
-        onProgress: (progress) => {
-          if (!stop.signal.aborted) this.#tree.progress = progress;
-        },
-      });
-      this.#proofs.set(model, proof);
-      if (this.#model === model) this.#tree.proof = proof;
-    } catch (error) {
-      if (!stop.signal.aborted) this.#fail(error);
-    }
-    if (this.#proving === stop) this.#tree.progress = undefined;
   }
 
   async #fetchGraph(): Promise<void> {

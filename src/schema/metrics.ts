@@ -38,7 +38,11 @@ export const secondsEdges = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5,
 export const natsEdges = [0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12.75];
 export const probabilityEdges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
 
+/** The tolerances of src/prove/compare.ts are edges. */
+export const deviationEdges = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 2e-2, 5e-2, 0.1, 1];
+
 const ofRequests = ['modelId', 'outcome'] as const;
+const ofDevices = ['modelId', 'device', 'dtype', 'adapterVendor', 'adapterArchitecture'] as const;
 
 /** Everything tier 0 can tell. What is not in this table the collector does not take. */
 export const metricFields = {
@@ -84,6 +88,14 @@ export const metricFields = {
     attributes: ofRequests,
     description:
       'Probability of the chosen token or class: the mean of a request, once for each of its tokens.',
+  },
+  deviation: {
+    name: 'sonde.device.deviation',
+    unit: '1',
+    instrument: { kind: 'exponential', edges: deviationEdges },
+    attributes: ofDevices,
+    description:
+      'Largest error of any hook on a device at a load, whether it was taken or refused: max|a - b| / max|b| against WASM.',
   },
 } as const satisfies Readonly<Record<string, MetricField>>;
 

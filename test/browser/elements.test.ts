@@ -24,6 +24,7 @@ describe('what is not there', () => {
     ['sonde-attention', /No attention was captured/],
     ['sonde-residual', /No residual stream was captured/],
     ['sonde-drift', /No requests were counted/],
+    ['sonde-fidelity', /No model is loaded, so no device was compared/],
     ['sonde-reliability', /Nothing was measured/],
     ['sonde-layers', /No summary was computed/],
     ['sonde-entropy', /No step was generated/],
@@ -124,7 +125,48 @@ describe('what went otherwise', () => {
         fidelity: { kind: 'unproved', reason: 'no golden' },
       },
     });
-    expect(said).toMatch(/WASM fp32 1 thread, page not isolated .*WebGPU fp16: no shader-f16/);
+    expect(said).toMatch(/WASM fp32 unproved 1 thread, page not isolated .*WebGPU fp16: no shader-f16/);
+  });
+
+  it('is told of devices: the worst hook of each layer, what is no number, and what was refused', async () => {
+    const said = await textOf('sonde-fidelity', {
+      report: {
+        device: 'wasm',
+        dtype: 'q8',
+        threads: 1,
+        crossOriginIsolated: false,
+        fallbacks: [],
+        fidelity: { kind: 'unproved', reason: 'no golden lies beside it.' },
+      },
+      fidelity: {
+        elapsed: milliseconds(1200),
+        variants: [
+          { device: 'webgpu', dtype: 'fp16', result: { kind: 'refused', reason: 'requires f16' } },
+          {
+            device: 'wasm',
+            dtype: 'q8',
+            result: {
+              kind: 'measured',
+              hooks: [
+                { hook: 'hook_embed', error: 0 },
+                { hook: 'blocks.0.attn.hook_pattern', error: 0.02 },
+                { hook: 'blocks.0.hook_mlp_out', error: 0.01 },
+                { hook: 'decoder.blocks.0.hook_mlp_out', error: Number.POSITIVE_INFINITY },
+                { hook: 'unembed.hook_out', error: 0.03 },
+              ],
+            },
+          },
+        ],
+      },
+    });
+    expect(said).toContain('WASM q8 was not compared at this load: no golden lies beside it.');
+    expect(said).toContain('refused WebGPU fp16: requires f16');
+    expect(said).toMatch(
+      /layer WASM q8 embed 0embed 0 2\.0e-2pattern decoder 0 not comparable.* out 3\.0e-2out/,
+    );
+    const drawn = () =>
+      document.querySelector('sonde-fidelity')?.shadowRoot?.querySelectorAll('.plot path').length;
+    await expect.poll(drawn).toBeGreaterThan(3);
   });
 
   it('is told by the books when they do not balance', async () => {

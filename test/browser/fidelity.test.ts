@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createSonde, type DeviceChoice, type Model, type Sonde } from '../../src/index.ts';
+import {
+  createSonde,
+  type DeviceChoice,
+  type FidelityProgress,
+  type HookError,
+  type Model,
+  type Sonde,
+} from '../../src/index.ts';
 import { readSafetensors, writeSafetensors } from '../../src/shared/safetensors.ts';
 import type { FloatTensor } from '../../src/shared/tensor.ts';
 
@@ -13,8 +20,11 @@ const faulty = (device: DeviceChoice, fault: string): Sonde =>
       new Worker(new URL('./inexact-inspector.ts', import.meta.url), { type: 'module', name: fault }),
   });
 
-const available = ({ hooks }: Model): number =>
-  hooks.filter(({ source }) => source.kind !== 'unavailable').length;
+const available = ({ hooks }: Model): readonly string[] =>
+  hooks.filter(({ source }) => source.kind !== 'unavailable').map(({ name }) => name);
+
+const hooksOf = (errors: readonly HookError[] | undefined): readonly string[] =>
+  (errors ?? []).map(({ hook }) => hook);
 
 /** The goldens that earlier loads kept, in the cache of model files. */
 async function kept(): Promise<{ cache: Cache; goldens: readonly Request[] }> {
@@ -43,8 +53,7 @@ async function tamper(hook: string): Promise<void> {
 
 describe('WebGPU', () => {
   let sonde: Sonde;
-  beforeAll(async () => {
-    await forget();
+  beforeAll(() => {
     sonde = createSonde();
   });
   afterAll(async () => {
@@ -60,7 +69,7 @@ describe('WebGPU', () => {
       kind: 'proved',
       golden: 'shipped',
       tolerance: 1e-3,
-      hooks: available(model),
+      hooks: available(model).length,
     });
     // Another device does not round alike: no error at all would be a comparison with itself.
     expect(fidelity).toHaveProperty(
@@ -69,9 +78,58 @@ describe('WebGPU', () => {
     );
   });
 
+  it('is measured beside WASM in every dtype, against WASM in fp32', async () => {
+    const model = await sonde.load('/models/sentiment');
+    const told: FidelityProgress[] = [];
+    const { variants } = await model.fidelity({ onProgress: (progress) => told.push(progress) });
+    expect(variants.map(({ device, dtype }) => `${device} ${dtype}`)).toEqual([
+      'webgpu fp32',
+      'webgpu q8',
+      'wasm q8',
+    ]);
+    const [gpu, gpuQ8, q8] = variants.map(({ result }) => (result.kind === 'measured' ? result.hooks : []));
+    const worst = (hooks: readonly HookError[] | undefined): number =>
+      Math.max(...(hooks ?? []).map(({ error }) => error));
+    expect(hooksOf(gpu)).toEqual(available(model));
+    expect(worst(gpu)).toBeLessThan(1e-3);
+    expect(worst(gpuQ8)).toBeGreaterThan(1e-3);
+    expect([told[0], told.at(-1)]).toMatchObject([{ done: 0 }, { done: 3, variants: 3 }]);
+
+    // The same by hand, from what two models on WASM show of the same tokens.
+    const onWasm = createSonde({ device: 'wasm' });
+    const hook = 'blocks.1.hook_mlp_out';
+    const [exact = [], rounded = []] = await Promise.all(
+      (['fp32', 'q8'] as const).map(async (dtype) => {
+        const capture = await (await onWasm.load('/models/sentiment', { dtype })).capture([1, 2, 3], [hook]);
+        return [...(await capture.get(hook)).data];
+      }),
+    );
+    const off = Math.max(...exact.map((value, at) => Math.abs(value - (rounded[at] ?? Number.NaN))));
+    const error = off / Math.max(...exact.map(Math.abs));
+    expect(q8?.find((each) => each.hook === hook)?.error).toBeCloseTo(error, 6);
+    await onWasm.dispose();
+  });
+
+  it('is refused in a dtype that it has not, with what the runtime said; who stops the comparison ends it', async () => {
+    const model = await sonde.load('/test/zoo/distilbert');
+    const { variants } = await model.fidelity({ dtypes: ['fp16'] });
+    expect(variants).toMatchObject([
+      {
+        device: 'webgpu',
+        dtype: 'fp16',
+        result: { kind: 'refused', reason: expect.stringContaining('f16') },
+      },
+      { device: 'wasm', dtype: 'fp16', result: { kind: 'measured' } },
+    ]);
+    await expect(model.fidelity({ signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
+      code: 'aborted',
+    });
+  });
+
   it('is held to WASM where no golden ships, which runs once and is kept', async () => {
+    await forget();
     const first = await sonde.load(folder);
-    expect(first.device.fidelity).toMatchObject({ golden: 'recorded', hooks: available(first) });
+    expect(first.device.fidelity).toMatchObject({ golden: 'recorded', hooks: available(first).length });
     expect((await kept()).goldens).toHaveLength(1);
     const second = await sonde.load(folder);
     expect(second.device.fidelity).toEqual({ ...first.device.fidelity, golden: 'cached' });

@@ -74,6 +74,13 @@ describe('a folder that is dropped', () => {
     expect(summary?.replace(/\s+/g, ' ')).toMatch(/\d+ proved 0 inferred 0 unavailable/);
   });
 
+  it('is compared when asked, until somebody stops that', async () => {
+    await button('Compare devices and dtypes').click();
+    await button('Stop comparing').click();
+    await button('Compare devices and dtypes').waitFor();
+    await page.locator('sonde-fidelity').getByText('no golden of this file lies beside it').waitFor();
+  });
+
   it('leads from a hook to its node in the raw graph', async () => {
     await button('Show in the graph').first().click();
     const chosen = page.locator('sonde-graph-list').getByRole('option', { selected: true });

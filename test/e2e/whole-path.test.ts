@@ -112,6 +112,13 @@ describe.each([
     expect(await sondeOutput('audit', 'verify', '--data', collector.data)).toMatch(/^intact: /m);
   });
 
+  it('tells how far the device was off at the load, though that came before consent', async () => {
+    const series =
+      /^sonde_tier0_device_deviation_bucket\{model="shakespeare-gpt",device="wasm",dtype="fp32",le="0.0001"\} 1$/m;
+    const metrics = async (): Promise<string> => (await fetch(`${collector.url}/metrics`)).text();
+    await expect.poll(metrics, { timeout: 30_000 }).toMatch(series);
+  });
+
   it('beacons what is unsent when the page is left', async () => {
     const before = (await exported(collector)).length;
     await run(page, canaries[1] ?? '');
