@@ -2,18 +2,15 @@ import { observeStatistics } from '../observe/token.ts';
 import type { TextRequest } from '../protocol/inspector.ts';
 import type { Lens, RequestContext } from '../protocol/request.ts';
 import { logitLens, streamHooks } from '../run/lens.ts';
-import { forward } from '../run/model.ts';
 import { emptyPlan } from '../shared/plan.ts';
-import type { FloatTensor } from '../shared/tensor.ts';
 import { type Surroundings, tokensOf, tracked } from './answers.ts';
 import type { ModelEntry } from './entry.ts';
 import { tokenOf } from './inputs.ts';
-import { releaseOutputs } from './look.ts';
 
 /** Likeliest tokens of each position and layer. */
 const shown = 5;
 
-/** What the model would say after each of its blocks: one forward for the streams, one for all lenses. */
+/** What the model would say after each of its blocks: one forward for the streams, one for each lens. */
 export async function lens(
   entry: ModelEntry,
   around: Surroundings,
@@ -22,13 +19,8 @@ export async function lens(
 ): Promise<Lens> {
   const hooks = streamHooks(entry.model);
   const plan = { ...emptyPlan, taps: hooks };
-  return tracked(entry, around, 'capture', text, plan, context, async ({ inputs, ids }) => {
-    const { outputs, capture } = await forward(entry.model, inputs, hooks);
-    releaseOutputs(entry.model.instrumented.outputs, outputs, capture);
-    const streams: FloatTensor[] = [];
-    for (const hook of hooks) streams.push(await capture.read(hook));
-    capture.dispose();
-    const rows = await logitLens(entry.model, ids, streams, shown);
+  return tracked(entry, around, 'capture', text, plan, context, async ({ ids }) => {
+    const rows = await logitLens(entry.model, ids, shown);
     const layers = hooks.map((hook, layer) => ({
       hook,
       positions: (rows[layer] ?? []).map((statistics) => {

@@ -13,8 +13,11 @@ export interface Site {
   readonly order: readonly Atom['label'][];
   /** Where the hook's value is inside the operator that makes the tensor: what it is, and the tensor from it again. */
   readonly within?: {
-    readonly value: Recipe;
+    /** @param tensor what the operator made, before the change */
+    readonly value: (append: Append, tensor: string) => string;
     readonly finish: (append: Append, changed: string) => string;
+    /** The tensor has a hook of its own, and only makes up for a change to this one. */
+    readonly isMakeshift?: true;
   };
 }
 

@@ -42,6 +42,8 @@ class Editing {
   readonly #boards = new Map<Graph, Draftboard>();
   readonly #gained = new Map<Node, string[]>();
   readonly #outputs: Set<string>;
+  /** Tensors that make up for a change elsewhere, by the hook that was changed. */
+  readonly #makeshift = new Map<string, string>();
   #edited = 0;
   readonly edits: Port[] = [];
   readonly taps: TapOutput[] = [];
@@ -72,6 +74,11 @@ class Editing {
   tap(hook: string): void {
     const draft = this.#source.draft(hook);
     const { graph } = this.#source.view.index;
+    const changed = draft.source.kind === 'tap' ? this.#makeshift.get(draft.source.tensor) : undefined;
+    if (changed !== undefined) {
+      const what = `Behind ${hook} the graph makes up for the change to ${changed}.`;
+      throw invalidPlan(what, 'Tap it in a plan without that edit.');
+    }
     const value =
       draft.branches === undefined ? this.#value(graph, draft) : this.#throughIf(hook, draft.branches);
     const output = this.#isNamed ? this.#named(hook, value) : value;
@@ -129,13 +136,14 @@ class Editing {
     }
     const aside = `sonde.before.${tensor}`;
     renamed.set(tensor, aside);
+    if (within?.isMakeshift) this.#makeshift.set(tensor, edit.hook);
     const append = behind.get(maker) ?? this.#append(graph, `sonde.edit${this.#edited}.`);
     behind.set(maker, append);
     this.#edited++;
     const type = append.type(tensor);
     append.alias(aside, type);
     append.alias(edit.input, 'float');
-    const value = within?.value(append) ?? arrange(append, { ...placed, tensor: aside }, order);
+    const value = within?.value(append, aside) ?? arrange(append, { ...placed, tensor: aside }, order);
     const fed = append.cast(edit.input, append.type(value));
     const changed =
       edit.kind === 'replace'

@@ -1,6 +1,8 @@
+import type { Append } from './append.ts';
 import { type Drafts, flattened } from './drafts.ts';
 import type { Join } from './residual.ts';
 import type { Branch } from './structure.ts';
+import type { View } from './view.ts';
 
 const dims = ['batch', 'position', 'd_model'] as const;
 
@@ -18,15 +20,21 @@ export function branchHook(drafts: Drafts, name: string, branch: Branch): void {
 }
 
 /** The stream after a join: its own tensor, or its operands added up again. */
-export function sumHook(drafts: Drafts, name: string, join: Join): void {
-  const { sum, stream, branch, bias } = join;
+export function sumHook(drafts: Drafts, view: View, name: string, join: Join): void {
+  const { node, sum, stream, branch, bias } = join;
   if (sum !== undefined) {
     drafts.row(name, sum, flattened);
     return;
   }
-  const from = bias === undefined ? [stream, branch] : [stream, branch, bias];
-  drafts.derived(name, dims, from, 'the sum that the norm operator keeps to itself', (append) => {
-    const both = append.node('Add', [append.wide(stream), append.wide(branch)]);
-    return bias === undefined ? both : append.node('Add', [both, append.wide(bias)]);
-  });
+  const rest = bias === undefined ? [stream] : [stream, bias];
+  const value = (append: Append, added: string): string =>
+    rest.reduce((total, each) => append.node('Add', [total, append.wide(each)]), append.wide(added));
+  // A branch that nothing else reads can make up for a change to the sum.
+  const finish = (append: Append, changed: string): string =>
+    rest.reduce((left, each) => append.node('Sub', [left, append.wide(each)]), changed);
+  const how = 'the sum that the norm operator keeps to itself';
+  const { index } = view;
+  const isOwn = !index.isOutput(branch) && index.consumers(branch).every((reader) => reader === node);
+  const site = isOwn ? drafts.rowSite(branch, { value, finish, isMakeshift: true }) : undefined;
+  drafts.derived(name, dims, [...rest, branch], how, (append) => value(append, branch), site);
 }

@@ -55,7 +55,8 @@ function blockHooks(drafts: Drafts, view: View, structure: Structure, block: Blo
     attentionHooks(drafts, attention.attention, `${at}attn.`);
     branchHook(drafts, `${at}hook_attn_out`, attention);
     // A parallel block has no stream between its halves; a block without MLP ends here.
-    if (!parallel && block.last !== attention.join) sumHook(drafts, `${at}hook_resid_mid`, attention.join);
+    if (!parallel && block.last !== attention.join)
+      sumHook(drafts, view, `${at}hook_resid_mid`, attention.join);
     const norm = postNorm && block.last !== attention.join ? normOf(view, attention.join) : undefined;
     if (norm !== undefined) normHooks(drafts, `${at}ln1`, norm);
   }
@@ -64,7 +65,7 @@ function blockHooks(drafts: Drafts, view: View, structure: Structure, block: Blo
     if (before !== undefined) normHooks(drafts, `${at}ln_cross`, before);
     attentionHooks(drafts, cross.attention, `${at}cross_attn.`);
     branchHook(drafts, `${at}hook_cross_attn_out`, cross);
-    if (block.last !== cross.join) sumHook(drafts, `${at}hook_resid_mid_cross`, cross.join);
+    if (block.last !== cross.join) sumHook(drafts, view, `${at}hook_resid_mid_cross`, cross.join);
     const norm = postNorm ? normOf(view, cross.join) : undefined;
     if (norm !== undefined) normHooks(drafts, `${at}ln_cross`, norm);
   }
@@ -72,7 +73,7 @@ function blockHooks(drafts: Drafts, view: View, structure: Structure, block: Blo
     mlpHooks(drafts, view, mlp, at, postNorm);
     branchHook(drafts, `${at}hook_mlp_out`, mlp);
   }
-  sumHook(drafts, `${at}hook_resid_post`, block.last);
+  sumHook(drafts, view, `${at}hook_resid_post`, block.last);
   const norm = postNorm ? normOf(view, block.last) : undefined;
   if (norm === undefined) return;
   normHooks(drafts, `${at}ln2`, norm);

@@ -1,10 +1,12 @@
-import { reducedOnGpu } from '../kernels/token-statistics.gpu.ts';
+import { tokenStatisticsOnGpu } from '../kernels/token-statistics.gpu.ts';
 import { type TokenStatistics, tokenStatistics } from '../kernels/token-statistics.ts';
 import { SondeError } from '../shared/errors.ts';
-import type { FloatTensor } from '../shared/tensor.ts';
 import { completeFeeds, idTensor } from './feeds.ts';
 import { toFloatTensor } from './float.ts';
+import { emptyOnGpu } from './gpu-tensor.ts';
 import type { LoadedModel } from './model.ts';
+import type { OrtTensor } from './runtime.ts';
+import type { PlanSession } from './sessions.ts';
 
 const input = 'sonde.lens';
 
@@ -18,55 +20,108 @@ export const streamHooks = ({ instrumented }: LoadedModel): readonly string[] =>
 
 /**
  * Logit lens (nostalgebraist 2020): what the model would say if its stream ended after a block. The stream of each
- * block is put in place of the last one's, so final norm and unembedding are the model's own, whatever its dtype;
- * all blocks run as one batch, and on the GPU only statistics come back.
+ * block is put in place of the last one's, so final norm and unembedding are the model's own, whatever its dtype. On
+ * the GPU streams and logits stay there, and only statistics come back.
  * @param ids [p]
- * @param streams residual streams [1, p, d] of the blocks that are looked at, captured over the same ids
  * @param k likeliest tokens of each position
- * @returns by stream, by position
- * @throws SondeError `invalid_plan` where the end of the stream is in no tensor of the graph
+ * @param mostLogits of one forward: 32 MiB of them, however large the vocabulary and long the text
+ * @returns by block, by position
+ * @throws SondeError `wrong_task`; `invalid_plan` where the end of the stream is in no tensor of the graph
  */
 export async function logitLens(
   model: LoadedModel,
   ids: readonly number[],
-  streams: readonly FloatTensor[],
   k: number,
+  mostLogits: number = 2 ** 23,
 ): Promise<readonly (readonly TokenStatistics[])[]> {
-  const { runtime, instrumented, executor } = model;
-  const end = streamHooks(model).at(-1);
-  if (end === undefined || instrumented.anatomy.logits === undefined) {
+  const { instrumented, sessions } = model;
+  const hooks = streamHooks(model);
+  const end = hooks.at(-1);
+  const { logits = '' } = instrumented.anatomy;
+  if (end === undefined || logits === '') {
     throw new SondeError(
       'wrong_task',
       'This model has no residual stream that ends in logits.',
       'Load a decoder-only model that generates text.',
     );
   }
-  const session = await model.sessions.open({ taps: [], edits: [{ kind: 'replace', hook: end, input }] });
-  const width = streams[0]?.dims.at(-1) ?? 0;
-  const size = ids.length * width;
-  const values = new Float32Array(streams.length * size);
-  for (const [at, { data }] of streams.entries()) values.set(data, at * size);
-  const fed = new runtime.ort.Tensor('float32', values, [streams.length, ids.length, width]);
-  const feeds = completeFeeds(runtime.ort, instrumented, { input_ids: idTensor(streams.map(() => ids)) });
-  const fetches = await session.run({ ...feeds, [input]: fed });
+  const ending = await sessions.open({ taps: [], edits: [{ kind: 'replace', hook: end, input }] });
+  const tapped = await sessions.open({ taps: hooks, edits: [] });
+  const feeds = completeFeeds(model.runtime.ort, instrumented, { input_ids: idTensor([ids]) });
+  const fetches = await tapped.run(feeds);
   try {
-    const logits = fetches[instrumented.anatomy.logits];
+    const vocabulary = fetches[logits]?.dims.at(-1) ?? 1;
+    const most = Math.max(1, Math.floor(mostLogits / vocabulary));
+    const found: TokenStatistics[][] = [];
+    for (const { output } of tapped.graph.taps) {
+      const stream = fetches[output];
+      if (stream === undefined) throw new RangeError(`The graph gave no ${output}.`);
+      const rows: TokenStatistics[] = [];
+      for (let from = 0; from < ids.length; from += most) {
+        const part = ids.slice(from, from + most);
+        const values: OrtTensor =
+          part.length === ids.length ? stream : rowsOf(model, stream, from, part.length);
+        rows.push(...(await endOf(model, ending, part, values, k)));
+        if (values !== stream) values.dispose();
+      }
+      found.push(rows);
+    }
+    return found;
+  } finally {
+    for (const tensor of new Set(Object.values(fetches))) tensor.dispose();
+  }
+}
+
+/**
+ * What the end of the model says of rows of a stream. It looks at each of them alone, so what the blocks before it make
+ * of `ids` does not matter.
+ * @param stream [1, p, d]
+ */
+async function endOf(
+  { runtime, instrumented, executor }: LoadedModel,
+  session: PlanSession,
+  ids: readonly number[],
+  stream: OrtTensor,
+  k: number,
+): Promise<readonly TokenStatistics[]> {
+  const feeds = completeFeeds(runtime.ort, instrumented, { input_ids: idTensor([ids]) });
+  const fetches = await session.run({ ...feeds, [input]: stream });
+  try {
+    const logits = fetches[instrumented.anatomy.logits ?? ''];
     if (logits === undefined) throw new RangeError('The graph gave no logits.');
     const length = logits.dims.at(-1) ?? 0;
-    const rows = Array.from({ length: streams.length * ids.length }, (_, row) => row * length);
+    const rows = ids.map((_, row) => row * length);
     const wanted = Math.min(k, length);
-    let statistics: readonly TokenStatistics[];
     if (logits.location === 'gpu-buffer' && executor !== undefined) {
       const buffer = logits.gpuBuffer as GPUBuffer;
       const half = logits.type === 'float16';
-      const queries = rows.map((offset) => reducedOnGpu({ buffer, offset, length, half }, wanted, 1));
-      statistics = (await executor.ask(...queries)).map((reduced) => reduced.statistics);
-    } else {
-      const { data } = toFloatTensor(logits);
-      statistics = rows.map((offset) => tokenStatistics(data.subarray(offset, offset + length), wanted));
+      const queries = rows.map((offset) => tokenStatisticsOnGpu({ buffer, offset, length, half }, wanted));
+      return await executor.ask(...queries);
     }
-    return streams.map((_, at) => statistics.slice(at * ids.length, (at + 1) * ids.length));
+    const { data } = toFloatTensor(logits);
+    return rows.map((offset) => tokenStatistics(data.subarray(offset, offset + length), wanted));
   } finally {
     for (const tensor of Object.values(fetches)) tensor.dispose();
   }
+}
+
+/** Some positions of a stream [1, p, d], where it lies. */
+function rowsOf({ runtime, gpu }: LoadedModel, stream: OrtTensor, from: number, count: number): OrtTensor {
+  const [, , width = 0] = stream.dims;
+  const dims = [1, count, width];
+  if (stream.location !== 'gpu-buffer' || gpu === undefined) {
+    const { data } = toFloatTensor(stream);
+    return new runtime.ort.Tensor('float32', data.subarray(from * width, (from + count) * width), dims);
+  }
+  const rows = emptyOnGpu(runtime.ort, gpu.device, stream, dims);
+  const encoder = gpu.device.createCommandEncoder({ label: 'lens' });
+  encoder.copyBufferToBuffer(
+    stream.gpuBuffer as GPUBuffer,
+    from * width * 4,
+    rows.buffer,
+    0,
+    count * width * 4,
+  );
+  gpu.device.queue.submit([encoder.finish()]);
+  return rows.tensor;
 }

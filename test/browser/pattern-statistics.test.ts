@@ -8,8 +8,9 @@ import { remoteSource } from '../../src/load/remote.ts';
 import { createCache } from '../../src/run/cache.ts';
 import { openGpu } from '../../src/run/device.ts';
 import { completeFeeds, idTensor } from '../../src/run/feeds.ts';
+import { logitLens } from '../../src/run/lens.ts';
 import { loadWeights } from '../../src/run/load-parts.ts';
-import { closeModel, openModel } from '../../src/run/model.ts';
+import { closeModel, type LoadedModel, openModel } from '../../src/run/model.ts';
 import { startRuntime } from '../../src/run/runtime.worker.ts';
 import { keyedPatterns, watchSummary } from '../../src/run/watch.ts';
 import { floatToHalf, halfToFloat } from '../../src/shared/half.ts';
@@ -153,41 +154,54 @@ it('any shape of heads, cache, window and cap gives on the GPU what it gives in 
   );
 });
 
-it('a summary of GroupQueryAttention from keys in the cache is that of its patterns in the graph', async () => {
-  const source = remoteSource('llama', `${location.origin}/test/zoo/llama-gqa-genai/`);
-  const weights = await loadWeights(source, 'fp32', {});
-  if (weights === undefined) throw new Error('the zoo has no llama-gqa-genai');
-  const { device, ...rest } = await openGpu();
+describe('GroupQueryAttention on WebGPU', () => {
   const runtime = startRuntime({ threads: 1 });
-  const model = await openModel(runtime, await loadFolder(source, {}), weights, { device, ...rest });
-  const keyed = keyedPatterns(model);
-  expect([...keyed.keys()]).toEqual(model.instrumented.resolve(['blocks.*.attn.hook_pattern']));
-  const taps = [...keyed].flatMap(([hook, { queries }]) => [hook, queries]);
-  const session = await model.sessions.open({ taps, edits: [] });
-  const cache = createCache(model);
-  const [beside, inGraph] = [watchSummary(model.executor, keyed), watchSummary(model.executor, new Map())];
-  const text = [3, 9, 27, 9, 27, 81, 243, 3, 9, 27, 500];
-  for (const fresh of [text.slice(0, 5), text.slice(5, 10), text.slice(10)]) {
-    const feeds = completeFeeds(
-      runtime.ort,
-      model.instrumented,
-      { input_ids: idTensor([fresh]) },
-      cache.feeds,
-    );
-    const fetches = await session.run(feeds);
-    cache.take(fresh, fetches, undefined);
-    const look = (watcher: typeof beside, tapped: typeof session.graph.taps) =>
-      watcher.look(tapped, fetches, cache.ids);
+  const text = [3, 9, 27, 9, 27, 3, 9, 500];
+  let model: LoadedModel;
+  beforeAll(async () => {
+    const source = remoteSource('llama', `${location.origin}/test/zoo/llama-gqa-genai/`);
+    const weights = await loadWeights(source, 'fp32', {});
+    if (weights === undefined) throw new Error('the zoo has no llama-gqa-genai');
+    model = await openModel(runtime, await loadFolder(source, {}), weights, await openGpu());
+  });
+  afterAll(async () => {
+    await closeModel(model);
+    model.gpu?.device.destroy();
+  });
+
+  it('is summarised from keys in the cache as its patterns in the graph are', async () => {
+    const keyed = keyedPatterns(model);
+    expect([...keyed.keys()]).toEqual(model.instrumented.resolve(['blocks.*.attn.hook_pattern']));
+    const taps = [...keyed].flatMap(([hook, { queries }]) => [hook, queries]);
+    const session = await model.sessions.open({ taps, edits: [] });
     const patterns = session.graph.taps.filter(({ hook }) => keyed.has(hook));
     const queries = session.graph.taps.filter(({ hook }) => !keyed.has(hook));
-    const [found, expected] =
-      (await model.executor?.ask(look(beside, queries), look(inGraph, patterns))) ?? [];
-    expect([...(found?.attention.keys() ?? [])]).toEqual([...keyed.keys()]);
-    for (const [hook, statistics] of expected?.attention ?? [])
-      for (const field of attentionFields)
-        for (const [row, value] of statistics[field].entries())
-          expect(found?.attention.get(hook)?.[field][row], `${hook} ${field} ${row}`).toBeCloseTo(value, 4);
-  }
-  await closeModel(model);
-  device.destroy();
+    const cache = createCache(model);
+    const [beside, inGraph] = [watchSummary(model.executor, keyed), watchSummary(model.executor)];
+    for (const fresh of [text.slice(0, 4), text.slice(4)]) {
+      const ids = { input_ids: idTensor([fresh]) };
+      const fetches = await session.run(completeFeeds(runtime.ort, model.instrumented, ids, cache.feeds));
+      cache.take(fresh, fetches, undefined);
+      const looks = [
+        beside.look(queries, fetches, cache.ids),
+        inGraph.look(patterns, fetches, cache.ids),
+      ] as const;
+      const [found, expected] = (await model.executor?.ask(...looks)) ?? [];
+      expect([...(found?.attention.keys() ?? [])]).toEqual([...keyed.keys()]);
+      for (const [hook, statistics] of expected?.attention ?? [])
+        for (const field of attentionFields)
+          for (const [row, value] of statistics[field].entries())
+            expect(found?.attention.get(hook)?.[field][row], `${hook} ${field} ${row}`).toBeCloseTo(value, 4);
+    }
+  });
+
+  it('has a lens that says of a few rows at a time what it says of all', async () => {
+    const whole = await logitLens(model, text, 3);
+    const parts = await logitLens(model, text, 3, 4 * 1024);
+    const entropies = (lens: typeof whole) => lens.flat().map(({ entropy }) => entropy.toFixed(3));
+    expect(entropies(parts)).toEqual(entropies(whole));
+    expect(parts.map((rows) => rows.map(({ top }) => top[0]?.id))).toEqual(
+      whole.map((rows) => rows.map(({ top }) => top[0]?.id)),
+    );
+  });
 });

@@ -148,6 +148,25 @@ describe('an edit', () => {
     );
   });
 
+  it('reaches a sum that its norm keeps to itself, by way of what is added last', async () => {
+    const hook = 'blocks.2.hook_resid_post';
+    const of = folders.get('llama-gqa-genai') ?? readFolder('test/zoo/llama-gqa-genai', 'llama-gqa-genai');
+    const llama = load(of, 'model.onnx');
+    const given = feeds(of, 'single', llama.instrumented.inputs);
+    const edits: Edit[] = [{ kind: 'add', hook, input: 'steer' }];
+    const before = await runPlan(llama, { taps: [hook], edits: [] }, given);
+    const steer = new ort.Tensor('float32', Float32Array.of(0.5), [1]);
+    const after = await runPlan(llama, { taps: [hook], edits }, { ...given, steer });
+    const was = before.taps.get(hook)?.data ?? new Float32Array();
+    expect(was.length).toBeGreaterThan(0);
+    const wanted = was.map((value) => value + 0.5);
+    expect(largestDifference(wanted, after.taps.get(hook)?.data ?? new Float32Array())).toBeLessThan(1e-4);
+    // What makes up for the change there is not what the MLP gave.
+    expect(() => llama.instrumented.edit({ taps: ['blocks.2.hook_mlp_out'], edits }, 'external')).toThrow(
+      expect.objectContaining({ code: 'invalid_plan' }),
+    );
+  });
+
   it('at a value that is only recomputed is refused', () => {
     const plan = {
       taps: [],
