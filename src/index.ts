@@ -1,3 +1,5 @@
+export type { Destination } from './deliver/delivery.ts';
+export type { Backend } from './deliver/transport.ts';
 export type { Names } from './mask/names.ts';
 export { type MaskedText, maskText } from './mask/text.ts';
 export { binningNoise } from './observe/calibration/binning-noise.ts';

@@ -1,6 +1,5 @@
-import type { Telemetry } from '../open/api.ts';
+import type { Telemetry, TelemetryOptions } from '../open/api.ts';
 import type { CapturedHook, RequestContext } from '../protocol/request.ts';
-import type { TelemetryOptions } from '../protocol/telemetry.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Sha256Hex } from '../shared/digest.ts';
 import type { Hook } from '../shared/hook.ts';

@@ -1,6 +1,5 @@
-import type { Telemetry } from '../open/api.ts';
+import type { Telemetry, TelemetryOptions } from '../open/api.ts';
 import { openTelemetry } from '../open/telemetry.ts';
-import type { TelemetryOptions } from '../protocol/telemetry.ts';
 import { sondeVersion } from '../protocol/version.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
 import { fromWireError } from '../shared/errors.ts';

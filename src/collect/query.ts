@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { quantile } from '../schema/exponential.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import type { RecordEntry } from './line.ts';
 import {
@@ -69,7 +70,10 @@ export function askRollups(rollups: Rollups, question: Question): readonly Answe
     group: key,
     records: cell.records,
     requests: cell.requests,
-    quantiles: allQuantiles((quantity) => quantilesOf((q) => cell.histograms[quantity].quantile(q))),
+    quantiles: allQuantiles((quantity) => {
+      const histogram = cell.histograms[quantity].read();
+      return quantilesOf((q) => quantile(histogram, q));
+    }),
   }));
 }
 

@@ -1,4 +1,4 @@
-import { ExponentialHistogram } from '../schema/exponential.ts';
+import { atMost, ExponentialHistogram } from '../schema/exponential.ts';
 import {
   type AttributeKey,
   type Attributes,
@@ -7,6 +7,7 @@ import {
   type MetricPoint,
   metricFields,
 } from '../schema/metrics.ts';
+import { metricNotes } from '../schema/notes.ts';
 
 /** What a series of `/metrics` has counted. */
 type Counted =
@@ -89,7 +90,7 @@ export class Tier0 {
         field.instrument.kind === 'exponential'
           ? ' A bucket of the wire that an edge cuts counts above it, 9 % at the most.'
           : '';
-      text += `# HELP ${name} ${field.description} Counted in full, not sampled.${rounding}\n# TYPE ${name} ${type}\n`;
+      text += `# HELP ${name} ${metricNotes[key as MetricKey]} Counted in full, not sampled.${rounding}\n# TYPE ${name} ${type}\n`;
       for (const [labels, counted] of this.#series.get(key as MetricKey) ?? [])
         text += lines(name, labels, counted);
     }
@@ -119,7 +120,7 @@ function lines(name: string, labels: string, counted: Counted): string {
   let text = '';
   for (const [i, edge] of counted.edges.entries()) {
     if (counted.kind === 'explicit') count += counted.counts[i] ?? 0;
-    else count = counted.histogram.atMost(edge);
+    else count = atMost(counted.histogram.read(), edge);
     text += `${name}_bucket{${labels},le="${edge}"} ${count}\n`;
   }
   if (counted.kind === 'explicit') {

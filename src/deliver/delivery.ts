@@ -1,12 +1,23 @@
 import type { PageLife, ToPage, ToWorker } from '../batch/messages.ts';
-import type { Consent, Destination, Ledger, Signal, TelemetryEvent } from '../protocol/telemetry.ts';
+import type { Consent, Ledger, Signal, TelemetryEvent } from '../protocol/telemetry.ts';
 import { toHex } from '../shared/digest.ts';
 import { epochMilliseconds } from '../shared/units.ts';
+import { collectorTransport } from './collector.ts';
 import { emptyLedger, settledPart, sumLedgers } from './ledger.ts';
 import { watchLifecycle } from './lifecycle.ts';
 import { Mirror } from './mirror.ts';
 import { Sender } from './sender.ts';
-import { transportTo } from './transport.ts';
+import type { Backend } from './transport.ts';
+
+export type Destination =
+  | {
+      /** Base URL of Sonde's collector; `/v1/logs` and `/v1/metrics` are appended. */
+      readonly endpoint: string;
+      /** Public write key, sent as `?key=`. It names the sender, it keeps nobody out. */
+      readonly key?: string;
+    }
+  /** From `sonde/telemetry`: any OTLP/HTTP endpoint, a function of yours, or the console. */
+  | { readonly backend: Backend };
 
 export type DeliveryOptions = Destination & {
   /** Default `pending`. */
@@ -62,10 +73,14 @@ class Pipe implements Delivery {
     const { consent = 'pending', onEvent } = options;
     this.#onEvent = onEvent;
     this.#consent = honour(consent);
+    const transportOf: Backend =
+      'backend' in options
+        ? options.backend
+        : (signal) => collectorTransport(options.endpoint, signal, options.key);
     const line = (signal: Signal) => {
       const mirror = new Mirror();
       const sender = new Sender({
-        transport: transportTo(options, signal),
+        transport: transportOf(signal),
         mirror,
         consented: () => this.#consent === 'granted',
         tell: (message) => {

@@ -1,8 +1,6 @@
 import type { Chunk } from '../batch/messages.ts';
-import type { Destination, Exported, Signal } from '../protocol/telemetry.ts';
+import type { Signal } from '../protocol/telemetry.ts';
 import type { Verdict } from './answer.ts';
-import { callTransport } from './call.ts';
-import { collectorTransport, otlpTransport } from './http.ts';
 
 export interface Answer {
   /** 0 where it was no HTTP. */
@@ -22,15 +20,10 @@ export interface Transport {
   readonly later?: (chunk: Chunk, signal: AbortSignal) => void;
 }
 
-const toConsole = ({ signal, records, body }: Exported): void =>
-  console.info(`sonde: ${records} ${signal === 'logs' ? 'records' : 'measurements'}`, JSON.parse(body));
-
-/** @throws SondeError `invalid_argument` when the endpoint is not a URL */
-export function transportTo(destination: Destination, signal: Signal): Transport {
-  if ('endpoint' in destination) return collectorTransport(destination.endpoint, signal, destination.key);
-  const { backend } = destination;
-  if (backend === 'console') return callTransport('console', signal, toConsole);
-  return typeof backend === 'function'
-    ? callTransport('function', signal, backend)
-    : otlpTransport(backend.otlp, signal, backend.headers);
-}
+/**
+ * Where masked telemetry goes in place of Sonde's collector. What is sent stays in the journal until the backend took
+ * it: an endpoint with a 2xx, a function by resolving. One that fails is asked again, later and later; no request
+ * waits for it. What is under way when a page goes may come twice: only the collector knows the numbers and counts
+ * each once.
+ */
+export type Backend = (signal: Signal) => Transport;

@@ -1,3 +1,4 @@
+import type { Destination } from '../deliver/delivery.ts';
 import type { DeviceChoice, Dtype } from '../protocol/device.ts';
 import type { DriftEvent, DriftState } from '../protocol/drift.ts';
 import type { FidelityProgress, ModelFidelity } from '../protocol/fidelity.ts';
@@ -14,13 +15,28 @@ import type {
   RequestContext,
   Step,
 } from '../protocol/request.ts';
-import type { Consent, Ledger, Reported, TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
+import type { Consent, Ledger, Reported, Sampling, TelemetryEvent } from '../protocol/telemetry.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
 import type { Calibration } from '../shared/calibration.ts';
 import type { RawGraph } from '../shared/graph.ts';
 import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { PickedModel } from './picked.ts';
+
+export type TelemetryOptions = Destination & {
+  /** Default `pending`. */
+  readonly consent?: Consent;
+  /**
+   * Default `all`. `adaptive`: 1 to 10 % of the records, more of rare cohorts and of what is anomalous; each
+   * carries the chance it had. Either way the operator may ask for fewer.
+   */
+  readonly sampling?: Sampling;
+  /**
+   * Local differential privacy of each record (0.7 = ln 2: a guess among candidates is right at most twice as often
+   * as by chance). Means over many records stay right; a single record says next to nothing. Default: none.
+   */
+  readonly epsilon?: number;
+};
 
 export interface SondeOptions {
   /** Default `auto`: WebGPU if a probe forward works on it, else WASM. */

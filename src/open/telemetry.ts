@@ -1,8 +1,8 @@
 import { startDelivery } from '../deliver/delivery.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
-import type { TelemetryEvent, TelemetryOptions } from '../protocol/telemetry.ts';
+import type { TelemetryEvent } from '../protocol/telemetry.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
-import type { Telemetry } from './api.ts';
+import type { Telemetry, TelemetryOptions } from './api.ts';
 import { createListeners } from './listeners.ts';
 
 /** What a starting worker is told about telemetry, and the port it gets. */

@@ -11,51 +11,6 @@ export type Sampling = 'all' | 'adaptive';
 /** Records go as OTLP logs; the measurements of tier 0 are added up and go as OTLP metrics. */
 export type Signal = 'logs' | 'metrics';
 
-/** What a function of yours is given: an export request, of masked records only. */
-export interface Exported {
-  readonly signal: Signal;
-  /** Records in it, or measurements that it adds up. */
-  readonly records: number;
-  /** OTLP/JSON: the body of a `POST /v1/logs` or `/v1/metrics`. */
-  readonly body: string;
-}
-
-/**
- * What is sent stays in the journal until the backend took it: an endpoint with a 2xx, a function by resolving. A
- * backend that fails is asked again, later and later; no request waits for it. What is under way when a page goes may
- * come twice: only Sonde's collector knows the numbers and counts each once.
- */
-export type Backend =
-  /** Any OTLP/HTTP endpoint, as base URL, with headers such as a token. It must allow the page's origin (CORS). */
-  | { readonly otlp: string; readonly headers?: Readonly<Record<string, string>> }
-  /** Called on the page. A promise is waited for, for 30 s. */
-  | ((exported: Exported) => void | Promise<void>)
-  | 'console';
-
-export type Destination =
-  | {
-      /** Base URL of Sonde's collector; `/v1/logs` and `/v1/metrics` are appended. */
-      readonly endpoint: string;
-      /** Public write key, sent as `?key=`. It names the sender, it keeps nobody out. */
-      readonly key?: string;
-    }
-  | { readonly backend: Backend };
-
-export type TelemetryOptions = Destination & {
-  /** Default `pending`. */
-  readonly consent?: Consent;
-  /**
-   * Default `all`. `adaptive`: 1 to 10 % of the records, more of rare cohorts and of what is anomalous; each
-   * carries the chance it had. Either way the operator may ask for fewer.
-   */
-  readonly sampling?: Sampling;
-  /**
-   * Local differential privacy of each record (0.7 = ln 2: a guess among candidates is right at most twice as often
-   * as by chance). Means over many records stay right; a single record says next to nothing. Default: none.
-   */
-  readonly epsilon?: number;
-};
-
 /** What became of a request, as far as the application knows. */
 export interface Reported {
   readonly cohort?: string;

@@ -1,5 +1,7 @@
-import type { Field, Spec } from './field.ts';
-import { chunkFields, recordFields, schemaUrl, schemaVersion, serviceFields } from './fields.ts';
+import type { Field, Note, Notes, Spec } from './field.ts';
+import { recordFields, schemaUrl, schemaVersion, serviceFields } from './fields.ts';
+import { exportFields, type MetricField, type MetricKey, metricFields } from './metrics.ts';
+import { exportNotes, metricNotes, outcomeNotes, recordNotes, serviceNotes } from './notes.ts';
 import { outcomeEvent, outcomeFields } from './outcome-fields.ts';
 import { signalMap } from './signals.ts';
 
@@ -27,7 +29,7 @@ function domain(spec: Spec): string {
   }
 }
 
-const row = ([name, field]: readonly [string, Field]): string =>
+const row = (name: string, field: Field, note: Note): string =>
   [
     '',
     `\`${field.wire}\``,
@@ -35,19 +37,44 @@ const row = ([name, field]: readonly [string, Field]): string =>
     field.carrier,
     domain(field.spec),
     field.required ? 'yes' : '',
-    field.privacy,
-    field.stability,
-    field.description,
+    note.privacy,
+    note.stability,
+    note.description,
     '',
   ]
     .join(' | ')
     .trim();
 
-const table = (fields: Readonly<Record<string, Field>>): string =>
+const table = <T extends object>(
+  fields: Readonly<Record<keyof T & string, Field>>,
+  notes: Notes<T>,
+): string =>
   [
     '| on the wire | in the code | carrier | values | required | privacy | stability | |',
     '|---|---|---|---|---|---|---|---|',
-    ...Object.entries(fields).map(row),
+    ...(Object.keys(fields) as (keyof T & string)[]).map((key) => row(key, fields[key], notes[key])),
+  ].join('\n');
+
+function instrumentOf({ instrument }: MetricField): string {
+  switch (instrument.kind) {
+    case 'counter':
+      return 'counter';
+    case 'exponential':
+      return 'exponential histogram';
+    case 'explicit':
+      return `histogram, edges ${instrument.edges.join(' ')}`;
+  }
+}
+
+const metrics = (): string =>
+  [
+    '| metric | unit | kind | attributes | |',
+    '|---|---|---|---|---|',
+    ...(Object.keys(metricFields) as MetricKey[]).map((metric) => {
+      const field: MetricField = metricFields[metric];
+      const attributes = field.attributes.map((key) => `\`${recordFields[key].wire}\``).join(' ');
+      return `| \`${field.name}\` | ${field.unit} | ${instrumentOf(field)} | ${attributes} | ${metricNotes[metric]} |`;
+    }),
   ].join('\n');
 
 const stays = (): string =>
@@ -69,7 +96,7 @@ Made from \`src/schema\` by \`npx vitest run --project unit test/unit/schema/doc
 fails when the two differ. The mask lets nothing out that is not in these tables, and the collector takes nothing in
 that is not: no text of an input or output, no value of a single token.
 
-- Format: OTLP/JSON logs, event \`sonde.request\`, one record a request, schema version ${schemaVersion}
+- Format of records: OTLP/JSON logs, event \`sonde.request\`, one record a request, schema version ${schemaVersion}
   (\`schemaUrl\` ${schemaUrl(schemaVersion)}; a name, not an address). The collector also takes the version before.
 - Carrier \`resource\` and \`scope\`: once for all records that share it. \`attribute\`: on the record. \`native\`: a field
   that OTLP's LogRecord has by itself.
@@ -83,25 +110,36 @@ that is not: no text of an input or output, no value of a single token.
 
 ## The record
 
-${table(recordFields)}
+${table(recordFields, recordNotes)}
 
 ## The outcome of a request
 
 Event \`${outcomeEvent}\`, told by the application with \`sonde.outcome\`, joined by the request's id. No model stands
 on it: the request's record names that. Sampled with its request.
 
-${table(outcomeFields)}
+${table(outcomeFields, outcomeNotes)}
+
+## Tier 0: every request
+
+OTLP/JSON metrics over all requests, sampled or not, as differences since the last export, at most every 10 s and when
+the page goes. A request adds what its masked record says and nothing finer: so under an \`epsilon\` the same noise, and
+of its tokens their mean, never one value. Exponential histograms have at least 9 % to a bucket. A model that was
+loaded may add to it, too. Attributes have the values that the record's fields of that name have.
+
+${metrics()}
 
 ## The service
 
-${table(serviceFields)}
+${table(serviceFields, serviceNotes)}
 
 ## The numbering
 
 Records of one page life are numbered from 0 without gaps, so that what came twice is stored once and what is missing
-is known. \`sonde.seq\` is the number of the first record of its \`ScopeLogs\`; the others follow in order.
+is known. \`sonde.seq\` is the number of the first record of its \`ScopeLogs\`; the others follow in order. The
+measurements of tier 0 are numbered apart from records, and \`sonde.seq.count\` of them are added up in one
+\`ScopeMetrics\`; \`sonde.seq.count\` stands on no record.
 
-${table(chunkFields)}
+${table(exportFields, exportNotes)}
 
 ## What stays on the device
 

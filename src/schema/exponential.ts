@@ -98,31 +98,6 @@ export class ExponentialHistogram {
     this.#buckets = buckets;
   }
 
-  /** How many are at or below `edge`; a bucket that the edge cuts is left out, so it is never told too many. */
-  atMost(edge: number): number {
-    let count = this.#zeroCount;
-    for (const [index, each] of this.#buckets)
-      if (upperEdge(index, this.#scale) <= edge * (1 + 1e-12)) count += each;
-    return count;
-  }
-
-  /**
-   * The `q` quantile, off by at most half a bucket: the geometric middle of the bucket that holds it.
-   * @returns `undefined` for an empty histogram
-   */
-  quantile(q: number): number | undefined {
-    if (this.#count === 0) return undefined;
-    let left = q * this.#count - this.#zeroCount;
-    if (left <= 0) return 0;
-    const indices = [...this.#buckets.keys()].sort((a, b) => a - b);
-    for (const index of indices) {
-      left -= this.#buckets.get(index) ?? 0;
-      if (left <= 1e-9) return 2 ** ((index + 0.5) * 2 ** -this.#scale);
-    }
-    const last = indices.at(-1);
-    return last === undefined ? 0 : 2 ** ((last + 0.5) * 2 ** -this.#scale);
-  }
-
   read(): Exponential {
     const [low, high] = this.#buckets.size === 0 ? [0, -1] : this.#span();
     const counts = Array.from({ length: high - low + 1 }, (_, i) => this.#buckets.get(low + i) ?? 0);
@@ -135,4 +110,31 @@ export class ExponentialHistogram {
       counts,
     };
   }
+}
+
+/** How many are at or below `edge`; a bucket that the edge cuts is left out, so it is never told too many. */
+export function atMost({ scale, offset, counts, zeroCount }: Exponential, edge: number): number {
+  let count = zeroCount;
+  for (const [i, each] of counts.entries())
+    if (upperEdge(offset + i, scale) <= edge * (1 + 1e-12)) count += each;
+  return count;
+}
+
+/**
+ * The `q` quantile, off by at most half a bucket: the geometric middle of the bucket that holds it.
+ * @returns `undefined` for an empty histogram
+ */
+export function quantile(histogram: Exponential, q: number): number | undefined {
+  const { scale, offset, counts, zeroCount, count } = histogram;
+  if (count === 0) return undefined;
+  let left = q * count - zeroCount;
+  if (left <= 0) return 0;
+  let last = offset;
+  for (const [i, each] of counts.entries()) {
+    if (each === 0) continue;
+    last = offset + i;
+    left -= each;
+    if (left <= 1e-9) break;
+  }
+  return counts.length === 0 ? 0 : 2 ** ((last + 0.5) * 2 ** -scale);
 }

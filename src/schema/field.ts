@@ -80,11 +80,17 @@ export interface Field<Value = unknown> {
   readonly carrier: Carrier;
   readonly spec: unknown extends Value ? Spec : SpecOf<Value>;
   readonly required: boolean;
+}
+
+/** What people are told of a field. */
+export interface Note {
   readonly unit?: string;
   readonly privacy: PrivacyClass;
   readonly stability: 'stable' | 'experimental';
   readonly description: string;
 }
+
+export type Notes<T> = { readonly [K in keyof T]-?: Note };
 
 /** One entry per key of `T`, required exactly where the type says so: a missing or stray key does not compile. */
 export type FieldTable<T> = {

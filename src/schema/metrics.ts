@@ -30,7 +30,6 @@ export interface MetricField {
   readonly instrument: Instrument;
   /** The only attributes of its points; those that a record must have a point must have. */
   readonly attributes: readonly AttributeKey[];
-  readonly description: string;
 }
 
 /** An edge at 0.2 s exactly: the objective is the fraction at or below it, and quantiles interpolate. */
@@ -51,51 +50,42 @@ export const metricFields = {
     unit: '{request}',
     instrument: { kind: 'counter' },
     attributes: ofRequests,
-    description: 'Requests that ended.',
   },
   introspected: {
     name: 'sonde.requests.introspected',
     unit: '{request}',
     instrument: { kind: 'counter' },
     attributes: ofRequests,
-    description: 'Requests of which something inside the model was captured.',
   },
   duration: {
     name: 'gen_ai.client.operation.duration',
     unit: 's',
     instrument: { kind: 'exponential', edges: secondsEdges },
     attributes: ofRequests,
-    description: 'Whole request.',
   },
   introspection: {
     name: 'sonde.introspection.duration',
     unit: 's',
     instrument: { kind: 'explicit', edges: secondsEdges },
     attributes: ofRequests,
-    description: 'Time a request spent on looking inside.',
   },
   entropy: {
     name: 'sonde.token.entropy',
     unit: '{nat}',
     instrument: { kind: 'exponential', edges: natsEdges },
     attributes: ofRequests,
-    description: 'Entropy over the full vocabulary: the mean of a request, once for each of its tokens.',
   },
   confidence: {
     name: 'sonde.token.confidence',
     unit: '1',
     instrument: { kind: 'exponential', edges: probabilityEdges },
     attributes: ofRequests,
-    description:
-      'Probability of the chosen token or class: the mean of a request, once for each of its tokens.',
   },
   deviation: {
     name: 'sonde.device.deviation',
     unit: '1',
     instrument: { kind: 'exponential', edges: deviationEdges },
     attributes: ofDevices,
-    description:
-      'Largest error of any hook on a device at a load, whether it was taken or refused: max|a - b| / max|b| against WASM.',
   },
 } as const satisfies Readonly<Record<string, MetricField>>;
 
@@ -153,8 +143,5 @@ export const exportFields = {
     carrier: 'scope',
     spec: whole(1, 10_000_000),
     required: true,
-    privacy: 'operational',
-    stability: 'stable',
-    description: 'How many measurements are added up here.',
   },
 } as const satisfies FieldTable<ExportIdentity>;

@@ -1,11 +1,14 @@
-import type { Field, PrivacyClass } from './field.ts';
-import { chunkFields, recordFields, serviceFields } from './fields.ts';
+import type { Field, Notes, PrivacyClass } from './field.ts';
+import { recordFields, serviceFields } from './fields.ts';
+import { exportFields, type MetricKey, metricFields } from './metrics.ts';
+import { exportNotes, metricNotes, outcomeNotes, recordNotes, serviceNotes } from './notes.ts';
 import { outcomeEvent, outcomeFields } from './outcome-fields.ts';
 
 /**
- * How far a signal goes. `device`: it never leaves. 1: on a record, one a request, and on what is told of it later.
+ * How far a signal goes. `device`: it never leaves. 0: added up over all requests. 1: on a record, one a request, and
+ * on what is told of it later.
  */
-export type Tier = 'device' | 1;
+export type Tier = 'device' | 0 | 1;
 
 /** One line of the signal map. */
 export interface Signal {
@@ -74,21 +77,42 @@ const onDevice: readonly Signal[] = [
   ),
 ];
 
-const sent = (fields: Readonly<Record<string, Field>>, event?: string): readonly Signal[] =>
-  Object.values(fields).map(({ wire, unit, spec, privacy, stability, description }) => ({
-    name: event === undefined ? wire : `${wire} (${event})`,
-    unit: unit ?? (spec.kind === 'grid' && spec.max === 1 ? 'probability' : '1'),
-    tier: 1,
-    privacy,
-    stability,
-    description,
-  }));
+const sent = <T extends object>(
+  fields: Readonly<Record<keyof T & string, Field>>,
+  notes: Notes<T>,
+  event?: string,
+): readonly Signal[] =>
+  (Object.keys(fields) as (keyof T & string)[]).map((key) => {
+    const { wire, spec } = fields[key];
+    const { unit, privacy, stability, description } = notes[key];
+    return {
+      name: event === undefined ? wire : `${wire} (${event})`,
+      unit: unit ?? (spec.kind === 'grid' && spec.max === 1 ? 'probability' : '1'),
+      tier: 1,
+      privacy,
+      stability,
+      description,
+    };
+  });
+
+const measured: readonly Signal[] = (Object.keys(metricFields) as MetricKey[]).map((key) => {
+  const { name, unit } = metricFields[key];
+  return {
+    name: `${name} (metric)`,
+    unit: unit.replace(/^\{(\w+)\}$/, '$1s'),
+    tier: 0,
+    privacy: 'operational',
+    stability: 'experimental',
+    description: metricNotes[key],
+  };
+});
 
 /** Every signal: what stays on the device, and every field that can leave it. */
 export const signalMap = (): readonly Signal[] => [
   ...onDevice,
-  ...sent(recordFields),
-  ...sent(outcomeFields, outcomeEvent),
-  ...sent(serviceFields),
-  ...sent(chunkFields),
+  ...measured,
+  ...sent(recordFields, recordNotes),
+  ...sent(outcomeFields, outcomeNotes, outcomeEvent),
+  ...sent(serviceFields, serviceNotes),
+  ...sent(exportFields, exportNotes),
 ];

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Chunk, ToWorker } from '../../../src/batch/messages.ts';
 import { collect } from '../../../src/cli/collect.ts';
 import { readPolicy } from '../../../src/collect/policy.ts';
-import { collectorTransport } from '../../../src/deliver/http.ts';
+import { collectorTransport } from '../../../src/deliver/collector.ts';
 import { Mirror } from '../../../src/deliver/mirror.ts';
 import { Sender } from '../../../src/deliver/sender.ts';
 import { startChild } from './child.ts';

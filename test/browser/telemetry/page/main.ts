@@ -1,12 +1,7 @@
-import { startDelivery } from '../../../../src/deliver/delivery.ts';
-import type {
-  Consent,
-  Destination,
-  Exported,
-  Ledger,
-  TelemetryEvent,
-} from '../../../../src/protocol/telemetry.ts';
+import { type Destination, startDelivery } from '../../../../src/deliver/delivery.ts';
+import type { Consent, Ledger, TelemetryEvent } from '../../../../src/protocol/telemetry.ts';
 import type { Outcome } from '../../../../src/schema/record.ts';
+import { type Exported, toConsole, toFunction, toOtlp } from '../../../../src/telemetry.ts';
 import type { Order } from './worker.ts';
 
 /** What the tests call inside the page. */
@@ -50,9 +45,9 @@ const exported: Exported[] = [];
 const endpoint = parameters.get('endpoint') ?? '/telemetry';
 const destinations: Readonly<Record<string, Destination>> = {
   collector: { endpoint, key: 'pk_test' },
-  otlp: { backend: { otlp: endpoint, headers: { 'x-token': 'secret' } } },
-  function: { backend: (taken) => window.harness.backend(taken) },
-  console: { backend: 'console' },
+  otlp: { backend: toOtlp(endpoint, { 'x-token': 'secret' }) },
+  function: { backend: toFunction((taken) => window.harness.backend(taken)) },
+  console: { backend: toConsole() },
 };
 
 const delivery = startDelivery({

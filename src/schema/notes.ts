@@ -1,0 +1,339 @@
+import type { Notes } from './field.ts';
+import type { ChunkIdentity } from './fields.ts';
+import type { ExportIdentity, MetricKey } from './metrics.ts';
+import type { OutcomeRecord, RequestRecord, ServiceIdentity } from './record.ts';
+
+/** What people are told of each field. Apart from the fields: no page has to load it. */
+
+export const chunkNotes: Notes<ChunkIdentity> = {
+  session: {
+    privacy: 'pseudonymous',
+    stability: 'stable',
+    description: 'One page life; random.',
+  },
+  epoch: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Counts the workers of one session.',
+  },
+  seq: {
+    privacy: 'operational',
+    stability: 'stable',
+    description:
+      'Number of the first record here within session and epoch; records count from 0 without gaps.',
+  },
+};
+
+export const serviceNotes: Notes<ServiceIdentity> = {
+  name: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'The application, as it names itself.',
+  },
+  version: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'Version of the application.',
+  },
+  environment: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'Such as prod or staging.',
+  },
+  owner: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'The team to ask; a team name, not a person.',
+  },
+};
+
+export const recordNotes: Notes<RequestRecord> = {
+  recordId: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'UUIDv7 of the record.',
+  },
+  traceId: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: "W3C trace id, from the application's traceparent or new.",
+  },
+  spanId: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'W3C span id of the request.',
+  },
+  requestId: {
+    privacy: 'operational',
+    stability: 'stable',
+    description:
+      "The application's name for the request, to join labels with; the record id where it gives none.",
+  },
+  operation: {
+    privacy: 'operational',
+    stability: 'stable',
+    description:
+      'What was asked of the model; `generate` and `embed` under the names the GenAI conventions give them.',
+  },
+  outcome: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'How it ended.',
+  },
+  errorCode: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Code of the SondeError; never its message.',
+  },
+  startedAt: {
+    unit: 'ms since the epoch',
+    privacy: 'operational',
+    stability: 'stable',
+    description: "Begin, by the client's clock.",
+  },
+  endedAt: {
+    unit: 'ms since the epoch',
+    privacy: 'operational',
+    stability: 'stable',
+    description: "End, by the client's clock.",
+  },
+  duration: {
+    unit: 'ms',
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Whole request, measured on the monotonic clock.',
+  },
+  timeToFirstToken: {
+    unit: 'ms',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Until the first generated token.',
+  },
+  introspectionDuration: {
+    unit: 'ms',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: "Time spent on taps and their summaries, outside the model's own forward.",
+  },
+  modelId: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'Hub id `org/name`, or the last segment of the folder; `local` where it was neither.',
+  },
+  modelDigest: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'SHA-256 over the sorted list of (path, SHA-256) of every model file.',
+  },
+  tokenizerDigest: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'SHA-256 of the tokenizer.',
+  },
+  dtype: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'Variant that ran, such as fp32 or q8.',
+  },
+  device: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Where the model ran.',
+  },
+  adapterVendor: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'GPUAdapterInfo.vendor.',
+  },
+  adapterArchitecture: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'GPUAdapterInfo.architecture.',
+  },
+  threads: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'WASM threads; 1 without cross-origin isolation.',
+  },
+  fallbacks: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Variants tried and rejected before this one.',
+  },
+  sondeVersion: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'Version of Sonde.',
+  },
+  runtimeVersion: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'Version of onnxruntime-web.',
+  },
+  planDigest: {
+    privacy: 'public',
+    stability: 'stable',
+    description: 'SHA-256 of the canonical plan: what was tapped and edited in the graph.',
+  },
+  hooksCaptured: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Number of hooks captured for this request.',
+  },
+  inputDigest: {
+    privacy: 'pseudonymous',
+    stability: 'stable',
+    description:
+      'First 128 bits of HMAC-SHA-256 (RFC 2104, 5) of the input under a key that never leaves the install; absent where storage is blocked.',
+  },
+  inputKeyId: {
+    privacy: 'pseudonymous',
+    stability: 'stable',
+    description: 'Which key made the input digest; rotated every 30 days.',
+  },
+  inputTokens: {
+    unit: 'tokens',
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Tokens of the input after truncation.',
+  },
+  outputTokens: {
+    unit: 'tokens',
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Tokens generated.',
+  },
+  truncated: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Whether the input was cut to the context length.',
+  },
+  inputOrigin: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'How the input came about, as declared.',
+  },
+  cohort: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: "The application's group of requests, such as an experiment arm; not a person.",
+  },
+  suspicious: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Whether the application found it out of distribution, or a drift alarm stood.',
+  },
+  inclusionProbability: {
+    privacy: 'operational',
+    stability: 'stable',
+    description:
+      'Probability with which a record like this one is kept; exact, so that weights are unbiased.',
+  },
+  epsilon: {
+    privacy: 'public',
+    stability: 'experimental',
+    description:
+      'Local differential privacy of the record, where the application asked for it: signals, counts and times are then answers at random.',
+  },
+  confidenceMean: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Mean probability of the chosen token or class over the request.',
+  },
+  confidenceMin: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Least probability of a chosen token or class.',
+  },
+  entropyMean: {
+    unit: 'nats',
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Mean entropy of the distribution over the full vocabulary.',
+  },
+  entropyMax: {
+    unit: 'nats',
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Greatest entropy within the request.',
+  },
+  marginMean: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'Mean of p(first) - p(second).',
+  },
+};
+
+export const outcomeNotes: Notes<OutcomeRecord> = {
+  recordId: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'UUIDv7 of this record.',
+  },
+  requestId: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'The request that it is the outcome of.',
+  },
+  reportedAt: {
+    unit: 'ms since the epoch',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: "When the application told, by the client's clock.",
+  },
+  cohort: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'As on the request.',
+  },
+  predicted: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Class that the model gave, as the application tells it.',
+  },
+  label: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Class that it turned out to be.',
+  },
+  value: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'What it was worth, in a unit of the application.',
+  },
+  cost: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'What it cost, in the same unit.',
+  },
+  unsafe: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Whether a safety rule was triggered.',
+  },
+  tags: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Up to eight words of the application, joined by commas.',
+  },
+};
+
+export const exportNotes: Notes<ExportIdentity> = {
+  ...chunkNotes,
+  count: {
+    privacy: 'operational',
+    stability: 'stable',
+    description: 'How many measurements are added up here.',
+  },
+};
+
+export const metricNotes: Readonly<Record<MetricKey, string>> = {
+  requests: 'Requests that ended.',
+  introspected: 'Requests of which something inside the model was captured.',
+  duration: 'Whole request.',
+  introspection: 'Time a request spent on looking inside.',
+  entropy: 'Entropy over the full vocabulary: the mean of a request, once for each of its tokens.',
+  confidence: 'Probability of the chosen token or class: the mean of a request, once for each of its tokens.',
+  deviation:
+    'Largest error of any hook on a device at a load, whether it was taken or refused: max|a - b| / max|b| against WASM.',
+};
