@@ -1,6 +1,6 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { emit, type HeadPlace } from './events.ts';
-import { type AttentionMaps, headCount, headMap } from './maps.ts';
+import { type AttentionMaps, hasHead, headCount, headMap } from './maps.ts';
 import { type Measure, paintMap } from './paint.ts';
 import { rove } from './rove.ts';
 import { SchemeController } from './scheme.ts';
@@ -136,7 +136,7 @@ export class SondeAttentionOverview extends LitElement {
       tabindex=${chosen ? 0 : -1}
       @click=${() => this.#choose({ layer, head }, true)}
     >
-      ${headMap(maps, layer, head) ? html`<canvas data-layer=${layer} data-head=${head}></canvas>` : html`<span class="none">n/a</span>`}
+      ${hasHead(maps, layer, head) ? html`<canvas data-layer=${layer} data-head=${head}></canvas>` : html`<span class="none">n/a</span>`}
       <span class="label" aria-hidden="true">${label ?? nothing}</span>
     </div>`;
   }
@@ -145,11 +145,12 @@ export class SondeAttentionOverview extends LitElement {
     const only = [...changed.keys()];
     if (only.length > 0 && only.every((key) => key === 'layer' || key === 'head' || key === 'labels')) return;
     cancelAnimationFrame(this.#painting);
-    this.#paint([...this.renderRoot.querySelectorAll('canvas')], this.#scheme.value);
+    this.#paint([...this.renderRoot.querySelectorAll('canvas')]);
   }
 
-  #paint(left: HTMLCanvasElement[], scheme: 'light' | 'dark'): void {
+  #paint(left: HTMLCanvasElement[]): void {
     this.#painting = requestAnimationFrame(() => {
+      const scheme = this.#scheme.value;
       const until = performance.now() + slice;
       for (let canvas = left.shift(); canvas; canvas = left.shift()) {
         const map =
@@ -162,7 +163,7 @@ export class SondeAttentionOverview extends LitElement {
         canvas.getContext('2d')?.putImageData(image, 0, 0);
         if (performance.now() > until) break;
       }
-      if (left.length > 0) this.#paint(left, scheme);
+      if (left.length > 0) this.#paint(left);
     });
   }
 

@@ -1,9 +1,9 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { Token } from '../protocol/request.ts';
-import { depthTable } from './depth.ts';
+import { depthIndex, depthPixels } from './depth.ts';
 import type { HeadPlace } from './events.ts';
 import { probabilityText } from './format.ts';
-import { type AttentionMaps, headMap, isCausal } from './maps.ts';
+import { type AttentionMaps, hasHead, headMap, isCausal } from './maps.ts';
 import { type HeadMap, logFloor, type Measure } from './paint.ts';
 import { SchemeController } from './scheme.ts';
 import { theme } from './theme.ts';
@@ -112,6 +112,7 @@ export class SondeAttention extends LitElement {
 
   readonly #scheme = new SchemeController(this);
   #causal = false;
+  #frame = 0;
 
   constructor() {
     super();
@@ -123,9 +124,8 @@ export class SondeAttention extends LitElement {
 
   override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has('maps') || this.maps === undefined) return;
-    this.#causal = isCausal(this.maps);
-    if (headMap(this.maps, this.place.layer, this.place.head) === undefined)
-      this.place = { layer: 0, head: 0 };
+    this.#causal = this.maps.causal ?? isCausal(this.maps);
+    if (!hasHead(this.maps, this.place.layer, this.place.head)) this.place = { layer: 0, head: 0 };
   }
 
   override render(): TemplateResult {
@@ -226,12 +226,22 @@ export class SondeAttention extends LitElement {
   }
 
   override updated(): void {
-    const canvas = this.renderRoot.querySelector<HTMLCanvasElement>('.legend');
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#paintLegend());
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    cancelAnimationFrame(this.#frame);
+  }
+
+  #paintLegend(): void {
+    const scheme = this.#scheme.value;
     const image = new ImageData(256, 1);
-    for (let x = 0; x < 256; x++) {
-      const from = (this.#scheme.value === 'light' ? x : 255 - x) * 3;
-      image.data.set([...depthTable.subarray(from, from + 3), 255], x * 4);
-    }
+    new Uint32Array(image.data.buffer).set(
+      Array.from({ length: 256 }, (_, x) => depthPixels[depthIndex(x / 255, scheme)] ?? 0),
+    );
+    const canvas = this.renderRoot.querySelector<HTMLCanvasElement>('.legend');
     canvas?.getContext('2d')?.putImageData(image, 0, 0);
   }
 }

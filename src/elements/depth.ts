@@ -42,6 +42,13 @@ function makeTable(): Uint8ClampedArray {
 /** [256, 3] sRGB bytes, pale first. */
 export const depthTable: Uint8ClampedArray = makeTable();
 
+/** The same as opaque pixels, in the byte order of this machine. */
+export const depthPixels: Uint32Array = new Uint32Array(
+  Uint8ClampedArray.from({ length: steps * 4 }, (_, at) =>
+    at % 4 === 3 ? 255 : (depthTable[(at >> 2) * 3 + (at % 4)] ?? 0),
+  ).buffer,
+);
+
 export type Scheme = 'light' | 'dark';
 
 /** Row of `depthTable` for a value in [0, 1]: nothing lies near the background of its scheme, most stands out. */

@@ -7,13 +7,24 @@ export interface AttentionMaps {
   readonly layers: readonly (FloatTensor | { readonly unavailable: string })[];
   /** Largest error of a value where it was stored rounded (a recorded example); absent = as computed. */
   readonly precision?: number;
+  /** Whether a query never reads what comes later; where it is not said, every value is looked at. */
+  readonly causal?: boolean;
 }
 
-export function headMap(maps: AttentionMaps, layer: number, head: number): HeadMap | undefined {
+function layerOf(maps: AttentionMaps, layer: number, head: number): FloatTensor | undefined {
   const tensor = maps.layers[layer];
   if (tensor === undefined || 'unavailable' in tensor) return undefined;
-  const [, heads = 0, queries = 0, keys = 0] = tensor.dims;
-  if (head < 0 || head >= heads) return undefined;
+  return head >= 0 && head < (tensor.dims[1] ?? 0) ? tensor : undefined;
+}
+
+/** Looks at no value: these may be made when they are first looked at. */
+export const hasHead = (maps: AttentionMaps, layer: number, head: number): boolean =>
+  layerOf(maps, layer, head) !== undefined;
+
+export function headMap(maps: AttentionMaps, layer: number, head: number): HeadMap | undefined {
+  const tensor = layerOf(maps, layer, head);
+  if (tensor === undefined) return undefined;
+  const [, , queries = 0, keys = 0] = tensor.dims;
   const size = queries * keys;
   return { weights: tensor.data.subarray(head * size, (head + 1) * size), queries, keys };
 }

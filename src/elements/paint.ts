@@ -1,4 +1,4 @@
-import { depthIndex, depthTable, type Scheme } from './depth.ts';
+import { depthIndex, depthPixels, type Scheme } from './depth.ts';
 
 export type Measure = 'linear' | 'log';
 /** Where the logarithmic measure begins: attention at or below it has the scale's first colour. */
@@ -31,14 +31,14 @@ export function paintMap(map: HeadMap, { scheme, measure, causal }: Paint, pool 
   const height = Math.ceil(map.queries / pool);
   const width = Math.ceil(map.keys / pool);
   const image = new ImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const lastRow = Math.min(map.queries, (y + 1) * pool) - 1;
-      if (causal && x * pool > lastRow) continue; // transparent
-      const from = depthIndex(onScale(largest(map, y * pool, x * pool, pool), measure), scheme) * 3;
-      const at = (y * width + x) * 4;
-      image.data.set(depthTable.subarray(from, from + 3), at);
-      image.data[at + 3] = 255;
+    const lastRow = Math.min(map.queries, (y + 1) * pool) - 1;
+    // What lies beyond stays transparent.
+    const seen = causal ? Math.min(width, Math.floor(lastRow / pool) + 1) : width;
+    for (let x = 0; x < seen; x++) {
+      const most = pool === 1 ? (map.weights[y * map.keys + x] ?? 0) : largest(map, y * pool, x * pool, pool);
+      pixels[y * width + x] = depthPixels[depthIndex(onScale(most, measure), scheme)] ?? 0;
     }
   }
   return image;

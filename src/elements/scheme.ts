@@ -12,7 +12,10 @@ export class SchemeController implements ReactiveController {
     host.addController(this);
   }
 
-  /** The scheme the host's own text colour belongs to: a page may force one on a part of itself. */
+  /**
+   * The scheme the host's own text colour belongs to: a page may force one on a part of itself. Asking computes its
+   * style, so it is asked in a frame, where that is due anyway.
+   */
   get value(): Scheme {
     const [r = 0, g = 0, b = 0] = (getComputedStyle(this.#host).color.match(/[\d.]+/g) ?? []).map(Number);
     return 0.299 * r + 0.587 * g + 0.114 * b < 128 ? 'light' : 'dark';

@@ -9,6 +9,7 @@ import type { Runtime } from '../run/runtime.ts';
 import { startRuntime } from '../run/runtime.worker.ts';
 import type { Measurement } from '../schema/metrics.ts';
 import { SondeError, toWireError } from '../shared/errors.ts';
+import type { Tensor } from '../shared/tensor.ts';
 import { capture, classify, type Surroundings } from './answers.ts';
 import { calibrateEntry } from './calibrate.ts';
 import { createCalls } from './calls.ts';
@@ -127,11 +128,13 @@ export function createInspector(): InspectorApi {
       asked(request, (entry, _around, signal) =>
         measureVariants(greeted(), sharedGpu, entry, { dtypes, signal, onProgress }),
       ),
-    madeUpInputs: (handle) =>
-      answer(async () => {
+    madeUpInputs: async (handle) => {
+      const made = await answer(async () => {
         const { parts, folder } = entryOf(handle);
         return madeUpInputs(parts, folder.json);
-      }),
+      });
+      return made.ok ? transfer(made, [...new Set(Object.values(made.value).map(bufferOf))]) : made;
+    },
     graphs: (handle) =>
       answer(async () => entryOf(handle).parts.map(({ model }) => model.instrumented.raw())),
     read: async (handle, hook) => {
@@ -160,6 +163,8 @@ export function createInspector(): InspectorApi {
     abort: (call) => calls.abort(call),
   };
 }
+
+const bufferOf = ({ data }: Tensor): ArrayBuffer => data.buffer as ArrayBuffer;
 
 /** Resolves when the lock is held. Never released: the browser does it when this worker ends, however it ends. */
 function holdWhileAlive(name: string): Promise<void> {

@@ -13,6 +13,7 @@ import { decodeBench } from './decode.ts';
 import { instrumenting } from './instrument.ts';
 import { plans } from './plans.ts';
 import { sizes } from './sizes.ts';
+import { smooth } from './smooth.ts';
 import { table } from './table.ts';
 import { withVocabulary } from './vocabulary.ts';
 
@@ -115,6 +116,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
     decode: () => decodeBench(openBench, chosen),
     cold: () => coldBench(openBench, chosen),
     plans: () => plans(() => openBench('webgpu')),
+    smooth: () => smooth(root, () => launch('wasm')),
   };
   const part = parts[argv[0] ?? ''];
   if (part !== undefined) {
@@ -131,6 +133,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
       longTasks.length === 0 ? 'none of 50 ms or more' : `${Math.max(...longTasks).toFixed(0)} ms`;
     opened.push([device, `${(firstMap / 1000).toFixed(1)} s`, longest]);
   }
+  const tasks = await smooth(root, () => launch('wasm'));
   const cold = await coldBench(openBench);
   const planCosts = await plans(() => openBench('webgpu'));
   const duels = await decodeBench(openBench);
@@ -146,6 +149,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
     '',
     table(['device', 'first live map', 'longest task'], opened),
     '',
+    tasks,
     cold,
     'Instrumenting generated models of 12 layers and growing width in Node, median of 9: reading and recognising, then writing the graph with every hook tapped. Weights are referred to in the downloaded bytes; vectors below 4 KiB stay in the graph:',
     '',

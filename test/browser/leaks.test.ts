@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
-import { cycles, slopeOf } from '../soak/cycles.ts';
+import { createSonde } from '../../src/index.ts';
+import { cycles, slopeOf, watchedWorker } from '../soak/cycles.ts';
+import { askHoldings } from '../soak/holdings.ts';
 
 const folder = '/test/zoo/gpt2';
 
@@ -15,4 +17,18 @@ it('takes no more of the heap when models come and go', async () => {
   const heap = (await cycles('wasm', folder, 50)).slice(20).map(({ after }) => after.heap);
   expect(Math.min(...heap)).toBeGreaterThan(2 ** 20);
   expect(slopeOf(heap)).toBeLessThan(2048);
+});
+
+it('hands large tensors over to the page and copies none', async () => {
+  const sonde = createSonde({ device: 'wasm', worker: watchedWorker });
+  const model = await sonde.load(folder);
+  const hook = 'blocks.0.attn.hook_pattern';
+  const generation = model.generate('some words '.repeat(40), { maxNewTokens: 2, capture: [hook] });
+  let rows = 0;
+  for await (const { attention = [] } of generation) rows += attention[0]?.[hook]?.data.byteLength ?? 0;
+  const capture = await generation.capture;
+  const { data } = await capture.get(hook);
+  expect(Math.min(rows, data.byteLength)).toBeGreaterThan(2 ** 16);
+  expect((await askHoldings()).copied).toBeLessThan(2 ** 12);
+  await sonde.dispose();
 });

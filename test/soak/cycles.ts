@@ -7,6 +7,9 @@ export interface Cycle {
   readonly after: Holdings;
 }
 
+export const watchedWorker = (): Worker =>
+  new Worker(new URL('./watched-inspector.ts', import.meta.url), { type: 'module' });
+
 const levels: readonly CaptureLevel[] = ['off', 'summary', ['blocks.*.attn.hook_pattern']];
 
 /** Opens a model, generates and disposes of it, time after time in one worker, at each level in turn. */
@@ -16,9 +19,7 @@ export async function cycles(
   count: number,
   onCycle: (cycle: Cycle, at: number) => void = () => undefined,
 ): Promise<readonly Cycle[]> {
-  const worker = (): Worker =>
-    new Worker(new URL('./watched-inspector.ts', import.meta.url), { type: 'module' });
-  const sonde = createSonde({ device, worker });
+  const sonde = createSonde({ device, worker: watchedWorker });
   const all: Cycle[] = [];
   for (let at = 0; at < count; at++) {
     const model = await sonde.load(folder);

@@ -33,7 +33,9 @@ export async function soakLeaks([count = '200']: readonly string[]): Promise<voi
   const rows: string[][] = [];
   for (const device of devices) {
     const page = await browser.newPage();
-    page.on('console', (message) => process.stderr.write(`${device} ${message.text()}\n`));
+    page.on('console', (message) => {
+      if (message.type() === 'log') process.stderr.write(`${device} ${message.text()}\n`);
+    });
     await page.goto(server.origin);
     const all = await page.evaluate<readonly Cycle[], [string, number]>(
       ([where, times]) =>

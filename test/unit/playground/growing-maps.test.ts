@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { isCausal } from '../../../src/elements/maps.ts';
 import { GrowingMaps, joined } from '../../../src/playground/growing-maps.ts';
 import { stitch } from '../../../src/run/stitch.ts';
 import type { FloatTensor } from '../../../src/shared/tensor.ts';
@@ -33,4 +34,22 @@ it('draws no more often than the page can bear, and says why a layer is not ther
   expect(growing.add([{ [hook.name]: rows(1, 4, 2) }], 2100)).toBeUndefined();
   const third = growing.add([{ [hook.name]: rows(1, 5, 3) }], 2300);
   expect(third?.layers[0]).toMatchObject({ dims: [1, heads, 5, 5] });
+  expect(third?.causal).toBe(false);
+});
+
+it('knows a causal mask from the rows as they come, as one look at the whole does', () => {
+  for (const allowed of [0, 1]) {
+    const first = rows(3, 3, 1);
+    for (let head = 0; head < heads; head++)
+      for (let query = 0; query < 3; query++) {
+        const row = (head * 3 + query) * 3;
+        first.data.fill(0, row + Math.min(3, query + 1 + allowed), row + 3);
+      }
+    const growing = new GrowingMaps([hook], { prefix: '', layers: 1 });
+    growing.add([{ [hook.name]: first }], 1);
+    const maps = growing.add([{ [hook.name]: rows(1, 4, 2) }], 1000);
+    expect(maps?.layers[0]).toEqual(stitch(hook, [first, rows(1, 4, 2)]));
+    expect(maps?.causal).toBe(allowed === 0);
+    expect(maps && isCausal({ layers: maps.layers })).toBe(allowed === 0);
+  }
 });
