@@ -6,6 +6,7 @@ import { idTensor } from '../../src/run/feeds.ts';
 import type { Gpu } from '../../src/run/gpu.ts';
 import { loadWeights } from '../../src/run/load-parts.ts';
 import { closeModel, openModel } from '../../src/run/model.ts';
+import { watchHeaps } from '../heaps.ts';
 import { seeded, transformer } from '../transformer.ts';
 
 /** Times in ms, to the end of what the GPU was given. */
@@ -153,14 +154,7 @@ export async function runTimes(width: number, rounds: number): Promise<RunTimes>
 
 /** Counts what is allocated from now on, before onnxruntime is loaded. */
 function watchMemory(): () => Memory {
-  const heaps: WebAssembly.Memory[] = [];
-  const NativeMemory = WebAssembly.Memory;
-  WebAssembly.Memory = class extends NativeMemory {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
-      super(descriptor);
-      heaps.push(this);
-    }
-  };
+  const heaps = watchHeaps();
   let now = 0;
   let peak = 0;
   const create = GPUDevice.prototype.createBuffer;
@@ -177,7 +171,7 @@ function watchMemory(): () => Memory {
     };
     return buffer;
   };
-  return () => ({ wasm: heaps.reduce((sum, { buffer }) => sum + buffer.byteLength, 0), gpu: peak });
+  return () => ({ wasm: heaps().reduce((sum, { byteLength }) => sum + byteLength, 0), gpu: peak });
 }
 
 /** One model, one forward: plain onnxruntime with the bytes inside, or Sonde with an untapped plan and one of all attention. */

@@ -1,3 +1,5 @@
+import { watchHeaps } from '../heaps.ts';
+
 const channelName = 'what the worker holds';
 
 /** What a worker holds that no garbage collector frees. */
@@ -14,14 +16,7 @@ export interface Holdings {
 
 /** Counts in this worker from now on, so it comes before the runtime starts, and tells whoever asks. */
 export function watchHoldings(): void {
-  const heaps: WebAssembly.Memory[] = [];
-  const NativeMemory = WebAssembly.Memory;
-  WebAssembly.Memory = class extends NativeMemory {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
-      super(descriptor);
-      heaps.push(this);
-    }
-  };
+  const heaps = watchHeaps();
   let devices = 0;
   const request = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = function requestCounted(this: GPUAdapter, ...given) {
@@ -64,7 +59,7 @@ export function watchHoldings(): void {
       devices,
       buffers: sizes.size,
       bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
-      heap: heaps.reduce((sum, { buffer }) => sum + written(buffer), 0),
+      heap: heaps().reduce((sum, heap) => sum + written(heap), 0),
     } satisfies Holdings);
 }
 
