@@ -101,7 +101,7 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
       let base = (keyHead * parameters.keys + key) * size;
       for (var i = 0u; i < size; i++) {
         let x = ${numberAt('keys', 'base + i', isHalf)};
-        for (var r = 0u; r < ROWS; r++) { product[r] += query[r * size + i] * x; }
+        for (var r = 0u; r < count; r++) { product[r] += query[r * size + i] * x; }
       }
       for (var r = 0u; r < count; r++) {
         let position = past + (begin + r) / shared_by;
@@ -124,14 +124,14 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
       }
     }
 
-    for (var r = 0u; r < ROWS; r++) {
+    for (var r = 0u; r < count; r++) {
       workgroupBarrier();
       gathered[thread] = weights[r];
       for (var stride = THREADS / 2u; stride > 0u; stride /= 2u) {
         workgroupBarrier();
         if (thread < stride) { gathered[thread] = joined(gathered[thread], gathered[thread + stride]); }
       }
-      if (thread == 0u && r < count) {
+      if (thread == 0u) {
         let row = begin + r;
         let head = keyHead * shared_by + row % shared_by;
         let to = (head * parameters.queries + row / shared_by) * ${words}u;
