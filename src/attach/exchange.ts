@@ -1,5 +1,5 @@
 import { aggregate, type Observation } from '../inspect/aggregate.ts';
-import { beginRequest, type Request, type RequestEnd } from '../inspect/request.ts';
+import { beginRequest, type Request, type RequestEnd, undigested } from '../inspect/request.ts';
 import type { RequestContext } from '../protocol/request.ts';
 import { sondeVersion } from '../protocol/version.ts';
 import type { Feeds, Fetches } from '../run/sessions.ts';
@@ -29,14 +29,7 @@ export class Exchange {
     this.#signals = isHeard ? new Signals() : undefined;
     const plan = { taps: this.#taps, edits: [] };
     // Only the tokenizer saw the text, so there is none to key.
-    this.#request = beginRequest(
-      () => this.#identity(),
-      'generate',
-      undefined,
-      plan,
-      context,
-      () => false,
-    );
+    this.#request = beginRequest(() => this.#identity(), 'generate', undefined, plan, context, undigested);
   }
 
   get runs(): number {

@@ -54,3 +54,14 @@ export const baselineHelp = `${model}
 
 export const signalsHelp = `  --json   the same as JSON, with what each signal means
 `;
+
+export const replayHelp = `REQUEST.json is what the playground saves, or saveClassification and saveGeneration. It holds the input.
+
+  --model MODEL    the model; default: what the request names, a folder here or a hub id
+  --dtype D        the file to run; default: the one that answered
+  --hub, --cache   as for every model
+  --json           findings as JSON
+
+Runs on WASM in this process. The keyed digest of the input can only be made again by the browser that made it; here
+it is \`not checkable here\`. Exit status 1 if model, plan or outputs differ.
+`;

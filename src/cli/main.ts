@@ -6,6 +6,7 @@ import {
   inspectHelp,
   instrumentHelp,
   probeHelp,
+  replayHelp,
   signalsHelp,
   verifyHelp,
 } from './help.ts';
@@ -60,6 +61,12 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'what requests of a classifier are like, one text a line, to see drift against',
     help: baselineHelp,
     load: async () => (await import('./baseline.ts')).baseline,
+  },
+  replay: {
+    usage: 'sonde replay REQUEST.json [--model MODEL] [--dtype D] [--json]',
+    summary: 'makes a request again that was saved in a browser, and says what differs',
+    help: replayHelp,
+    load: async () => (await import('./replay.ts')).replay,
   },
   signals: {
     usage: 'sonde signals [--json]',

@@ -21,6 +21,7 @@ import { SondeProgress } from './progress.ts';
 import { SondeProvenance } from './provenance.ts';
 import { SondeRecordDiff } from './record-diff.ts';
 import { SondeReliability } from './reliability.ts';
+import { SondeReplay } from './replay.ts';
 import { SondeResidual } from './residual.ts';
 import { SondeTelemetry } from './telemetry.ts';
 import { SondeTokenDetail } from './token-detail.ts';
@@ -50,6 +51,7 @@ const elements = {
   'sonde-provenance': SondeProvenance,
   'sonde-record-diff': SondeRecordDiff,
   'sonde-reliability': SondeReliability,
+  'sonde-replay': SondeReplay,
   'sonde-residual': SondeResidual,
   'sonde-telemetry': SondeTelemetry,
   'sonde-token-detail': SondeTokenDetail,

@@ -20,6 +20,10 @@ export interface SondeEvents {
   'sonde-graph': CustomEvent<undefined>;
   /** Requests over these texts are wanted, to fill a window. */
   'sonde-feed': CustomEvent<'shakespeare' | 'reviews'>;
+  /** The request of the reading is to be saved. */
+  'sonde-save': CustomEvent<undefined>;
+  /** A saved request is to be made again. */
+  'sonde-replay': CustomEvent<File>;
   /** The consent switch was used. */
   'sonde-consent': CustomEvent<'granted' | 'denied'>;
 }

@@ -1,7 +1,7 @@
 import { applyCalibration } from '../observe/calibration/calibrate.ts';
 import { observeClasses } from '../observe/classes.ts';
+import type { Captured, CaptureRequest, TextRequest } from '../protocol/calls.ts';
 import type { ModelInput } from '../protocol/input.ts';
-import type { Captured, CaptureRequest, TextRequest } from '../protocol/inspector.ts';
 import type { Classification, Provenance, Recovery, RequestContext, Token } from '../protocol/request.ts';
 import type { CaptureStore } from '../run/capture.ts';
 import type { ModelInputs } from '../run/feeds.ts';
@@ -12,15 +12,14 @@ import { SondeError } from '../shared/errors.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import { probability } from '../shared/units.ts';
 import { aggregate } from './aggregate.ts';
-import type { ModelEntry } from './entry.ts';
 import { type Prepared, prepare, type Texts, tokenOf } from './inputs.ts';
 import { look, releaseOutputs, resolveIn } from './look.ts';
-import { beginRequest, provenanceOf, type Request, type RequestEnd } from './request.ts';
+import type { ModelEntry } from './model-entry.ts';
+import { beginRequest, type DigestInput, provenanceOf, type Request, type RequestEnd } from './request.ts';
 
 /** What a request needs of the worker around it. */
 export interface Surroundings {
-  /** Consent was granted: inputs may be digested under this install's key. */
-  mayKey(): boolean;
+  readonly digest: DigestInput;
   record(record: RequestRecord): void;
   keep(store: CaptureStore): number;
   /** What this request met and got over; whoever gets over something adds to it. */
@@ -107,7 +106,7 @@ export async function tracked<T>(
   work: (prepared: Prepared, request: Request) => Promise<Work<T>>,
 ): Promise<T> {
   const text = typeof input === 'string' ? input : undefined;
-  const request = beginRequest(entry.info.identity, operation, text, plan, context, around.mayKey);
+  const request = beginRequest(entry.info.identity, operation, text, plan, context, around.digest);
   let known = { inputTokens: 0, outputTokens: 0, truncated: false };
   try {
     const prepared = prepare(input, textsOf(entry), entry.info.context);

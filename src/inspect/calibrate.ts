@@ -1,10 +1,10 @@
 import { calibrate } from '../observe/calibration/calibrate.ts';
-import type { CalibrateRequest } from '../protocol/inspector.ts';
+import type { CalibrateRequest } from '../protocol/calls.ts';
 import type { LabelledText, StoredCalibration } from '../protocol/model.ts';
 import { SondeError } from '../shared/errors.ts';
 import { classLogits, requireClassifier, textsOf } from './answers.ts';
-import type { ModelEntry } from './entry.ts';
 import { prepare } from './inputs.ts';
+import type { ModelEntry } from './model-entry.ts';
 
 /** Runs the model over labelled texts, fits, and keeps what was fitted. No request: nothing is recorded of it. */
 export async function calibrateEntry(

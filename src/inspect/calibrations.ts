@@ -7,13 +7,20 @@ interface CalibrationDatabase extends DBSchema {
 
 export const calibrationDatabase = 'sonde-calibrations';
 
-const open = (): Promise<IDBPDatabase<CalibrationDatabase>> =>
+/** Only what is kept makes the database: who merely looks whether there is one leaves nothing behind. */
+const open = (mayMake: boolean): Promise<IDBPDatabase<CalibrationDatabase>> =>
   openDB<CalibrationDatabase>(calibrationDatabase, 1, {
-    upgrade: (db) => void db.createObjectStore('calibrations', { keyPath: 'modelDigest' }),
+    upgrade(db, _from, _to, change) {
+      if (mayMake) db.createObjectStore('calibrations', { keyPath: 'modelDigest' });
+      else change.abort();
+    },
   });
 
-async function withStore<T>(work: (db: IDBPDatabase<CalibrationDatabase>) => Promise<T>): Promise<T> {
-  const db = await open();
+async function withStore<T>(
+  mayMake: boolean,
+  work: (db: IDBPDatabase<CalibrationDatabase>) => Promise<T>,
+): Promise<T> {
+  const db = await open(mayMake);
   try {
     return await work(db);
   } finally {
@@ -31,9 +38,9 @@ export class KeptCalibration {
     this.#current = current;
   }
 
-  /** Where storage is blocked nothing was kept. */
+  /** Where storage is blocked nothing was kept, and where nothing was kept there is no database. */
   static async open(modelDigest: string): Promise<KeptCalibration> {
-    const stored = await withStore((db) => db.get('calibrations', modelDigest)).catch(() => undefined);
+    const stored = await withStore(false, (db) => db.get('calibrations', modelDigest)).catch(() => undefined);
     return new KeptCalibration(modelDigest, stored);
   }
 
@@ -44,7 +51,7 @@ export class KeptCalibration {
   /** @returns whether it is kept for the next visit: false where storage is blocked or full */
   async keep(calibration: Calibration): Promise<boolean> {
     this.#current = calibration;
-    return withStore((db) => db.put('calibrations', calibration)).then(
+    return withStore(true, (db) => db.put('calibrations', calibration)).then(
       () => true,
       () => false,
     );
@@ -53,6 +60,6 @@ export class KeptCalibration {
   async forget(): Promise<void> {
     this.#current = undefined;
     // Blocked storage held none.
-    await withStore((db) => db.delete('calibrations', this.#modelDigest)).catch(() => undefined);
+    await withStore(false, (db) => db.delete('calibrations', this.#modelDigest)).catch(() => undefined);
   }
 }

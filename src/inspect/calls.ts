@@ -1,4 +1,4 @@
-import type { CallId } from '../protocol/inspector.ts';
+import type { CallId } from '../protocol/calls.ts';
 
 /** Calls under way, by their number and by the model that they ask. */
 export interface Calls {

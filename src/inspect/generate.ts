@@ -2,7 +2,7 @@ import type { GpuCounts } from '../kernels/kernel.ts';
 import { renderChat } from '../load/chat.ts';
 import type { Tokenizer } from '../load/tokenizer.ts';
 import { observeStatistics } from '../observe/token.ts';
-import type { Generated, GenerateRequest } from '../protocol/inspector.ts';
+import type { Generated, GenerateRequest } from '../protocol/calls.ts';
 import type { GenerateOptions, GpuWork, Recovery, Step } from '../protocol/request.ts';
 import { createCache } from '../run/cache.ts';
 import { type Decoded, decode } from '../run/decode.ts';
@@ -11,13 +11,20 @@ import { createSampler } from '../run/sample.ts';
 import { milliseconds } from '../shared/units.ts';
 import { aggregate, type Observation } from './aggregate.ts';
 import { failedEnd, finish, type Surroundings, tokensOf } from './answers.ts';
-import type { ModelEntry } from './entry.ts';
 import { type Fitted, fitPrompt } from './fit.ts';
 import { createHold } from './hold.ts';
 import { requireTokenizer } from './inputs.ts';
 import { insideOf, type Seen, stepOf } from './level.ts';
+import type { ModelEntry } from './model-entry.ts';
 import { beginRequest, type Request, type RequestEnd } from './request.ts';
-import type { StepSender } from './steps.ts';
+
+/** Where the steps of a generation go. */
+export interface StepSender {
+  /** Resolves when the next step may be computed, or the call was stopped. */
+  send(step: Step): Promise<void>;
+  /** Steps so far. */
+  readonly sent: number;
+}
 
 const shown = 10;
 
@@ -35,7 +42,7 @@ export async function generate(
   const inside = insideOf(entry, options);
   const isText = typeof prompt === 'string';
   const text = isText ? prompt : await renderChat(entry.folder, prompt);
-  const request = beginRequest(entry.info.identity, 'generate', text, inside.plan, options, around.mayKey);
+  const request = beginRequest(entry.info.identity, 'generate', text, inside.plan, options, around.digest);
   const course: Course = { entry, tokenizer, request, made: [], observed: [], introspection: 0 };
   const cache = createCache(generator.decoder);
   const before = { ...generator.decoder.executor?.counts };

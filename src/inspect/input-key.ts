@@ -2,12 +2,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import { type Sha256Hex, toHex } from '../shared/digest.ts';
 import { randomHex } from '../shared/id.ts';
 import { type EpochMilliseconds, epochMilliseconds } from '../shared/units.ts';
-
-/** A digest that only this install can make again, and the id of the key it was made with. */
-export interface KeyedDigest {
-  readonly digest: Sha256Hex;
-  readonly keyId: string;
-}
+import type { KeyedDigest } from './request.ts';
 
 interface StoredKey {
   readonly id: string;

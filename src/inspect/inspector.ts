@@ -1,7 +1,8 @@
 import { transfer } from 'comlink';
+import type { ModelRequest } from '../protocol/calls.ts';
 import type { DeviceChoice } from '../protocol/device.ts';
 import type { DriftListener } from '../protocol/drift.ts';
-import type { Answer, InspectorApi, ModelRequest } from '../protocol/inspector.ts';
+import type { Answer, InspectorApi } from '../protocol/inspector.ts';
 import { requireSameBuild, sondeVersion } from '../protocol/version.ts';
 import type { CaptureStore } from '../run/capture.ts';
 import { closeModel } from '../run/model.ts';
@@ -13,11 +14,13 @@ import type { Tensor } from '../shared/tensor.ts';
 import { capture, classify, type Surroundings } from './answers.ts';
 import { calibrateEntry } from './calibrate.ts';
 import { createCalls } from './calls.ts';
-import { type ModelEntry, openEntry } from './entry.ts';
+import { openEntry } from './entry.ts';
 import { generate } from './generate.ts';
+import { keyedDigest } from './input-key.ts';
 import { madeUpInputs } from './inputs.ts';
 import { lens } from './lens.ts';
 import { measureVariants } from './measure.ts';
+import type { ModelEntry } from './model-entry.ts';
 import { proveEntry } from './prove.ts';
 import { createStepSender } from './steps.ts';
 import { openPipe, type Pipe, silentPipe } from './telemetry.ts';
@@ -45,7 +48,7 @@ export function createInspector(): InspectorApi {
   };
 
   const aroundOf = (recovered: ModelRequest['recovered']): Surroundings => ({
-    mayKey: () => pipe.granted(),
+    digest: async (text, now) => (pipe.granted() ? keyedDigest(text, now) : undefined),
     record(record) {
       pipe.record(record);
       tellDeviations();

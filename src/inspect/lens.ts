@@ -1,11 +1,11 @@
 import { observeStatistics } from '../observe/token.ts';
-import type { TextRequest } from '../protocol/inspector.ts';
+import type { TextRequest } from '../protocol/calls.ts';
 import type { Lens, RequestContext } from '../protocol/request.ts';
 import { logitLens, streamHooks } from '../run/lens.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import { type Surroundings, tokensOf, tracked } from './answers.ts';
-import type { ModelEntry } from './entry.ts';
 import { tokenOf } from './inputs.ts';
+import type { ModelEntry } from './model-entry.ts';
 
 /** Likeliest tokens of each position and layer. */
 const shown = 5;

@@ -12,8 +12,8 @@ import {
 } from '../run/watch.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import type { ModelEntry } from './entry.ts';
 import { resolveIn } from './look.ts';
+import type { ModelEntry } from './model-entry.ts';
 
 /** What was seen in one forward, by the level that was asked for. */
 export type Seen =

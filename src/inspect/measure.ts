@@ -10,8 +10,8 @@ import { closeModel, type ModelPart, openModel } from '../run/model.ts';
 import type { Runtime } from '../run/runtime.ts';
 import { SondeError } from '../shared/errors.ts';
 import { milliseconds } from '../shared/units.ts';
-import type { ModelEntry } from './entry.ts';
 import { isOfVariant, recordOnWasm } from './fidelity.ts';
+import type { ModelEntry } from './model-entry.ts';
 
 export interface MeasureRequest {
   /** Default: every one that the folder has. */

@@ -2,7 +2,7 @@ import type { ModelProof } from '../protocol/proof.ts';
 import { proveParts } from '../prove/model.ts';
 import type { Watch } from '../prove/prove.ts';
 import { milliseconds } from '../shared/units.ts';
-import type { ModelEntry } from './entry.ts';
+import type { ModelEntry } from './model-entry.ts';
 
 /** Every hook held against its identities, on the device in use. */
 export async function proveEntry({ parts, folder, info }: ModelEntry, watch: Watch): Promise<ModelProof> {

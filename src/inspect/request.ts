@@ -1,10 +1,21 @@
 import type { Provenance, Recovery, RequestContext } from '../protocol/request.ts';
 import type { ModelIdentity, Operation, Outcome, RequestRecord, RequestSignals } from '../schema/record.ts';
+import type { Sha256Hex } from '../shared/digest.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import { randomHex, uuidv7 } from '../shared/id.ts';
 import { type Plan, planDigest } from '../shared/plan.ts';
-import { epochMilliseconds, milliseconds, probability } from '../shared/units.ts';
-import { keyedDigest } from './input-key.ts';
+import { type EpochMilliseconds, epochMilliseconds, milliseconds, probability } from '../shared/units.ts';
+
+/** A digest that only this install can make again, and the id of the key it was made with. */
+export interface KeyedDigest {
+  readonly digest: Sha256Hex;
+  readonly keyId: string;
+}
+
+/** @returns undefined before consent, and where there is no key to digest with */
+export type DigestInput = (text: string, now: EpochMilliseconds) => Promise<KeyedDigest | undefined>;
+
+export const undigested: DigestInput = async () => undefined;
 
 /** What is known of a request when it ends. */
 export interface RequestEnd {
@@ -30,7 +41,6 @@ export interface Request {
 /**
  * @param model a function where its digests are computed only for a record
  * @param text absent where ids or tensors were given: there is no text to key
- * @param mayKey consent was granted: the input may be digested under this install's key
  */
 export function beginRequest(
   model: ModelIdentity | (() => Promise<ModelIdentity>),
@@ -38,7 +48,7 @@ export function beginRequest(
   text: string | undefined,
   plan: Plan,
   context: RequestContext,
-  mayKey: () => boolean,
+  digest: DigestInput,
 ): Request {
   const startedAt = Date.now();
   const started = performance.now();
@@ -48,8 +58,7 @@ export function beginRequest(
     elapsed: () => performance.now() - started,
     async end(end) {
       const duration = end.duration ?? performance.now() - started;
-      const keyed =
-        text !== undefined && mayKey() ? await keyedDigest(text, epochMilliseconds(startedAt)) : undefined;
+      const keyed = text === undefined ? undefined : await digest(text, epochMilliseconds(startedAt));
       return {
         ...(typeof model === 'function' ? await model() : model),
         recordId,

@@ -1,16 +1,9 @@
 import { type CreditMessage, creditWindow, type StepMessage } from '../protocol/inspector.ts';
 import type { Step } from '../protocol/request.ts';
+import type { StepSender } from './generate.ts';
 
 /** Sends steps no faster than the page takes them, so a slow page slows the loop and not the heap. */
-export interface StepSender {
-  /** Resolves when the next step may be computed, or the call was stopped. */
-  send(step: Step): Promise<void>;
-  /** Steps so far. */
-  readonly sent: number;
-  close(): void;
-}
-
-export function createStepSender(port: MessagePort, signal: AbortSignal): StepSender {
+export function createStepSender(port: MessagePort, signal: AbortSignal): StepSender & { close(): void } {
   let credits = creditWindow;
   let sent = 0;
   let wake: (() => void) | undefined;

@@ -14,14 +14,7 @@ import { SondeError } from '../shared/errors.ts';
 import { emptyPlan } from '../shared/plan.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { holdToGolden, readShipped } from './fidelity.ts';
-
-/** A variant that ran. */
-export interface OpenVariant {
-  readonly parts: readonly ModelPart[];
-  /** The last of them. */
-  readonly model: LoadedModel;
-  readonly report: DeviceReport;
-}
+import type { OpenVariant } from './model-entry.ts';
 
 export interface VariantRequest {
   readonly device: DeviceChoice;

@@ -1,4 +1,5 @@
-import type { CreditMessage, Generated, StepMessage } from '../protocol/inspector.ts';
+import type { Generated } from '../protocol/calls.ts';
+import type { CreditMessage, StepMessage } from '../protocol/inspector.ts';
 import type { GenerationEnd, Step } from '../protocol/request.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Capture, Generation } from './api.ts';

@@ -1,6 +1,7 @@
 import { proxy, type Remote, transfer } from 'comlink';
+import type { CallId, Captured, ModelRequest } from '../protocol/calls.ts';
 import type { DeviceChoice, Fallback } from '../protocol/device.ts';
-import type { Answer, CallId, Captured, InspectorApi, Loaded, ModelRequest } from '../protocol/inspector.ts';
+import type { Answer, InspectorApi, Loaded } from '../protocol/inspector.ts';
 import type { ModelInfo } from '../protocol/model.ts';
 import type { CaptureInfo, Recovery } from '../protocol/request.ts';
 import { SondeError } from '../shared/errors.ts';

@@ -1,4 +1,5 @@
 import { defineElements } from '../elements/define.ts';
+import type { Model } from '../index.ts';
 import { ArchitecturePanel } from './architecture-panel.ts';
 import { wireCalibration } from './calibration-panel.ts';
 import { recallConsent } from './consent.ts';
@@ -10,6 +11,7 @@ import { wireOwnModel } from './own-model.ts';
 import { part } from './parts.ts';
 import type { Reading } from './reading.ts';
 import { restore, type StoredReading } from './recorded.ts';
+import { ReplayPanel } from './replay-panel.ts';
 import type { RunUpdate } from './run.ts';
 import { Runner } from './runner.ts';
 import { saveReading } from './save.ts';
@@ -25,6 +27,7 @@ const note = part('sonde-notice', 'note');
 const save = part('button', 'save');
 const views = new Views();
 let session: Session | undefined;
+let loaded: Model | undefined;
 let unwire: () => void = () => undefined;
 let saveable: Reading | undefined;
 
@@ -39,6 +42,7 @@ const fail = (error: unknown): void => {
 };
 const architecture = new ArchitecturePanel(fail);
 const drift = new DriftPanel({ session: currentSession, fail });
+const replay = new ReplayPanel({ session: currentSession, model: () => loaded });
 wireCalibration();
 wireOwnModel((own) => controls.offerOwn(own));
 
@@ -82,6 +86,7 @@ function show(update: RunUpdate): void {
       controls.showProgress(undefined);
       part('sonde-badge').report = update.model.device;
       architecture.show(update.model, controls.model === undefined);
+      loaded = update.model;
       drift.show(update.model);
       controls.describeOwn(update.model);
       controls.say(`${update.model.id} is loaded.`);
@@ -102,6 +107,7 @@ function show(update: RunUpdate): void {
       views.show(update.reading);
       saveable = update.reading;
       void drift.refresh();
+      replay.offer(update.saved);
       save.disabled = false;
       if (update.reading.provenance.truncated) note.notice = truncationNotice;
       controls.say(`${update.stopped ? 'Stopped early' : 'Done'}: ${summary(update.reading)}`);

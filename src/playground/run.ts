@@ -5,8 +5,11 @@ import {
   type LoadProgress,
   type Model,
   type ModelInfo,
+  type SavedRequest,
   SondeError,
   type Step,
+  saveClassification,
+  saveGeneration,
   type Token,
 } from '../index.ts';
 import type { ModelChoice } from './choice.ts';
@@ -40,7 +43,13 @@ export type RunUpdate =
   | { readonly kind: 'running'; readonly model: Model }
   | { readonly kind: 'step'; readonly steps: readonly Step[]; readonly maps?: AttentionMaps }
   | { readonly kind: 'summarising' }
-  | { readonly kind: 'reading'; readonly reading: Reading; readonly stopped: boolean };
+  | {
+      readonly kind: 'reading';
+      readonly reading: Reading;
+      readonly stopped: boolean;
+      /** Absent where no request was made that could be made again. */
+      readonly saved?: SavedRequest;
+    };
 
 /** A run that gives way to another stops itself, but not the loading of a model that the other needs too. */
 export interface StopSignals {
@@ -146,7 +155,8 @@ async function generate(
 ): Promise<void> {
   const { text, origin, maxNewTokens, temperature, seed } = request;
   const capture = hooksToDraw(model.hooks, stack);
-  const generation = model.generate(text, { origin, maxNewTokens, temperature, seed, capture });
+  const options = { origin, maxNewTokens, temperature, seed, capture };
+  const generation = model.generate(text, options);
   const steps: Step[] = [];
   const growing = new GrowingMaps(model.hooks, stack);
   for await (const { attention = [], ...step } of generation) {
@@ -170,7 +180,8 @@ async function generate(
     insides,
     provenance: end.provenance,
   };
-  show({ kind: 'reading', reading, stopped: end.reason === 'aborted' });
+  const saved = saveGeneration(text, options, steps, end);
+  show({ kind: 'reading', reading, stopped: end.reason === 'aborted', saved });
 }
 
 async function classify(
@@ -181,7 +192,8 @@ async function classify(
   show: Show,
 ): Promise<void> {
   const { text, origin } = request;
-  const { provenance, tokens, ...answer } = await model.classify(text, { origin, signal });
+  const classified = await model.classify(text, { origin, signal });
+  const { provenance, tokens, ...answer } = classified;
   const captured = await model.capture(text, hooksToDraw(model.hooks, stack), { origin, signal });
   show({ kind: 'summarising' });
   const insides = await insidesOf(model, stack, captured, captured.tokens);
@@ -195,7 +207,7 @@ async function classify(
     insides,
     provenance,
   };
-  show({ kind: 'reading', reading, stopped: false });
+  show({ kind: 'reading', reading, stopped: false, saved: saveClassification(text, classified) });
 }
 
 /**

@@ -5,32 +5,29 @@ import type { WireError } from '../shared/errors.ts';
 import type { RawGraph } from '../shared/graph.ts';
 import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
+import type {
+  CalibrateRequest,
+  CallId,
+  Captured,
+  CaptureRequest,
+  Generated,
+  GenerateRequest,
+  ModelRequest,
+  TextRequest,
+} from './calls.ts';
 import type { DeviceChoice, Dtype, Fallback } from './device.ts';
 import type { DriftListener, DriftState } from './drift.ts';
 import type { FidelityProgress, ModelFidelity } from './fidelity.ts';
-import type { ModelInput, NamedInputs } from './input.ts';
-import type { LabelledText, LoadProgress, ModelInfo, StoredCalibration } from './model.ts';
+import type { NamedInputs } from './input.ts';
+import type { LoadProgress, ModelInfo, StoredCalibration } from './model.ts';
 import type { ModelProof } from './proof.ts';
-import type {
-  CaptureInfo,
-  Classification,
-  GenerateOptions,
-  GenerationEnd,
-  Lens,
-  Message,
-  Recovery,
-  RequestContext,
-  Step,
-} from './request.ts';
+import type { Classification, GenerateOptions, Lens, RequestContext, Step } from './request.ts';
 import type { Consent, Reported, Sampling } from './telemetry.ts';
 
 /** Errors cross the thread as data: structured clone would drop their class and code. */
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: WireError };
-
-/** A running call that the page may stop by this number. */
-export type CallId = number;
 
 export interface HelloOptions {
   /** The page's build; the worker refuses another with `version_mismatch`. */
@@ -70,43 +67,6 @@ export interface LoadRequest {
 export interface Loaded {
   readonly model: number;
   readonly info: ModelInfo;
-}
-
-/** Asks a model for something, under a number by which it can be stopped. */
-export interface ModelRequest {
-  readonly call: CallId;
-  readonly model: number;
-  /** What it met in workers before this one. */
-  readonly recovered: readonly Recovery[];
-}
-
-export interface TextRequest extends ModelRequest {
-  readonly text: string;
-}
-
-/** A text, or a conversation for the model's chat template. */
-export interface GenerateRequest extends ModelRequest {
-  readonly prompt: string | readonly Message[];
-}
-
-export interface CalibrateRequest extends ModelRequest {
-  readonly labelled: readonly LabelledText[];
-  readonly coverage: number;
-}
-
-export interface CaptureRequest extends ModelRequest {
-  readonly input: ModelInput;
-}
-
-export interface Captured {
-  readonly capture: number;
-  readonly info: CaptureInfo;
-}
-
-export interface Generated {
-  readonly end: GenerationEnd;
-  /** Present where a capture was asked for. */
-  readonly capture?: number;
 }
 
 /** Steps flow with credits: the worker computes at most `creditWindow` steps ahead of the page. */

@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Browser, Locator, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../chromium.ts';
@@ -154,6 +158,33 @@ describe('the live page', () => {
     await page.getByRole('button', { name: 'Stop' }).click();
     await done(page);
     await page.getByText(/Stopped early: \d+ tokens written/).waitFor();
+  });
+
+  it('saves a request that it and the command line make again, and says what was changed in it', async () => {
+    await page.getByLabel('New tokens').fill('4');
+    await run(page, 'But soft, what light');
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save this request' }).click();
+    const file = await (await downloading).path();
+    const view = page.locator('sonde-replay');
+    const input = view.getByLabel('Saved request', { exact: true });
+    await input.setInputFiles(file);
+    await view.getByText(/^Reproduced: same model files, same plan, the same 4 tokens/).waitFor();
+    const told = await promisify(execFile)(process.execPath, [
+      fileURLToPath(new URL('../../bin/sonde.js', import.meta.url)),
+      'replay',
+      file,
+      '--model',
+      fileURLToPath(new URL('../../public/models/shakespeare-gpt', import.meta.url)),
+    ]);
+    expect(told.stdout).toContain('Reproduced: same model files, same plan, the same 4 tokens');
+    const saved = JSON.parse(await readFile(file, 'utf8'));
+    const changed = JSON.stringify({ ...saved, input: 'To be, or not to be' });
+    const name = 'changed.json';
+    await input.setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(changed) });
+    await view.getByText(/^Not reproduced: .*token 1 was/).waitFor();
+    await input.setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from('{}') });
+    await view.getByText(/no request that Sonde saved/).waitFor();
   });
 
   it('shows the bytes the collector received, and its answer', async () => {

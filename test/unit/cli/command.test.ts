@@ -154,7 +154,7 @@ it('sonde signals prints every field that can leave, and what stays', async () =
   for (const { name } of map) expect(listed).toContain(name);
 });
 
-it.each(['inspect', 'capture', 'instrument', 'verify', 'baseline', 'signals'])(
+it.each(['inspect', 'capture', 'instrument', 'verify', 'baseline', 'replay', 'signals'])(
   'sonde %s --help says how to call it',
   async (name) => {
     const { status, stdout } = await sonde(name, '--help');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { beginRequest } from '../../../src/inspect/request.ts';
+import { beginRequest, undigested } from '../../../src/inspect/request.ts';
 import { maskRecord, maskService } from '../../../src/mask/mask.ts';
 import { maskText } from '../../../src/mask/text.ts';
 import { mulberry32 } from '../../../src/run/sample.ts';
@@ -25,7 +25,7 @@ async function sent({ text, written, kind }: Canary): Promise<string> {
     // A name that an application gives to a cohort is a cohort's name: nothing can tell.
     ...(unchecked.has(kind) ? {} : { requestId: written, cohort: text }),
   } as const;
-  const request = beginRequest(model, 'generate', text, emptyPlan, context, () => false);
+  const request = beginRequest(model, 'generate', text, emptyPlan, context, undigested);
   const record = await request.end({
     outcome: 'error',
     errorCode: 'run_failed',
