@@ -95,4 +95,24 @@ describe('a pool', () => {
     expect(pool.handedRuns).toBe(2);
     expect(pool.halve({ life, logs: [log(9)] })).toEqual([]);
   });
+
+  it('hands exactly what left the page already, or nothing if a part of it is in a chunk', () => {
+    const pool = new Pool(1000);
+    for (let seq = 0; seq < 6; seq++) pool.add(life, log(seq), 0);
+    expect(numbers(pool.handThese({ life, first: 0, count: 4 }))).toEqual([0, 1, 2, 3]);
+    expect(pool.handThese({ life, first: 3, count: 2 })).toBeUndefined();
+    expect(numbers(pool.newest(life))).toEqual([4, 5]);
+    expect(pool.newest(other)).toBeUndefined();
+  });
+
+  it('takes back of a chunk what an answer did not cover, to be handed at once', () => {
+    const pool = new Pool(1000);
+    for (let seq = 0; seq < 5; seq++) pool.add(life, log(seq), 1000);
+    pool.hand();
+    pool.add(life, log(5), 1000);
+    pool.release({ life, first: 0, count: 5 }, [[0, 2]]);
+    expect([pool.handedRuns, pool.size]).toEqual([0, 3]);
+    expect(pool.dueAt(5)).toBe(0);
+    expect(numbers(pool.hand())).toEqual([3, 4, 5]);
+  });
 });

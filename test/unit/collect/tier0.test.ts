@@ -77,6 +77,21 @@ describe('an export of tier 0', () => {
     expect((await readSegments(data)).match(/"kind":"metrics"/g)).toHaveLength(1);
   });
 
+  it('is not stored where parts of it are, in whichever export; the answer says which', async () => {
+    const { send, series } = await started();
+    const session = newSession();
+    const answered = async (seq: number, count: number) => {
+      const answer = await send(metricsExport({ session, seq, count, requests: count }));
+      return ((await answer.json()) as { stored: { ranges: unknown }[] }).stored[0]?.ranges;
+    };
+    expect(await answered(0, 3)).toEqual([[0, 2]]);
+    expect(await answered(0, 5)).toEqual([[0, 2]]);
+    expect(await answered(1, 2)).toEqual([[0, 2]]);
+    expect(await Promise.all([answered(3, 2), answered(4, 3)])).toEqual([[[0, 4]], [[0, 4]]]);
+    expect(await answered(5, 2)).toEqual([[0, 6]]);
+    expect((await series()).get('sonde_tier0_requests_total{model="m",outcome="ok"}')).toBe(7);
+  });
+
   it('cannot add a label value', async () => {
     const { send, series } = await started();
     for (let i = 0; i < 50; i++)
