@@ -107,6 +107,7 @@ export class SondeProvenance extends LitElement {
           ],
           ['Threads', String(p.threads)],
           ['Variants rejected before', String(p.fallbacks)],
+          ['Faults got over', p.recoveries?.map(({ message }) => message).join(' '), 'none'],
           ['Sonde', p.sondeVersion],
           ['onnxruntime-web', p.runtimeVersion],
         ])}

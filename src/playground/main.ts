@@ -6,7 +6,7 @@ import { recallConsent } from './consent.ts';
 import { Controls } from './controls.ts';
 import { DriftPanel } from './drift-panel.ts';
 import { type PageModel, pageModels, recordedUrl } from './examples.ts';
-import { faultNotice, isStop, truncationNotice } from './fault.ts';
+import { answerNotice, faultNotice, isStop } from './fault.ts';
 import { wireOwnModel } from './own-model.ts';
 import { part } from './parts.ts';
 import type { Reading } from './reading.ts';
@@ -109,7 +109,7 @@ function show(update: RunUpdate): void {
       void drift.refresh();
       replay.offer(update.saved);
       save.disabled = false;
-      if (update.reading.provenance.truncated) note.notice = truncationNotice;
+      note.notice = answerNotice(update.reading.provenance);
       controls.say(`${update.stopped ? 'Stopped early' : 'Done'}: ${summary(update.reading)}`);
       setPhase('live');
   }

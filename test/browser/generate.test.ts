@@ -91,6 +91,17 @@ describe.each(['wasm', 'webgpu'] as const)('generate on %s', (device) => {
     await capture.dispose();
   });
 
+  it('gives two requests at once what each alone is given', async () => {
+    const asked = [
+      ['ROMEO:', { maxNewTokens: 4, capture: 'summary' }],
+      ['JULIET:', { maxNewTokens: 4, temperature: 0.8, seed: 3 }],
+    ] as const;
+    const alone: (readonly number[])[] = [];
+    for (const [text, options] of asked) alone.push((await run(model, text, options)).ids);
+    const together = await Promise.all(asked.map(([text, options]) => run(model, text, options)));
+    expect(together.map(({ ids }) => ids)).toEqual(alone);
+  });
+
   it('reads little back: the likeliest tokens, and statistics that do not grow with the text', async () => {
     const off = await run(model, prompt, { maxNewTokens: 4 });
     const summary = await run(model, prompt, { maxNewTokens: 4, capture: 'summary' });

@@ -2,7 +2,7 @@ import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../chromium.ts';
 import { type RunningCollector, startCollector } from './collector.ts';
-import { done, open, phase, run } from './page.ts';
+import { done, open, openQuiet, phase, run } from './page.ts';
 
 let browser: Browser;
 let collector: RunningCollector;
@@ -90,6 +90,28 @@ describe('a machine that gives way', () => {
     expect(await alertText()).toContain('worker_failed');
     await page.getByLabel('New tokens').fill('4');
     await expectUsable();
+  });
+
+  it('writes as much in a tab that is frozen in the middle, beside another that runs', async () => {
+    const texts = await Promise.all(
+      [page, await context.newPage()].map(async (tab, at) => {
+        await openQuiet(tab, collector);
+        await tab.getByText('Settings').click();
+        await tab.getByLabel('New tokens').fill('40');
+        await tab.getByRole('button', { name: 'Run', exact: true }).click();
+        if (at === 0) {
+          await tab.locator('sonde-tokens .token.made').nth(2).waitFor({ timeout: 60_000 });
+          const control = await context.newCDPSession(tab);
+          await control.send('Page.setWebLifecycleState', { state: 'frozen' });
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+          await control.send('Page.setWebLifecycleState', { state: 'active' });
+        }
+        await phase(tab, 'live', 'failed');
+        return tab.locator('sonde-tokens .token.made').allTextContents();
+      }),
+    );
+    expect(texts[0]).toHaveLength(40);
+    expect(texts[0]).toEqual(texts[1]);
   });
 
   it('says that the graphics device was lost in the middle of a generation, and recovers', async () => {
