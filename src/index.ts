@@ -15,6 +15,7 @@ export { perturb } from './observe/probe/perturb.ts';
 export { answerStability, type Stability } from './observe/probe/stability.ts';
 export type * from './open/api.ts';
 export type { PickedModel } from './open/picked.ts';
+export type { SentSession, StoredItem } from './open/privacy.ts';
 export { replayRequest, saveClassification, saveGeneration } from './open/replay.ts';
 export { createSonde, openSonde } from './open/sonde.ts';
 export type * from './protocol/device.ts';

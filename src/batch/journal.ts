@@ -2,6 +2,7 @@ import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
 import type { Frame, Log } from '../protocol/frame.ts';
 import type { Signal } from '../protocol/telemetry.ts';
 import type { Ranges } from '../shared/control.ts';
+import { databases } from '../shared/storage.ts';
 import { type EpochMilliseconds, epochMilliseconds } from '../shared/units.ts';
 import { lifeKey } from './life.ts';
 import type { Life } from './messages.ts';
@@ -32,7 +33,6 @@ export interface Journal {
   close(): void;
 }
 
-const name = 'sonde-journal';
 /** Raised when keys change; a journal of another version is begun anew. */
 const version = 2;
 const lastKey = Number.MAX_SAFE_INTEGER;
@@ -60,7 +60,7 @@ export function openJournal(): Journal {
 
   const database = (): Promise<IDBPDatabase<Schema>> => {
     if (ended) return Promise.reject(new DOMException('The journal is closed.', 'InvalidStateError'));
-    opening ??= openDB<Schema>(name, version, {
+    opening ??= openDB<Schema>(databases.journal, version, {
       upgrade(fresh) {
         for (const old of [...fresh.objectStoreNames]) fresh.deleteObjectStore(old);
         fresh.createObjectStore('logs');
@@ -163,7 +163,7 @@ export function openJournal(): Journal {
     async erase() {
       ended = true;
       release();
-      await deleteDB(name);
+      await deleteDB(databases.journal);
     },
 
     close() {

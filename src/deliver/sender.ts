@@ -228,10 +228,21 @@ export class Sender {
   }
 
   #sent(chunk: Chunk, transport: 'fetch' | 'beacon'): void {
-    const { body, first: seq, count: records } = chunk;
+    const { body, first: seq, count: records, life } = chunk;
+    const { session } = life;
     const { onEvent, transport: way } = this.#options;
     const { url } = way;
-    onEvent({ kind: 'sent', at: now(), transport, url, body, size: bytes(body.length), records, seq });
+    onEvent({
+      kind: 'sent',
+      at: now(),
+      session,
+      transport,
+      url,
+      body,
+      size: bytes(body.length),
+      records,
+      seq,
+    });
   }
 
   #answered(status: number, control: Control): void {

@@ -1,15 +1,14 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import type { Calibration } from '../shared/calibration.ts';
+import { databases } from '../shared/storage.ts';
 
 interface CalibrationDatabase extends DBSchema {
   calibrations: { key: string; value: Calibration };
 }
 
-export const calibrationDatabase = 'sonde-calibrations';
-
 /** Only what is kept makes the database: who merely looks whether there is one leaves nothing behind. */
 const open = (mayMake: boolean): Promise<IDBPDatabase<CalibrationDatabase>> =>
-  openDB<CalibrationDatabase>(calibrationDatabase, 1, {
+  openDB<CalibrationDatabase>(databases.calibrations, 1, {
     upgrade(db, _from, _to, change) {
       if (mayMake) db.createObjectStore('calibrations', { keyPath: 'modelDigest' });
       else change.abort();

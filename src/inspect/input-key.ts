@@ -1,6 +1,7 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import { type Sha256Hex, toHex } from '../shared/digest.ts';
 import { randomHex } from '../shared/id.ts';
+import { databases } from '../shared/storage.ts';
 import { type EpochMilliseconds, epochMilliseconds } from '../shared/units.ts';
 import type { KeyedDigest } from './request.ts';
 
@@ -15,7 +16,6 @@ interface KeyDatabase extends DBSchema {
   keys: { key: string; value: StoredKey };
 }
 
-const database = 'sonde-input-keys';
 /** 30 days. A former key is deleted, so that digests of different months cannot be joined. */
 const lifetime = 30 * 24 * 3600 * 1000;
 
@@ -47,7 +47,7 @@ export async function forgetInputKeys(): Promise<void> {
 }
 
 const open = (): Promise<IDBPDatabase<KeyDatabase>> =>
-  openDB<KeyDatabase>(database, 1, {
+  openDB<KeyDatabase>(databases.inputKeys, 1, {
     upgrade: (db) => void db.createObjectStore('keys', { keyPath: 'id' }),
   });
 

@@ -122,6 +122,10 @@ export function createInspector(): InspectorApi {
     calibrate: (request) =>
       asked(request, (entry, _around, signal) => calibrateEntry(entry, request, signal)),
     calibration: (handle) => answer(async () => entryOf(handle).calibration.current),
+    forgetCalibrations: () =>
+      answer(async () => {
+        for (const { calibration } of models.values()) await calibration.forget();
+      }),
     forgetCalibration: (handle) => answer(() => entryOf(handle).calibration.forget()),
     lens: (request, context) => asked(request, (entry, around) => lens(entry, around, request, context)),
     prove: (request, onProgress) =>

@@ -1,4 +1,4 @@
-const cacheName = 'sonde-models-1';
+import { modelCache } from '../shared/storage.ts';
 
 export interface CachedFile {
   readonly body: Uint8Array<ArrayBuffer>;
@@ -17,7 +17,7 @@ export interface ByteCache {
 export async function openByteCache(): Promise<ByteCache | undefined> {
   let cache: Cache;
   try {
-    cache = await caches.open(cacheName);
+    cache = await caches.open(modelCache);
   } catch {
     return undefined;
   }

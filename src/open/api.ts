@@ -22,6 +22,7 @@ import type { RawGraph } from '../shared/graph.ts';
 import type { ProofProgress } from '../shared/proof.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { PickedModel } from './picked.ts';
+import type { SentSession, StoredItem } from './privacy.ts';
 
 export type TelemetryOptions = Destination & {
   /** Default `pending`. */
@@ -169,6 +170,19 @@ export interface Telemetry {
   subscribe(listener: (event: TelemetryEvent) => void): () => void;
 }
 
+/** What Sonde keeps in this browser and what left it, for the person whose browser it is. */
+export interface Privacy {
+  /** Every database and cache of Sonde on this origin, with how many entries it has; looking makes none. */
+  stored(): Promise<readonly StoredItem[]>;
+  /** What left this page, by session. Sessions of earlier visits are known only if this one sent what they left. */
+  sent(): Promise<readonly SentSession[]>;
+  /**
+   * Withdraws consent, forgets calibrations and deletes every database and cache. What the collector has stays until
+   * it is asked: with these digests.
+   */
+  deleteEverything(): Promise<readonly SentSession[]>;
+}
+
 /** One worker, one device, one mutex, one telemetry pipe, many models. */
 export interface Sonde {
   /**
@@ -188,6 +202,7 @@ export interface Sonde {
    * window with alarms the requests of that model are marked `suspicious`, until a window without.
    */
   subscribe(listener: (event: DriftEvent) => void): () => void;
+  readonly privacy: Privacy;
   /** Absent when no `telemetry` option was given. */
   readonly telemetry?: Telemetry;
   /** Ends the worker. Pending calls reject with `disposed`; records stay journalled. Twice is harmless. */

@@ -19,6 +19,12 @@ export function createSonde(options: SondeOptions = {}): Sonde {
   const { device = 'auto', service, wasmPaths, worker: spawn = spawnInspector } = options;
   const pipe = options.telemetry === undefined ? undefined : openTelemetry(options.telemetry, service);
   const { announce, subscribe } = createListeners<DriftEvent>();
+  const sent = new Map<string, { records: number; size: number }>();
+  pipe?.subscribe((event) => {
+    if (event.kind !== 'sent') return;
+    const { records = 0, size = 0 } = sent.get(event.session) ?? {};
+    sent.set(event.session, { records: records + event.records, size: size + event.size });
+  });
   let calls = 0;
   let disposed = false;
   let opening: Promise<Link> | undefined;
@@ -61,6 +67,19 @@ export function createSonde(options: SondeOptions = {}): Sonde {
         );
       const link = await host.link();
       await link.ask((api) => api.outcome(requestId, reported));
+    },
+    // Loaded when it is asked for: most visits never do.
+    privacy: {
+      stored: async () => (await import('./privacy.ts')).listStored(),
+      sent: async () => (await import('./privacy.ts')).sentSessions(sent),
+      async deleteEverything() {
+        const { deleteStored, sentSessions } = await import('./privacy.ts');
+        await pipe?.setConsent('denied');
+        const link = await opening?.catch(() => undefined);
+        if (link?.isGone() === false) await link.ask((api) => api.forgetCalibrations());
+        await deleteStored();
+        return sentSessions(sent);
+      },
     },
     ...(pipe === undefined ? {} : { telemetry: pipe }),
     async dispose() {

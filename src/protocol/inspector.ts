@@ -99,6 +99,8 @@ export interface InspectorApi {
   calibrate(request: CalibrateRequest): Promise<Answer<StoredCalibration>>;
   calibration(model: number): Promise<Answer<Calibration | undefined>>;
   forgetCalibration(model: number): Promise<Answer<void>>;
+  /** Of every model that is loaded. */
+  forgetCalibrations(): Promise<Answer<void>>;
   lens(request: TextRequest, context: RequestContext): Promise<Answer<Lens>>;
   prove(request: ModelRequest, onProgress: (progress: ProofProgress) => void): Promise<Answer<ModelProof>>;
   drift(model: number): Promise<Answer<DriftState | undefined>>;

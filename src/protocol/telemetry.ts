@@ -46,6 +46,8 @@ export type TelemetryEvent =
   | {
       readonly kind: 'sent';
       readonly at: EpochMilliseconds;
+      /** Under which its records stand at the collector. */
+      readonly session: string;
       readonly transport: 'fetch' | 'beacon';
       /** `function` or `console` where it went there. */
       readonly url: string;
