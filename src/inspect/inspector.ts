@@ -14,12 +14,12 @@ import type { Tensor } from '../shared/tensor.ts';
 import { capture, classify, type Surroundings } from './answers.ts';
 import { calibrateEntry } from './calibrate.ts';
 import { createCalls } from './calls.ts';
+import { compareVariants } from './compare-variants.ts';
 import { openEntry } from './entry.ts';
 import { generate } from './generate.ts';
 import { keyedDigest } from './input-key.ts';
 import { madeUpInputs } from './inputs.ts';
 import { lens } from './lens.ts';
-import { measureVariants } from './measure.ts';
 import type { ModelEntry } from './model-entry.ts';
 import { proveEntry } from './prove.ts';
 import { createStepSender } from './steps.ts';
@@ -133,7 +133,7 @@ export function createInspector(): InspectorApi {
     drift: (handle) => answer(async () => entryOf(handle).drift?.state),
     fidelity: (request, dtypes, onProgress) =>
       asked(request, (entry, _around, signal) =>
-        measureVariants(greeted(), sharedGpu, entry, { dtypes, signal, onProgress }),
+        compareVariants(greeted(), sharedGpu, entry, { dtypes, signal, onProgress }),
       ),
     madeUpInputs: async (handle) => {
       const made = await answer(async () => {

@@ -43,7 +43,7 @@ export const againstFor =
     compare(golden, captured, toleranceOf(dtype, device), dtype === 'fp32' ? 1 : 0);
 
 /** Exporters fill masked scores with the lowest float32, providers with other huge numbers or -inf. */
-const masked = (value: number): boolean => value < -1e30;
+export const masked = (value: number): boolean => value < -1e30;
 
 /**
  * Where a model rotates a part of each head only, some implementations show that part and some the whole head

@@ -1,13 +1,14 @@
 import type { HookError } from '../shared/hook.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
-import { compare } from './compare.ts';
+import { compare, masked } from './compare.ts';
 import type { Golden } from './golden.ts';
 
-/** Hooks that both have, in the order of the golden. */
+/** Hooks that both have, in the order of the golden. One that is infinite or no number in the golden decides nothing. */
 export const errorsOf = (golden: Golden, values: Golden): readonly HookError[] =>
   [...golden].flatMap(([hook, want]) => {
     const have = values.get(hook);
-    return have === undefined ? [] : [{ hook, error: errorOf(want, have) }];
+    const isDecided = want.data.every((value) => Number.isFinite(value) || masked(value));
+    return have === undefined || !isDecided ? [] : [{ hook, error: errorOf(want, have) }];
   });
 
 /** max|a - b| / max|b|; Infinity where the two cannot be compared. */

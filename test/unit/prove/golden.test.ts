@@ -24,6 +24,15 @@ describe('how far a hook lies from its golden', () => {
   ])('%s', (_what, golden, value, error) => {
     expect(errorOf(golden, value)).toBe(error);
   });
+
+  it('is not asked where the golden is no number itself, and is where the mask hides a score', () => {
+    const golden = new Map([
+      ['a', tensor(Number.NaN)],
+      ['b', tensor(Number.POSITIVE_INFINITY)],
+      ['c', tensor(Number.NEGATIVE_INFINITY, 1)],
+    ]);
+    expect(errorsOf(golden, golden)).toEqual([{ hook: 'c', error: 0 }]);
+  });
 });
 
 describe.each(['shakespeare-gpt', 'sentiment'])('the golden that ships with %s', (name) => {

@@ -13,7 +13,7 @@ import { milliseconds } from '../shared/units.ts';
 import { isOfVariant, recordOnWasm } from './fidelity.ts';
 import type { ModelEntry } from './model-entry.ts';
 
-export interface MeasureRequest {
+export interface CompareRequest {
   /** Default: every one that the folder has. */
   readonly dtypes: readonly Dtype[] | undefined;
   readonly signal: AbortSignal;
@@ -29,11 +29,11 @@ const reference: Dtype = 'fp32';
  * @throws SondeError `file_not_found` without an fp32 file, `run_failed` where that does not run on WASM, `device_lost` |
  * `aborted`
  */
-export async function measureVariants(
+export async function compareVariants(
   runtime: Runtime,
   sharedGpu: () => Promise<Gpu>,
   entry: ModelEntry,
-  { dtypes, signal, onProgress }: MeasureRequest,
+  { dtypes, signal, onProgress }: CompareRequest,
 ): Promise<ModelFidelity> {
   const started = performance.now();
   const { folder } = entry;
