@@ -31,7 +31,7 @@ export interface Arrival {
 export interface FaultyCollector {
   readonly endpoint: string;
   /** `undefined` lets a request through. */
-  fault: ((body: Buffer, records: number) => Fault | undefined) | undefined;
+  fault: ((body: Buffer, records: number, url: string) => Fault | undefined) | undefined;
   /** Everything that came, in order. */
   readonly arrivals: readonly Arrival[];
   /** `requestId` of every record in the collector's log, in its order; one that is there twice is told twice. */
@@ -79,7 +79,7 @@ export async function startCollector(siteOrigin: string): Promise<FaultyCollecto
     const body = await read(request);
     const text = decompressed(body);
     const records = countRecords(text);
-    const fault = faulty.fault?.(body, records);
+    const fault = faulty.fault?.(body, records, request.url ?? '');
     const note = (answered: number): void => {
       const { url = '', headers } = request;
       const contentType = headers['content-type'];

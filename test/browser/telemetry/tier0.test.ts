@@ -147,6 +147,40 @@ describe.concurrent('tier 0', () => {
   );
 
   it(
+    'counts a request whose record is too large to send',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = (_body, _records, url) =>
+        url.startsWith('/v1/logs') ? { kind: 'status', status: 413 } : undefined;
+      await serve(page, 20);
+      await page.evaluate(() => window.harness.flush());
+      await expectCounted(collector, page, { ok: 20 });
+      await eventually(async () => expect(await ledgerOf(page)).toMatchObject({ dropped: { too_large: 2 } }));
+    }),
+  );
+
+  it(
+    'an answer to an export that says off ends the records, too',
+    play(async ({ collector, open }) => {
+      const page = await open();
+      collector.fault = (_body, _records, url) =>
+        url.startsWith('/v1/metrics')
+          ? { kind: 'status', status: 200, body: '{"policy":{"off":true}}' }
+          : { kind: 'status', status: 503 };
+      await serve(page, 20);
+      await page.evaluate(() => window.harness.flush());
+      await eventually(async () =>
+        expect(await ledgerOf(page)).toMatchObject({ pending: 0, dropped: { switched_off: 2 } }),
+      );
+      const before = collector.arrivals.length;
+      await serve(page, 20);
+      await page.goto('about:blank');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(collector.arrivals).toHaveLength(before);
+    }),
+  );
+
+  it(
     'without consent nothing is counted; after kill nothing more leaves',
     play(async ({ collector, open }) => {
       const page = await open({ consent: 'pending' });
