@@ -229,11 +229,12 @@ export class Sender {
 
   #sent(chunk: Chunk, transport: 'fetch' | 'beacon'): void {
     const { body, first: seq, count: records, life } = chunk;
-    const { session } = life;
+    const { session, signal } = life;
     const { onEvent, transport: way } = this.#options;
     const { url } = way;
     onEvent({
       kind: 'sent',
+      signal,
       at: now(),
       session,
       transport,

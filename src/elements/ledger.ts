@@ -1,5 +1,5 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
-import type { Ledger } from '../protocol/telemetry.ts';
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import type { Account, Ledger } from '../protocol/telemetry.ts';
 import { countText } from './format.ts';
 import { plainReason } from './telemetry-words.ts';
 import { theme } from './theme.ts';
@@ -56,9 +56,20 @@ export class SondeLedger extends LitElement {
       <p class="verdict small ${rest === 0 ? 'soft' : 'off'}">
         ${rest === 0 ? 'The books balance.' : `The books are off by ${countText(rest)} ${Math.abs(rest) === 1 ? 'record' : 'records'}: this is a defect of Sonde.`}
         ${reasons.length > 0 ? `Dropped: ${reasons.map(([reason, count]) => `${countText(count)} ${plainReason(reason)}`).join(', ')}.` : ''}
-      </p>`;
+      </p>
+      ${tier0(ledger.metrics)}`;
   }
 }
+
+/** Counted apart: one for each request, whether its record is sampled or not. */
+const tier0 = ({ emitted, acknowledged, pending, dropped }: Account): TemplateResult | typeof nothing =>
+  emitted === 0
+    ? nothing
+    : html`<p class="soft small">
+        Measurements for tier 0: ${countText(emitted)} emitted = ${countText(acknowledged)} acknowledged +
+        ${countText(pending)} pending +
+        ${countText(Object.values(dropped).reduce((sum, count) => sum + count, 0))} dropped.
+      </p>`;
 
 const term = (name: string, count: number): TemplateResult =>
   html`<span class="term"><b>${countText(count)}</b><span class="soft small">${name}</span></span>`;

@@ -7,6 +7,7 @@ export type EventOf<Kind extends TelemetryEvent['kind']> = Extract<TelemetryEven
 const troubles: Readonly<Record<string, string>> = {
   no_answer: 'The collector did not answer. The records are kept and sent again later.',
   storage_blocked: 'This browser blocks storage. Records wait in memory and are lost with this page.',
+  backend_failed: 'The backend failed. The records are kept and given to it again later.',
   journal_full: 'The journal is full. The oldest ordinary records make room, and are counted as dropped.',
   too_large: 'The collector found the bytes too many. They are cut in two and sent again.',
 };
@@ -23,8 +24,11 @@ export function troubleText(reason: string, blocked: boolean): string {
 /** Reasons are counted by a code such as `no_consent`; people read it without the underscore. */
 export const plainReason = (reason: string): string => reason.replaceAll('_', ' ');
 
-export const sentText = ({ transport, url, records, size, seq }: EventOf<'sent'>): string =>
-  `${transport} to ${url}, ${countText(records)} record${records === 1 ? '' : 's'} from number ${seq}, ${bytesText(size)}`;
+export function sentText({ signal, transport, url, records, size, seq }: EventOf<'sent'>): string {
+  const what = signal === 'logs' ? 'record' : 'measurement';
+  const count = `${countText(records)} ${what}${records === 1 ? '' : 's'}`;
+  return `${transport} to ${url}, ${count} from number ${seq}, ${bytesText(size)}`;
+}
 
 export function answerText({ status, control }: EventOf<'answer'>): string {
   switch (control.kind) {

@@ -45,6 +45,7 @@ export type TelemetryEvent =
   | { readonly kind: 'record'; readonly raw: RequestRecord; readonly masked: Masked<RequestRecord> }
   | {
       readonly kind: 'sent';
+      readonly signal: Signal;
       readonly at: EpochMilliseconds;
       /** Under which its records stand at the collector. */
       readonly session: string;

@@ -170,11 +170,12 @@ describe('what went otherwise', () => {
   });
 
   it('is told by the books when they do not balance', async () => {
-    const none = { emitted: 0, acknowledged: 0, pending: 0, dropped: {} };
-    const ledger = { emitted: 5, acknowledged: 2, pending: 1, dropped: { no_consent: 1 }, metrics: none };
+    const metrics = { emitted: 7, acknowledged: 5, pending: 0, dropped: { no_consent: 2 } };
+    const ledger = { emitted: 5, acknowledged: 2, pending: 1, dropped: { no_consent: 1 }, metrics };
     const said = await textOf('sonde-ledger', { ledger });
     expect(said).toContain('off by 1 record');
     expect(said).toContain('Dropped: 1 no consent.');
+    expect(said.replace(/\s+/g, ' ')).toContain('7 emitted = 5 acknowledged + 0 pending + 2 dropped');
   });
 
   it('is told of bytes that do not decode', async () => {
