@@ -70,12 +70,17 @@ export function startGeneration(source: GenerationSource): Generation {
     return channel.port2;
   };
 
+  /** @throws SondeError where what ran again is not what was given before */
+  const checked = (value: Generated): Generated => {
+    const { provenance, reason } = value.end;
+    const isShort = reason !== 'aborted' && provenance.outputTokens < known.length;
+    const met = provenance.recoveries?.at(-1);
+    if (met !== undefined && (hasDiverged || isShort)) throw diverged(met.code);
+    return value;
+  };
   const answered = async (): Promise<Generated> => {
     try {
-      const value = await source.start(connect);
-      const [met] = value.end.provenance.recoveries?.slice(-1) ?? [];
-      if (hasDiverged && met !== undefined) throw diverged(met.code);
-      return value;
+      return checked(await source.start(connect));
     } catch (error) {
       close();
       throw error;
@@ -117,7 +122,7 @@ export function startGeneration(source: GenerationSource): Generation {
             if (step !== undefined) return { done: false, value: step };
             // Steps and answer come over two ports, in no common order.
             if (isClosed && isAnswered) {
-              await generated;
+              checked(await generated);
               return { done: true, value: undefined };
             }
             await new Promise<void>((resolve) => {
