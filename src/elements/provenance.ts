@@ -89,6 +89,9 @@ export class SondeProvenance extends LitElement {
         ])}
         ${group('Input', [
           ['Origin', p.inputOrigin],
+          ['Edits since paste', p.editsSincePaste?.toString(), 'not counted'],
+          ['Template version', p.templateVersion, 'none given'],
+          ['Beside its schema', violationsText(p), 'no schema declared'],
           ['Keyed digest', p.inputDigest, notKeyed],
           ['Key', p.inputKeyId, notKeyed],
         ])}
@@ -154,6 +157,11 @@ export class SondeProvenance extends LitElement {
     </div>`;
   }
 }
+
+const violationsText = ({ inputMissing, inputExtra, inputOutOfRange }: Provenance): string | undefined =>
+  inputMissing === undefined
+    ? undefined
+    : `${inputMissing} missing, ${inputExtra} extra, ${inputOutOfRange} out of range`;
 
 function group(title: string, rows: readonly Row[]): TemplateResult {
   return html`<section>

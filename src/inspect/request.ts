@@ -84,12 +84,32 @@ export function beginRequest(
         outputTokens: end.outputTokens,
         truncated: end.truncated,
         inputOrigin: context.origin ?? 'programmatic',
+        ...declaredOf(context),
         ...(context.cohort === undefined ? {} : { cohort: context.cohort }),
         ...(context.suspicious === undefined ? {} : { suspicious: context.suspicious }),
         ...end.signals,
         inclusionProbability: probability(1),
       };
     },
+  };
+}
+
+/** What the application says of its input beside where it came from. */
+function declaredOf({
+  templateVersion,
+  editsSincePaste,
+  violations,
+}: RequestContext): Partial<RequestRecord> {
+  return {
+    ...(templateVersion === undefined ? {} : { templateVersion }),
+    ...(editsSincePaste === undefined ? {} : { editsSincePaste }),
+    ...(violations === undefined
+      ? {}
+      : {
+          inputMissing: violations.missing,
+          inputExtra: violations.extra,
+          inputOutOfRange: violations.outOfRange,
+        }),
   };
 }
 

@@ -62,6 +62,10 @@ export function withLocalPrivacy(
     timeToFirstToken: _first,
     introspectionDuration: _introspection,
     suspicious: _suspicious,
+    editsSincePaste: _edits,
+    inputMissing: _missing,
+    inputExtra: _extra,
+    inputOutOfRange: _outOfRange,
     confidenceMean,
     entropyMean,
     ...rest

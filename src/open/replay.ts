@@ -24,8 +24,18 @@ export function saveGeneration(
   steps: readonly Pick<Step, 'token' | 'logProbability'>[],
   { provenance, reason }: GenerationEnd,
 ): SavedRequest {
-  const { requestId: _r, cohort: _c, traceparent: _t, origin: _o, suspicious: _s, ...rest } = options;
-  const { captureBudget: _b, ...decisive } = rest;
+  const {
+    requestId: _requestId,
+    cohort: _cohort,
+    traceparent: _traceparent,
+    origin: _origin,
+    templateVersion: _templateVersion,
+    editsSincePaste: _edits,
+    violations: _violations,
+    suspicious: _suspicious,
+    captureBudget: _budget,
+    ...decisive
+  } = options;
   return {
     format: 'sonde-request/1',
     operation: 'generate',

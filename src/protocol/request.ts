@@ -3,6 +3,7 @@ import type { Sha256Hex } from '../shared/digest.ts';
 import type { AttentionStatistics, RowStatistics } from '../shared/statistics.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { EpochMilliseconds, Milliseconds, Nats, Probability } from '../shared/units.ts';
+import type { Violations } from '../shared/violations.ts';
 
 /** What the application knows about a request; it travels on the record. */
 export interface RequestContext {
@@ -13,6 +14,12 @@ export interface RequestContext {
   readonly traceparent?: string;
   /** Default `programmatic`. */
   readonly origin?: InputOrigin;
+  /** Of the prompt and its template: 1 to 64 letters, digits and `_.:-`. */
+  readonly templateVersion?: string;
+  /** Edits between the last paste and the request; 0 to 1,000. */
+  readonly editsSincePaste?: number;
+  /** Where the input is not what was declared, as `checkInput` counts it. */
+  readonly violations?: Violations;
   /**
    * Out of distribution: the sampler keeps its record. Default: whether a drift alarm stands, for a model with a
    * baseline.
@@ -153,6 +160,11 @@ export interface Provenance extends ModelIdentity {
   readonly outputTokens: number;
   readonly truncated: boolean;
   readonly inputOrigin: InputOrigin;
+  readonly templateVersion?: string;
+  readonly editsSincePaste?: number;
+  readonly inputMissing?: number;
+  readonly inputExtra?: number;
+  readonly inputOutOfRange?: number;
   readonly cohort?: string;
   readonly startedAt: EpochMilliseconds;
   readonly endedAt: EpochMilliseconds;

@@ -1,9 +1,8 @@
 import { SondeError } from '../shared/errors.ts';
-import type { ClassChance, GenerateOptions, Message, Provenance } from './request.ts';
+import type { ClassChance, GenerateOptions, Message, Provenance, RequestContext } from './request.ts';
 
 /** What decides which tokens are made, and which plan they are made under. */
-export type SavedOptions = Omit<GenerateOptions, keyof ContextOnly | 'captureBudget'>;
-type ContextOnly = Pick<GenerateOptions, 'requestId' | 'cohort' | 'traceparent' | 'origin' | 'suspicious'>;
+export type SavedOptions = Omit<GenerateOptions, keyof RequestContext | 'captureBudget'>;
 
 export interface SavedToken {
   readonly id: number;

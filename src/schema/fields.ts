@@ -44,6 +44,7 @@ const probability = grid(0, 1, 200);
 const entropy = grid(0, 12.75, 20);
 const tokens = whole(0, 10_000_000);
 const counter = whole(0, 10_000_000);
+const few = whole(0, 1000);
 
 const errorCodes: Readonly<Record<ErrorCode, ErrorCode>> = {
   aborted: 'aborted',
@@ -313,6 +314,36 @@ export const recordFields = {
     carrier: 'attribute',
     spec: choice({ typed: 'typed', pasted: 'pasted', example: 'example', programmatic: 'programmatic' }),
     required: true,
+  },
+  templateVersion: {
+    wire: 'sonde.template.version',
+    carrier: 'attribute',
+    spec: identifier,
+    required: false,
+  },
+  editsSincePaste: {
+    wire: 'sonde.input.edits_since_paste',
+    carrier: 'attribute',
+    spec: few,
+    required: false,
+  },
+  inputMissing: {
+    wire: 'sonde.input.missing',
+    carrier: 'attribute',
+    spec: few,
+    required: false,
+  },
+  inputExtra: {
+    wire: 'sonde.input.extra',
+    carrier: 'attribute',
+    spec: few,
+    required: false,
+  },
+  inputOutOfRange: {
+    wire: 'sonde.input.out_of_range',
+    carrier: 'attribute',
+    spec: few,
+    required: false,
   },
   cohort: {
     wire: 'sonde.cohort',

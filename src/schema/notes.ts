@@ -213,6 +213,35 @@ export const recordNotes: Notes<RequestRecord> = {
     stability: 'stable',
     description: 'How the input came about, as declared.',
   },
+  templateVersion: {
+    privacy: 'public',
+    stability: 'experimental',
+    description: 'Version of the prompt or template, as the application names it.',
+  },
+  editsSincePaste: {
+    unit: 'edits',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Edits between the last paste and the request, as the application counted them.',
+  },
+  inputMissing: {
+    unit: 'fields',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Fields of the input that were declared as required and are not there.',
+  },
+  inputExtra: {
+    unit: 'fields',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Fields of the input that were not declared.',
+  },
+  inputOutOfRange: {
+    unit: 'fields',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Fields of the input outside of their declared range.',
+  },
   cohort: {
     privacy: 'operational',
     stability: 'stable',

@@ -72,6 +72,14 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
   readonly outputTokens: number;
   readonly truncated: boolean;
   readonly inputOrigin: InputOrigin;
+  /** Of the prompt and the template it was made with, as the application names it. */
+  readonly templateVersion?: string;
+  /** Edits between the last paste and the request. */
+  readonly editsSincePaste?: number;
+  /** Fields of the input that are not as declared. */
+  readonly inputMissing?: number;
+  readonly inputExtra?: number;
+  readonly inputOutOfRange?: number;
   readonly cohort?: string;
   /** The application found the input out of distribution, or a drift alarm stood. */
   readonly suspicious?: boolean;

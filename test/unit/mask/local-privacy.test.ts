@@ -59,7 +59,15 @@ describe('a record under local differential privacy', () => {
       const { masked, dropped } = maskRecord(withLocalPrivacy(sampleRecord(), 0.7, random));
       expect(dropped).toEqual({});
       expect(masked?.epsilon).toBe(0.7);
-      for (const key of ['confidenceMin', 'entropyMax', 'marginMean', 'timeToFirstToken', 'suspicious'])
+      for (const key of [
+        'confidenceMin',
+        'entropyMax',
+        'marginMean',
+        'timeToFirstToken',
+        'suspicious',
+        'editsSincePaste',
+        'inputMissing',
+      ])
         expect(masked).not.toHaveProperty(key);
       expect([0, 1]).toContain(masked?.confidenceMean);
       expect((masked?.endedAt ?? 0) - (masked?.startedAt ?? 0)).toBe(masked?.duration);
