@@ -23,7 +23,8 @@ export function createSonde(options: SondeOptions = {}): Sonde {
   pipe?.subscribe((event) => {
     if (event.kind !== 'sent') return;
     const { records = 0, size = 0 } = sent.get(event.session) ?? {};
-    sent.set(event.session, { records: records + event.records, size: size + event.size });
+    const made = event.signal === 'logs' ? event.records : 0;
+    sent.set(event.session, { records: records + made, size: size + event.size });
   });
   let calls = 0;
   let disposed = false;

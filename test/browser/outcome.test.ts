@@ -19,7 +19,9 @@ it('an outcome goes from the page through the mask to the wire, as the collector
     telemetry: { endpoint: `${location.origin}/nobody`, consent: 'granted' },
   });
   const sent = new Promise<Uint8Array<ArrayBuffer>>((resolve) =>
-    sonde.telemetry?.subscribe((event: TelemetryEvent) => event.kind === 'sent' && resolve(event.body)),
+    sonde.telemetry?.subscribe(
+      (event: TelemetryEvent) => event.kind === 'sent' && event.signal === 'logs' && resolve(event.body),
+    ),
   );
   await sonde.outcome('order-17', {
     predicted: 'POSITIVE',
