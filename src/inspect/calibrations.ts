@@ -11,7 +11,11 @@ const open = (mayMake: boolean): Promise<IDBPDatabase<CalibrationDatabase>> =>
   openDB<CalibrationDatabase>(databases.calibrations, 1, {
     upgrade(db, _from, _to, change) {
       if (mayMake) db.createObjectStore('calibrations', { keyPath: 'modelDigest' });
-      else change.abort();
+      else {
+        // Its end is told to whoever opens, and need not be told to the console too.
+        change.done.catch(() => undefined);
+        change.abort();
+      }
     },
   });
 
