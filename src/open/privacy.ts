@@ -51,7 +51,8 @@ export async function listStored(): Promise<readonly StoredItem[]> {
     const entries = await entriesOf(name);
     if (entries !== undefined) found.push({ kind: 'database', name, entries });
   }
-  if (await caches.has(modelCache)) {
+  // Pages without TLS have no caches.
+  if (await globalThis.caches?.has(modelCache)) {
     const files = await (await caches.open(modelCache)).keys();
     found.push({ kind: 'cache', name: modelCache, entries: files.length });
   }
@@ -76,5 +77,5 @@ const deleteDatabase = (name: string): Promise<void> =>
   });
 
 export async function deleteStored(): Promise<void> {
-  await Promise.all([...Object.values(databases).map(deleteDatabase), caches.delete(modelCache)]);
+  await Promise.all([...Object.values(databases).map(deleteDatabase), globalThis.caches?.delete(modelCache)]);
 }
