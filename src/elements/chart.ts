@@ -58,6 +58,17 @@ async function drawChart(into: Element, options: (plot: typeof Plot) => Plot.Plo
 }
 
 export const chartStyle = css`
+  figcaption {
+    color: var(--soft);
+    font-size: 0.8125rem;
+    margin-block-start: 0.25rem;
+  }
+  .swatch {
+    display: inline-block;
+    inline-size: 1.25rem;
+    border-block-start: 2px solid var(--ink);
+    vertical-align: middle;
+  }
   .plot {
     display: block;
     block-size: auto;

@@ -40,9 +40,7 @@ export class SondeDrift extends LitElement {
         vertical-align: middle;
       }
       figcaption {
-        color: var(--soft);
-        font-size: 0.8125rem;
-        margin-block: 0.25rem 1rem;
+        margin-block-end: 1rem;
       }
       .alarm {
         color: var(--fault);

@@ -1,4 +1,4 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
+import { html, LitElement, type TemplateResult } from 'lit';
 import type { Step } from '../protocol/request.ts';
 import { type ChartAt, ChartController, chartStyle } from './chart.ts';
 import { theme } from './theme.ts';
@@ -10,16 +10,7 @@ export class SondeEntropy extends LitElement {
     vocabulary: { type: Number },
     chosen: { type: Number },
   };
-  static override styles = [
-    theme,
-    chartStyle,
-    css`
-      figcaption {
-        color: var(--soft);
-        font-size: 0.8125rem;
-      }
-    `,
-  ];
+  static override styles = [theme, chartStyle];
 
   declare steps: readonly Step[];
   declare vocabulary: number | undefined;

@@ -58,15 +58,7 @@ export class SondeReliability extends LitElement {
         max-inline-size: 34rem;
       }
       figcaption {
-        color: var(--soft);
-        font-size: 0.8125rem;
-        margin-block: 0.25rem 1rem;
-      }
-      .swatch {
-        display: inline-block;
-        inline-size: 1.25rem;
-        border-block-start: 2px solid var(--ink);
-        vertical-align: middle;
+        margin-block-end: 1rem;
       }
       .swatch.calibrated {
         border-color: var(--accent);

@@ -23,17 +23,6 @@ export class SondeResidual extends LitElement {
     theme,
     chartStyle,
     css`
-      figcaption {
-        color: var(--soft);
-        font-size: 0.8125rem;
-        margin-block-start: 0.25rem;
-      }
-      .swatch {
-        display: inline-block;
-        inline-size: 1.25rem;
-        border-block-start: 2px solid var(--ink);
-        vertical-align: middle;
-      }
       .swatch.chosen {
         border-color: var(--accent);
       }

@@ -15,7 +15,7 @@ export interface GenerationSource {
 }
 
 /**
- * Pulls steps from the worker, which computes at most two ahead. Nobody iterating but waiting for `end` or
+ * Pulls steps from the worker, which computes at most `creditWindow` ahead. Nobody iterating but waiting for `end` or
  * `capture` lets the steps run through. Of a generation that runs again, the steps known already are left out.
  */
 export function startGeneration(source: GenerationSource): Generation {

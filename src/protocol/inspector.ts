@@ -69,10 +69,13 @@ export interface Loaded {
   readonly info: ModelInfo;
 }
 
-/** Steps flow with credits: the worker computes at most `creditWindow` steps ahead of the page. */
+/**
+ * Steps flow with credits: the worker computes at most `creditWindow` steps ahead of the page. A word from the page takes
+ * as long as a small model takes for some tokens; of two steps ahead it waited for nearly every one.
+ */
 export type StepMessage = { readonly kind: 'step'; readonly step: Step } | { readonly kind: 'end' };
 export type CreditMessage = { readonly kind: 'credit' };
-export const creditWindow = 2;
+export const creditWindow = 8;
 
 export type RecordListener = (raw: RequestRecord, masked: Masked<RequestRecord>) => void;
 

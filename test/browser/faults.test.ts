@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSonde, type LoadProgress, type Model, type Sonde, type Step } from '../../src/index.ts';
+import { creditWindow } from '../../src/protocol/inspector.ts';
 
 const folder = '/models/shakespeare-gpt';
 const paths = [
@@ -139,7 +140,8 @@ describe('a generation', () => {
     for await (const step of generation) if (step.index === 2) break;
     const { reason, provenance } = await generation.end;
     expect(reason).toBe('aborted');
-    expect(provenance.outputTokens).toBeLessThan(8);
+    // Three were taken, and of the rest no more was computed than may be ahead.
+    expect(provenance.outputTokens).toBeLessThanOrEqual(3 + creditWindow);
     expect(await collect(model.generate('To be, or', { maxNewTokens: 5 }))).toHaveLength(5);
   });
 

@@ -53,13 +53,18 @@ export async function crash(context: BrowserContext, page: Page): Promise<void> 
   await crashed;
 }
 
-/** Entries of one store of the journal, whoever's. */
+/** Entries of one store of the journal, whoever's; none while there is no journal, and looking makes none. */
 export const journalled = (page: Page, store: 'logs' | 'holds' = 'logs'): Promise<number> =>
   page.evaluate(
     (name) =>
       new Promise<number>((resolve, reject) => {
         const opening = indexedDB.open('sonde-journal');
-        opening.onerror = () => reject(opening.error);
+        let isMissing = false;
+        opening.onupgradeneeded = () => {
+          isMissing = true;
+          opening.transaction?.abort();
+        };
+        opening.onerror = () => (isMissing ? resolve(0) : reject(opening.error));
         opening.onsuccess = () => {
           const counting = opening.result.transaction(name).objectStore(name).count();
           counting.onsuccess = () => {
