@@ -7,8 +7,8 @@ import { idTensor } from '../run/feeds.ts';
 import { readFloatTensor } from '../run/float.ts';
 import { forward } from '../run/model.ts';
 import { type NodeModel, openNodeModel } from '../run/open.node.ts';
-import { mulberry32 } from '../run/sample.ts';
 import { SondeError } from '../shared/errors.ts';
+import { mulberry32 } from '../shared/random.ts';
 import { readArguments } from './arguments.ts';
 import { modelOptions, namedModel } from './model.ts';
 

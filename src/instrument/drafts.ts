@@ -1,5 +1,5 @@
 import { type Atom, type Axes, whole } from './axes.ts';
-import type { Draft, Recipe, Site } from './draft.ts';
+import type { Draft, Keyed, Recipe, Site } from './draft.ts';
 import type { Found } from './found.ts';
 import { arrange, isPlaceable, type Placed } from './layout.ts';
 import { isPassing } from './linear.ts';
@@ -45,7 +45,7 @@ export class Drafts {
     from: readonly string[],
     how: string,
     recipe: Recipe,
-    site?: Site,
+    { site, keyed }: { readonly site?: Site | undefined; readonly keyed?: Keyed | undefined } = {},
   ): void {
     const source = { kind: 'derived', from, how } as const;
     this.list.push({
@@ -54,6 +54,7 @@ export class Drafts {
       source,
       recipe,
       ...(site === undefined ? {} : { site }),
+      ...(keyed === undefined ? {} : { keyed }),
     });
   }
 
@@ -94,14 +95,7 @@ export class Drafts {
     else {
       const { from, how, recipe, keyed } = value;
       const dims = order.map((label) => axisName[label]);
-      const source = { kind: 'derived', from, how } as const;
-      this.list.push({
-        name: this.#prefix + name,
-        dims,
-        source,
-        recipe,
-        ...(keyed === undefined ? {} : { keyed }),
-      });
+      this.derived(name, dims, from, how, recipe, { keyed });
     }
   }
 

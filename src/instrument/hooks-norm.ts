@@ -42,7 +42,8 @@ export function normHooks(drafts: Drafts, at: string, graphNorm: Norm): void {
   const how = 'the norm before its gain and bias';
   const normalized: Recipe = (append) => append.node('Div', [centred(append, norm), scale(append, norm)]);
   const dims = ['batch', 'position', 'd_model'];
-  drafts.derived(`${at}.hook_normalized`, dims, from, how, normalized, siteOf(drafts, graphNorm, normalized));
+  const site = siteOf(drafts, graphNorm, normalized);
+  drafts.derived(`${at}.hook_normalized`, dims, from, how, normalized, { site });
 }
 
 /** A change to the normalised rows goes through gain and bias, wherever those are. */

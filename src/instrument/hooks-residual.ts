@@ -36,5 +36,5 @@ export function sumHook(drafts: Drafts, view: View, name: string, join: Join): v
   const { index } = view;
   const isOwn = !index.isOutput(branch) && index.consumers(branch).every((reader) => reader === node);
   const site = isOwn ? drafts.rowSite(branch, { value, finish, isMakeshift: true }) : undefined;
-  drafts.derived(name, dims, [...rest, branch], how, (append) => value(append, branch), site);
+  drafts.derived(name, dims, [...rest, branch], how, (append) => value(append, branch), { site });
 }

@@ -2,7 +2,7 @@ import type { AttentionStatistics } from '../shared/statistics.ts';
 import { attentionFields } from './attention-statistics.ts';
 import type { Kernel, Query } from './kernel.ts';
 import type { PatternShape } from './pattern.ts';
-import { columns, mostGroups, numberAt } from './rows.gpu.ts';
+import { columns, joining, mostGroups, numberAt } from './rows.gpu.ts';
 
 /** Rows of one workgroup: neighbouring heads and positions over the same keys, so that each key is read once for all. */
 const rowsTogether = 8;
@@ -42,21 +42,7 @@ var<workgroup> first: array<f32, ROWS>;
 var<workgroup> previous: array<f32, ROWS>;
 var<workgroup> broken: array<atomic<u32>, ROWS>;
 
-fn joined(a: Weights, b: Weights) -> Weights {
-  if (b.s == 0.0) { return a; }
-  if (a.s == 0.0) { return b; }
-  let m = max(a.m, b.m);
-  let da = a.m - m;
-  let db = b.m - m;
-  let ea = exp(da);
-  let eb = exp(db);
-  return Weights(
-    m,
-    ea * a.s + eb * b.s,
-    ea * (a.f + da * a.s) + eb * (b.f + db * b.s),
-    ea * a.induction + eb * b.induction);
-}
-
+${joining('Weights', ['ea * a.induction + eb * b.induction'])}
 fn added(a: Weights, score: f32, induction: f32) -> Weights {
   if (a.s == 0.0) { return Weights(score, 1.0, 0.0, induction); }
   let d = score - a.m;

@@ -27,6 +27,29 @@ fn gather(thread: u32) {
 }
 `;
 
+/**
+ * `joined(a, b)` of two structs that begin with m, s and f: of weights e^(x - m) the largest x, their sum, and the sum
+ * of (x - m) e^(x - m). With d = m_old - m_new and e = e^d, s becomes e s, and f becomes e (f + d s).
+ * @param more what the fields behind them become, of a, b, da, db, ea and eb
+ * @param given further parameters, each behind a comma
+ */
+export const joining = (struct: string, more: readonly string[], given = ''): string => /* wgsl */ `
+fn joined(a: ${struct}, b: ${struct}${given}) -> ${struct} {
+  if (b.s == 0.0) { return a; }
+  if (a.s == 0.0) { return b; }
+  let m = max(a.m, b.m);
+  let da = a.m - m;
+  let db = b.m - m;
+  let ea = exp(da);
+  let eb = exp(db);
+  return ${struct}(
+    m,
+    ea * a.s + eb * b.s,
+    ea * (a.f + da * a.s) + eb * (b.f + db * b.s),
+    ${more.join(',\n    ')});
+}
+`;
+
 /** Rows of named numbers as one array a name. */
 export function columns<Name extends string>(
   rows: Float32Array,

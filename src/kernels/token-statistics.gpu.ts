@@ -1,5 +1,5 @@
 import type { Dispatch, Kernel, Query } from './kernel.ts';
-import { numberAt } from './rows.gpu.ts';
+import { joining, numberAt } from './rows.gpu.ts';
 import {
   type Candidate,
   type Candidates,
@@ -57,6 +57,12 @@ function kernelFor(stage: 'row' | 'merge', shape: Shape): Kernel {
   return made;
 }
 
+/** Of q, in the same way as f, and of t. */
+const joinedTails = [
+  'ea * (a.q + 2.0 * da * a.f + da * da * a.s) + eb * (b.q + 2.0 * db * b.f + db * db * b.s)',
+  'exp(da * cold) * a.t + exp(db * cold) * b.t',
+];
+
 /** What both stages share: moments, the k best of each thread, and the merge of all threads in log2(threads) rounds. */
 const common = (k: number): string => /* wgsl */ `
 // Moments of weights e^(x - m): m, sum, sum (x-m) e^(x-m), sum (x-m)^2 e^(x-m); t is sum e^((x-m)/temperature).
@@ -74,22 +80,7 @@ var<workgroup> value: array<f32, ${threadsFor(k) * k}>;
 var<workgroup> id: array<u32, ${threadsFor(k) * k}>;
 var<workgroup> broken: atomic<u32>;
 
-fn joined(a: Moments, b: Moments, cold: f32) -> Moments {
-  if (b.s == 0.0) { return a; }
-  if (a.s == 0.0) { return b; }
-  let m = max(a.m, b.m);
-  let da = a.m - m;
-  let db = b.m - m;
-  let ea = exp(da);
-  let eb = exp(db);
-  return Moments(
-    m,
-    ea * a.s + eb * b.s,
-    ea * (a.f + da * a.s) + eb * (b.f + db * b.s),
-    ea * (a.q + 2.0 * da * a.f + da * da * a.s) + eb * (b.q + 2.0 * db * b.f + db * db * b.s),
-    exp(da * cold) * a.t + exp(db * cold) * b.t);
-}
-
+${joining('Moments', joinedTails, ', cold: f32')}
 fn added(a: Moments, x: f32, cold: f32) -> Moments {
   if (a.s == 0.0) { return Moments(x, 1.0, 0.0, 0.0, 1.0); }
   let d = x - a.m;

@@ -81,11 +81,10 @@ async function curveOf(
     correct.length,
     (indices) =>
       expectedCalibrationError(equalWidthBins(drawn(confidences, indices), drawn(correct, indices))),
-    Math.random,
     resamples,
   );
   await breathe();
-  const perfect = binningNoise(confidences, equalWidthBins, Math.random, resamples);
+  const perfect = binningNoise(confidences, equalWidthBins, resamples);
   await breathe();
   const points = equalWidthBins(confidences, correct).map(({ confidence, accuracy, count }) => ({
     confidence,
@@ -100,6 +99,5 @@ const shareOf = (right: number, count: number): Bounds =>
   bootstrapInterval(
     count,
     (indices) => indices.reduce((sum, index) => sum + (index < right ? 1 : 0), 0) / count,
-    Math.random,
     resamples,
   );

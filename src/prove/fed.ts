@@ -1,9 +1,9 @@
 import { completeFeeds, type ModelInputs } from '../run/feeds.ts';
 import { readFloatTensor } from '../run/float.ts';
 import type { LoadedModel } from '../run/model.ts';
-import { mulberry32 } from '../run/sample.ts';
 import type { Plan } from '../shared/plan.ts';
 import type { Outcome } from '../shared/proof.ts';
+import { mulberry32 } from '../shared/random.ts';
 import { elementCount, type FloatTensor } from '../shared/tensor.ts';
 import { inGroups, inHalves } from './groups.ts';
 import { fails, skipped, type Tolerance, verdict } from './identity.ts';

@@ -1,6 +1,6 @@
 import type { LoadedModel, ModelPart } from '../run/model.ts';
-import { mulberry32 } from '../run/sample.ts';
 import { digestOf, type Json, type Sha256Hex, sha256 } from '../shared/digest.ts';
+import { mulberry32 } from '../shared/random.ts';
 import { readSafetensors, writeSafetensors } from '../shared/safetensors.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { availableHooks, captureOnce, groupsOf } from './capture.ts';

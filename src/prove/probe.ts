@@ -1,6 +1,6 @@
 import type { Instrumented, Port } from '../instrument/instrumented.ts';
 import { idTensor, type ModelInputs } from '../run/feeds.ts';
-import { mulberry32 } from '../run/sample.ts';
+import { mulberry32 } from '../shared/random.ts';
 import { elementCount, type FloatTensor, type Tensor, type TensorData } from '../shared/tensor.ts';
 import { rowsFor } from './linear.ts';
 

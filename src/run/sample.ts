@@ -1,5 +1,6 @@
 import type { Candidates } from '../kernels/token-statistics.ts';
 import { SondeError } from '../shared/errors.ts';
+import { mulberry32 } from '../shared/random.ts';
 
 /** How the next token is chosen from a row of logits. Without a temperature: the likeliest. */
 export interface Sampling {
@@ -115,15 +116,4 @@ function check({ temperature, topK, topP, minP, repetitionPenalty, seed }: Sampl
   for (const [name, value, isGood, wanted] of rules)
     if (value !== undefined && !isGood(value))
       throw new SondeError('invalid_argument', `${name} is ${value}.`, `Pass ${wanted}.`);
-}
-
-/** A 32-bit generator by Tommy Ettinger (public domain): enough for sampling, nothing for secrets. */
-export function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

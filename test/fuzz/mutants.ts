@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { instrument } from '../../src/instrument/instrument.ts';
 import { Writer } from '../../src/instrument/wire.ts';
-import { mulberry32 } from '../../src/run/sample.ts';
 import { SondeError } from '../../src/shared/errors.ts';
 import { emptyPlan } from '../../src/shared/plan.ts';
+import { mulberry32 } from '../../src/shared/random.ts';
 
 type Random = () => number;
 /** Makes a file that is not quite the one it is given. */

@@ -1,3 +1,4 @@
+import { mulberry32 } from '../../shared/random.ts';
 import { quantile } from './bootstrap.ts';
 import { expectedCalibrationError } from './calibration-error.ts';
 import type { ReliabilityBin } from './reliability.ts';
@@ -9,14 +10,14 @@ type Binning = (confidences: ArrayLike<number>, correct: ArrayLike<boolean>) => 
  * predictions: outcomes are drawn with the confidences as their chances (Bröcker & Smith 2007, "consistency
  * resampling"). An ECE inside of it is no evidence of miscalibration.
  * @param confidences [n]
- * @param random in [0, 1)
+ * @param random in [0, 1); by default the same draws each time
  * @returns mean over the draws, and their 95 % quantile
  */
 export function binningNoise(
   confidences: ArrayLike<number>,
   bins: Binning,
-  random: () => number,
   draws = 1000,
+  random: () => number = mulberry32(1),
 ): { readonly mean: number; readonly upper: number } {
   const errors = Float64Array.from({ length: draws }, () =>
     expectedCalibrationError(

@@ -1,3 +1,4 @@
+import { mulberry32 } from '../../shared/random.ts';
 import type { Interval } from '../interval.ts';
 
 /**
@@ -6,13 +7,13 @@ import type { Interval } from '../interval.ts';
  * around it: read it beside `binningNoise`.
  * @param n predictions
  * @param statistic of the predictions with these indices, [n]
- * @param random in [0, 1)
+ * @param random in [0, 1); by default the same draws each time, so that the same data have the same interval
  */
 export function bootstrapInterval(
   n: number,
   statistic: (indices: Int32Array) => number,
-  random: () => number,
   resamples = 1000,
+  random: () => number = mulberry32(1),
 ): Interval {
   const estimate = statistic(Int32Array.from({ length: n }, (_, i) => i));
   const found = Float64Array.from({ length: resamples }, () =>

@@ -7,7 +7,7 @@ import {
   type Weighted,
 } from '../../../src/observe/horvitz-thompson.ts';
 import { meanInterval } from '../../../src/observe/interval.ts';
-import { mulberry32 } from '../../../src/run/sample.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 import { probability } from '../../../src/shared/units.ts';
 
 const ok = (confidence: number, cohort?: string): Sampled => ({

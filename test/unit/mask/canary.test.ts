@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { beginRequest, undigested } from '../../../src/inspect/request.ts';
 import { maskRecord, maskService } from '../../../src/mask/mask.ts';
 import { maskText } from '../../../src/mask/text.ts';
-import { mulberry32 } from '../../../src/run/sample.ts';
 import { encodeLogs } from '../../../src/schema/otlp.ts';
 import { emptyPlan } from '../../../src/shared/plan.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 import { sampleRecord } from '../schema/sample.ts';
 import { type Canary, canaries, leaks, listed, unchecked } from './canaries.ts';
 

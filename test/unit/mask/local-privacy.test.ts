@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { blur, respond, respondFlag, withLocalPrivacy } from '../../../src/mask/local-privacy.ts';
 import { maskRecord } from '../../../src/mask/mask.ts';
-import { mulberry32 } from '../../../src/run/sample.ts';
 import { recordFields } from '../../../src/schema/fields.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 import { probability } from '../../../src/shared/units.ts';
 import { sampleRecord } from '../schema/sample.ts';
 

@@ -14,7 +14,7 @@ import { negativeLogLikelihood } from '../../../src/observe/calibration/negative
 import { equalMassBins, equalWidthBins } from '../../../src/observe/calibration/reliability.ts';
 import { meanInterval, wilson } from '../../../src/observe/interval.ts';
 import { softmax } from '../../../src/observe/softmax.ts';
-import { mulberry32 } from '../../../src/run/sample.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 
 interface Split {
   readonly logits: readonly (readonly [number, number])[];
@@ -78,7 +78,7 @@ describe('calibration of the sentiment model on its held-out split', () => {
       isotonic: ece(answers.map(({ confidence }) => confidence)),
     };
     const random = mulberry32(1);
-    const noise = binningNoise(confidences, equalWidthBins, random, 500);
+    const noise = binningNoise(confidences, equalWidthBins, 500, random);
     const before = bootstrapInterval(
       correct.length,
       (indices) =>
@@ -88,8 +88,8 @@ describe('calibration of the sentiment model on its held-out split', () => {
             Array.from(indices, (i) => correct[i] as boolean),
           ),
         ),
-      random,
       500,
+      random,
     );
     const covered = answers.filter(({ set }, i) => set.includes(card.test.labels[i] as number)).length;
     const digits = (value: number) => value.toFixed(4);
@@ -138,7 +138,7 @@ describe('binning noise', () => {
     // E|X/n - 1/2| for X ~ B(100, 1/2) is C(100, 50) 50 / 100 / 2^100 (De Moivre).
     let deviation = 0.5;
     for (let i = 1; i <= 50; i++) deviation *= (50 + i) / (4 * i);
-    const noise = binningNoise(Array(100).fill(0.5), (c, y) => equalWidthBins(c, y, 1), mulberry32(7), 4000);
+    const noise = binningNoise(Array(100).fill(0.5), (c, y) => equalWidthBins(c, y, 1), 4000, mulberry32(7));
     expect(noise.mean).toBeCloseTo(deviation, 2);
   });
 });
@@ -166,7 +166,7 @@ describe('intervals', () => {
     for (let run = 0; run < 200; run++) {
       const values = Array.from({ length: 60 }, random);
       const mean = (indices: Int32Array) => indices.reduce((sum, i) => sum + (values[i] as number), 0) / 60;
-      const { lower, upper } = bootstrapInterval(60, mean, random, 200);
+      const { lower, upper } = bootstrapInterval(60, mean, 200, random);
       if (lower <= 0.5 && upper >= 0.5) covered += 1;
     }
     expect(covered).toBeGreaterThan(176);

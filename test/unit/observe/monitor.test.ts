@@ -7,8 +7,8 @@ import { DriftMonitor, seasonOf } from '../../../src/observe/drift/monitor.ts';
 import { parseBaseline } from '../../../src/observe/drift/parse-baseline.ts';
 import { ranks, spearman } from '../../../src/observe/drift/rank.ts';
 import { driftStatistics, type Traffic } from '../../../src/observe/drift/statistics.ts';
-import { mulberry32 } from '../../../src/run/sample.ts';
 import type { Alarm } from '../../../src/shared/drift.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 import { traffic } from './sentiment-features.ts';
 
 const window = 200;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Became, joinOutcomes, reportByCohort, type Told } from '../../../src/observe/outcomes.ts';
-import { mulberry32 } from '../../../src/run/sample.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 
 const request = (requestId: string, more: Partial<Told> = {}): Told => ({
   requestId,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { perturb } from '../../../src/observe/probe/perturb.ts';
 import { answerStability } from '../../../src/observe/probe/stability.ts';
-import { mulberry32 } from '../../../src/run/sample.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 import { scalar } from './vectors.ts';
 
 describe('answer stability', () => {

@@ -4,9 +4,9 @@ import { isLinear } from '../../../src/prove/linear.ts';
 import { proofsOf } from '../../../src/prove/proof.ts';
 import { tolerances } from '../../../src/prove/prove.ts';
 import { isSum } from '../../../src/prove/sum.ts';
-import { mulberry32 } from '../../../src/run/sample.ts';
 import type { Hook } from '../../../src/shared/hook.ts';
 import type { Outcome, Verdict } from '../../../src/shared/proof.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 import { elementCount, type FloatTensor } from '../../../src/shared/tensor.ts';
 
 const tolerance = tolerances.float32;
