@@ -19,6 +19,8 @@ const help = `sonde collect: takes masked telemetry and keeps it; serves the pla
   --data DIR          where the log is kept, default .sonde/data
   --max-bytes N       the log may grow to this; from then on 503 with Retry-After. In any case it stops while
                       128 MiB are left on the disk
+  --tables            keeps a Parquet table of each closed segment in DIR/tables, from which exact queries are
+                      answered; needs the package @duckdb/node-api
   --site DIR          the built playground to serve, default the package's own
   --no-isolation      serve it without COOP/COEP (one thread)
   --allow-hub         let the page fetch models from huggingface.co
@@ -128,6 +130,7 @@ const options = {
   help: { type: 'boolean', default: false },
   config: { type: 'string' },
   'max-bytes': { type: 'string' },
+  tables: { type: 'boolean', default: false },
 } as const satisfies NonNullable<ParseArgsConfig['options']>;
 
 /** `sonde collect`: runs until SIGTERM or SIGINT. */
@@ -159,6 +162,7 @@ export async function collect(argv: readonly string[]): Promise<number> {
     trustedProxies,
     policy: policy.current,
     ...(values['max-bytes'] === undefined ? {} : { maxBytes: bytesOf(values['max-bytes']) }),
+    tables: values.tables,
     models: await modelsOf(site),
     logTo: process.stderr,
     ...(site === undefined

@@ -84,6 +84,11 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "checks a collector's log from its first record to its last",
     load: async () => (await import('./audit.ts')).audit,
   },
+  store: {
+    usage: 'sonde store [--help]',
+    summary: "keeps a collector's data: tables, backups, retirement to cold storage",
+    load: async () => (await import('./store.ts')).store,
+  },
 };
 
 const help = (): string =>

@@ -10,6 +10,8 @@ import type { Fault } from './head-check.ts';
 import type { NoticeEntry, RecordEntry } from './line.ts';
 import { askCalibration, askLog, askRollups, type Question, scan } from './query.ts';
 import { groupKeys, type Rollups } from './rollups.ts';
+import { askTables } from './tables/ask.ts';
+import type { Tables } from './tables/tables.ts';
 import type { Tail } from './tail.ts';
 import { holderOf, may, type Permission, type Token } from './tokens.ts';
 
@@ -26,6 +28,8 @@ export interface AdminParts {
   /** Minutes so far; absent while older ones are still being read. */
   readonly rollups: () => Rollups | undefined;
   readonly faults: () => readonly Fault[] | undefined;
+  /** Exact answers without reading the whole log; absent where no tables are kept. */
+  readonly tables: Tables | undefined;
   readonly tokens: () => Promise<readonly Token[]>;
 }
 
@@ -115,9 +119,12 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
   app.get<{ Querystring: Query }>('/api/query', config('aggregates'), async ({ query }) => {
     const question = questionOf(query);
     const rollups = query.exact === '1' ? undefined : parts.rollups();
-    return rollups === undefined
+    if (rollups !== undefined)
+      return { source: 'rollups', exact: false, groups: askRollups(rollups, question) };
+    const { tables } = parts;
+    return tables === undefined
       ? { source: 'log', exact: true, groups: await alone(() => askLog(folder, question)) }
-      : { source: 'rollups', exact: false, groups: askRollups(rollups, question) };
+      : { source: 'tables', exact: true, groups: await alone(() => askTables(tables, question)) };
   });
 
   app.get<{ Querystring: Query }>('/api/calibration', config('aggregates'), async ({ query }) => ({

@@ -19,9 +19,11 @@ import type { OperatorPolicy } from './policy.ts';
 import { type RateLimit, RateLimiter, senderOf } from './rate.ts';
 import { Rollups } from './rollups.ts';
 import { type SiteOptions, serveSite } from './site.ts';
+import { Tables } from './tables/tables.ts';
 import { Tail } from './tail.ts';
 import { Tier0 } from './tier0.ts';
 import { hashToken, readTokens, type Token } from './tokens.ts';
+import { Upkeep } from './upkeep.ts';
 import { Verification } from './verification.ts';
 
 export interface CollectorOptions {
@@ -47,6 +49,8 @@ export interface CollectorOptions {
   readonly maxBytes?: number;
   /** A segment of the log that has grown over this is closed. Default 64 MiB. */
   readonly segmentBytes?: number;
+  /** Keeps a Parquet table of each closed segment, for exact answers; needs @duckdb/node-api. Default false. */
+  readonly tables?: boolean;
   /** Where JSON lines about the running go. Default: nowhere. */
   readonly logTo?: { write(line: string): void };
 }
@@ -63,6 +67,7 @@ export interface Collector {
 }
 
 const defaultLimits = { address: { rate: 100, burst: 400 }, key: { rate: 1000, burst: 4000 } };
+const upkeepInterval = 10_000;
 /** How long a client keeps off when the disk took nothing. */
 const diskRetrySeconds = 5;
 
@@ -171,6 +176,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   const known = new Known();
   const tail = new Tail();
   const { segmentBytes, maxBytes } = options;
+  const tables = options.tables === true ? await Tables.open(options.data) : undefined;
   const { log, walk, checkpoint } = await SegmentLog.open(options.data, (entries) => known.read(entries), {
     segmentBytes,
     maxBytes,
@@ -261,6 +267,16 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   );
   if (options.site !== undefined) await serveSite(app, options.site);
 
+  const upkeep =
+    tables &&
+    new Upkeep(
+      upkeepInterval,
+      async () => {
+        const made = await tables.refresh();
+        if (made > 0) app.log.info({ made }, 'tables made');
+      },
+      (error) => app.log.error({ error: error instanceof Error ? error.name : 'unknown' }, 'upkeep failed'),
+    );
   const admin =
     options.admin === undefined
       ? undefined
@@ -270,6 +286,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
           tail,
           rollups: () => (faultsNow() === undefined ? undefined : rollups),
           faults: faultsNow,
+          tables,
           tokens: tokensOf(log.folder, options.admin.token),
         });
   let closing: Promise<void> | undefined;
@@ -281,6 +298,8 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     await Promise.all([app.close(), admin?.close()]);
     clearTimeout(deadline);
     await verification?.stop();
+    await upkeep?.stop();
+    tables?.close();
     await log.close();
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Erasures, subjectOf } from './erasures.ts';
 import { type SegmentFile, syncFolder } from './folder.ts';
 import { readEntry, readLine, writeTombstone } from './line.ts';
+import { tablePath } from './tables/path.ts';
 
 /** Of one session: tombstones there are now, and records that a hold keeps. */
 export interface Swept {
@@ -65,6 +66,8 @@ export async function sweep(
     } finally {
       await file.close();
     }
+    // Its table holds what is erased, and can be made again.
+    await rm(tablePath(path), { force: true });
     await rename(draft, path);
   }
   await syncFolder(folder);
