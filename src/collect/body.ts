@@ -81,14 +81,19 @@ function depthOf(text: string): number {
   return deepest;
 }
 
-/** Text of an OTLP/JSON body, gzip or plain, told apart by its first two bytes: a beacon sets no headers. */
-export function decodeBody(bytes: Buffer): string {
+/** An OTLP/JSON body, gzip or plain, told apart by its first two bytes: a beacon sets no headers. */
+export const unpack = (bytes: Buffer): Buffer => (isGzip(bytes) ? gunzip(bytes) : bytes);
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+export function parseBody(bytes: Buffer): unknown {
+  let text: string;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(isGzip(bytes) ? gunzip(bytes) : bytes);
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
+    text = utf8.decode(bytes);
+  } catch {
     throw new Refusal(400, 'bad_json', 'The body is not UTF-8.');
   }
+  return parseText(text);
 }
 
 export function parseText(text: string): unknown {

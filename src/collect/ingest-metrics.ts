@@ -1,7 +1,7 @@
 import { type ReceivedMetrics, validateMetrics } from '../schema/receive-metrics.ts';
 import type { Ack, Stored } from '../shared/control.ts';
-import { notStored, parseText, Refusal, requireKey } from './body.ts';
-import { textOf } from './line.ts';
+import { notStored, parseBody, Refusal, requireKey } from './body.ts';
+import { bytesOf } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import { lifeKey, type StoredRecords } from './stored.ts';
 import type { Tier0 } from './tier0.ts';
@@ -25,7 +25,7 @@ export function createMetricsIngest({ log, stored, tier0, keys }: MetricsParts) 
     const { session, epoch, seq, count } = chunk;
     if (log.erasures.hasSession(session)) return { session, epoch, ranges: [[seq, seq + count - 1]] };
     if (stored.holds(chunk, count) === 'none') {
-      await log.append([textOf({ kind: 'metrics', ...chunk, receivedAt: Date.now(), service, points })]);
+      await log.append([bytesOf({ kind: 'metrics', ...chunk, receivedAt: Date.now(), service, points })]);
       stored.add(chunk, count);
       tier0.add(points);
     }
@@ -33,8 +33,8 @@ export function createMetricsIngest({ log, stored, tier0, keys }: MetricsParts) 
   }
 
   /** @throws Refusal for a body that cannot be used, or when the disk takes nothing */
-  return async function ingest(text: string, key: string | undefined): Promise<Ack> {
-    const verdict = validateMetrics(parseText(text));
+  return async function ingest(body: Buffer, key: string | undefined): Promise<Ack> {
+    const verdict = validateMetrics(parseBody(body));
     if (verdict.kind === 'malformed') throw new Refusal(400, verdict.code, verdict.message);
     requireKey(key, keys);
     try {

@@ -1,13 +1,14 @@
+import type { Measured } from '../schema/compact.ts';
 import {
   type Read,
   type ReceivedChunk,
-  readLogsText,
+  readLogsBytes,
   type Verdict,
   validateLogs,
 } from '../schema/receive.ts';
 import type { Ack, Stored } from '../shared/control.ts';
-import { notStored, parseText, Refusal, requireKey } from './body.ts';
-import { type EntryText, recordText, textOf } from './line.ts';
+import { notStored, parseBody, parseText, Refusal, requireKey } from './body.ts';
+import { bytesOf, type EntryBytes, recordWriter } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import type { CollectorMetrics } from './metrics.ts';
 import type { Rollups } from './rollups.ts';
@@ -25,13 +26,11 @@ export interface IngestParts {
   readonly keys: ReadonlySet<string>;
 }
 
-/** A record with its number, and who sent it. */
-interface Numbered {
-  readonly seq: number;
-  /** As JSON. */
-  readonly service: string;
-  readonly verdict: Verdict | Read;
-}
+/** A record with its number: as it is to be stored, or why it is not. */
+type Numbered = { readonly seq: number } & (
+  | { readonly entry: EntryBytes; readonly measured: Measured | undefined }
+  | { readonly reject: string }
+);
 
 /** What a body holds of one life. */
 interface Delivery {
@@ -45,23 +44,35 @@ interface Settled {
   readonly rejected: Readonly<Record<string, number>>;
 }
 
-function deliveriesOf(chunks: readonly ReceivedChunk<Verdict | Read>[]): readonly Delivery[] {
+/** An outcome is stored like a record, and has nothing that is counted. */
+function settle(seq: number, verdict: Verdict | Read, write: ReturnType<typeof recordWriter>): Numbered {
+  if ('reject' in verdict) return { seq, reject: verdict.reject };
+  if ('json' in verdict) return { seq, entry: write(seq, verdict.json), measured: verdict.measured };
+  if ('outcome' in verdict)
+    return { seq, entry: write(seq, [JSON.stringify(verdict.outcome)]), measured: undefined };
+  return { seq, entry: write(seq, [JSON.stringify(verdict.record)]), measured: verdict.record };
+}
+
+function deliveriesOf(
+  chunks: readonly ReceivedChunk<Verdict | Read>[],
+  receivedAt: number,
+): readonly Delivery[] {
   const deliveries = new Map<string, { life: Life; records: Numbered[] }>();
   for (const { chunk, service, verdicts } of chunks) {
     const { session, epoch } = chunk;
     const delivery = deliveries.get(lifeKey(chunk)) ?? { life: { session, epoch }, records: [] };
     deliveries.set(lifeKey(chunk), delivery);
-    const sender = JSON.stringify(service);
+    const write = recordWriter(chunk, receivedAt, service);
     for (const [index, verdict] of verdicts.entries())
-      delivery.records.push({ seq: chunk.seq + index, service: sender, verdict });
+      delivery.records.push(settle(chunk.seq + index, verdict, write));
   }
   return [...deliveries.values()];
 }
 
 function countRejected(records: readonly Numbered[]): Record<string, number> {
   const rejected: Record<string, number> = {};
-  for (const { verdict } of records)
-    if ('reject' in verdict) rejected[verdict.reject] = (rejected[verdict.reject] ?? 0) + 1;
+  for (const record of records)
+    if ('reject' in record) rejected[record.reject] = (rejected[record.reject] ?? 0) + 1;
   return rejected;
 }
 
@@ -80,23 +91,19 @@ function freshRuns({ life, records }: Delivery, stored: StoredRecords): readonly
 }
 
 /** The records of a run, closed by the line that says which numbers are settled. */
-function entriesOf(life: Life, run: readonly Numbered[], receivedAt: number): EntryText[] {
-  const texts = run.flatMap(({ seq, service, verdict }) => {
-    if ('reject' in verdict) return [];
-    const record =
-      'json' in verdict
-        ? verdict.json
-        : JSON.stringify('outcome' in verdict ? verdict.outcome : verdict.record);
-    return [recordText({ ...life, seq }, receivedAt, service, record)];
-  });
-  const count = { count: run.length, records: texts.length, rejected: countRejected(run) };
-  texts.push(textOf({ kind: 'chunk', ...life, seq: run[0]?.seq ?? 0, receivedAt, ...count }));
-  return texts;
+function entriesOf(life: Life, run: readonly Numbered[], receivedAt: number): EntryBytes[] {
+  const entries = run.flatMap((record) => ('entry' in record ? [record.entry] : []));
+  const count = { count: run.length, records: entries.length, rejected: countRejected(run) };
+  entries.push(bytesOf({ kind: 'chunk', ...life, seq: run[0]?.seq ?? 0, receivedAt, ...count }));
+  return entries;
 }
 
 /** @throws Refusal when nothing of it can be used */
-function judge(body: unknown): readonly ReceivedChunk[] {
-  const verdict = validateLogs(body);
+function judge(body: Buffer): readonly ReceivedChunk<Verdict | Read>[] {
+  const source = { bytes: body, text: body.toString('latin1') };
+  const read = readLogsBytes(source, Buffer.allocUnsafe(body.length), parseText);
+  if (read !== undefined) return read;
+  const verdict = validateLogs(parseBody(body));
   if (verdict.kind === 'malformed') throw new Refusal(400, verdict.code, verdict.message);
   return verdict.chunks;
 }
@@ -109,7 +116,7 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
   /** One delivery of a life at a time: a number that comes twice at once is found the second time. */
   const turns = new Turns();
 
-  async function store(delivery: Delivery): Promise<Settled> {
+  async function store(delivery: Delivery, receivedAt: number): Promise<Settled> {
     const { life, records } = delivery;
     if (log.erasures.hasSession(life.session)) return forget(delivery);
     const runs = freshRuns(delivery, stored);
@@ -117,18 +124,14 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
     metrics.duplicates(records.length - fresh.length);
     const rejected = countRejected(records);
     if (fresh.length === 0) return { stored: stored.rangesOf(life), rejected };
-    const receivedAt = Date.now();
     const entries = runs.flatMap((run) => entriesOf(life, run, receivedAt));
     await log.append(entries);
     for (const run of runs) stored.add({ ...life, seq: run[0]?.seq ?? 0 }, run.length);
-    const measured = fresh.flatMap(({ verdict }) =>
-      'reject' in verdict || 'outcome' in verdict
-        ? []
-        : ['json' in verdict ? verdict.measured : verdict.record],
-    );
+    const measured = fresh.flatMap((record) => ('measured' in record ? (record.measured ?? []) : []));
     metrics.accepted(measured);
     for (const record of measured) rollups.add(receivedAt, record);
-    if (tail.isHeard) tail.send(entries.flatMap(({ kind, json }) => (kind === 'record' ? [json] : [])));
+    if (tail.isHeard)
+      tail.send(entries.flatMap(({ kind, json }) => (kind === 'record' ? [json.toString()] : [])));
     metrics.rejected(countRejected(fresh));
     return { stored: stored.rangesOf(life), rejected };
   }
@@ -145,14 +148,15 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
   }
 
   /** @throws Refusal for a body that cannot be used, or when the disk takes nothing */
-  return async function ingest(text: string, key: string | undefined): Promise<Ack> {
-    const chunks = readLogsText(text, parseText) ?? judge(parseText(text));
+  return async function ingest(body: Buffer, key: string | undefined): Promise<Ack> {
+    const chunks = judge(body);
     requireKey(key, keys);
-    const deliveries = deliveriesOf(chunks);
+    const receivedAt = Date.now();
+    const deliveries = deliveriesOf(chunks, receivedAt);
     let settled: readonly Settled[];
     try {
       settled = await Promise.all(
-        deliveries.map((delivery) => turns.take(lifeKey(delivery.life), () => store(delivery))),
+        deliveries.map((delivery) => turns.take(lifeKey(delivery.life), () => store(delivery, receivedAt))),
       );
     } catch {
       throw notStored();

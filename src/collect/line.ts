@@ -102,24 +102,39 @@ export interface Tombstone {
   readonly subject: string;
 }
 
-/** An entry as it is written: what is hashed is this text, letter by letter. */
-export interface EntryText {
+/** An entry as it is written: what is hashed is these bytes. */
+export interface EntryBytes {
   readonly kind: Entry['kind'];
-  readonly json: string;
+  /** UTF-8. */
+  readonly json: Buffer;
 }
 
-export const textOf = (entry: Entry): EntryText => ({ kind: entry.kind, json: JSON.stringify(entry) });
-
-/** `textOf` a record whose parts are JSON already. */
-export const recordText = (
-  { session, epoch, seq }: ChunkIdentity,
-  receivedAt: number,
-  service: string,
-  record: string,
-): EntryText => ({
-  kind: 'record',
-  json: `{"kind":"record","session":"${session}","epoch":${epoch},"seq":${seq},"receivedAt":${receivedAt},"service":${service},"record":${record}}`,
+export const bytesOf = (entry: Entry): EntryBytes => ({
+  kind: entry.kind,
+  json: Buffer.from(JSON.stringify(entry)),
 });
+
+/** What records that came together are written with, each as `bytesOf` would write its entry. */
+export function recordWriter(
+  { session, epoch }: Pick<ChunkIdentity, 'session' | 'epoch'>,
+  receivedAt: number,
+  service: ServiceIdentity,
+): (seq: number, record: readonly [begin: string, rest?: Uint8Array]) => EntryBytes {
+  const before = `{"kind":"record","session":"${session}","epoch":${epoch},"seq":`;
+  const behind = `,"receivedAt":${receivedAt},"service":${JSON.stringify(service)},"record":`;
+  return (seq, [begin, rest = nothing]) => {
+    const text = `${before}${seq}${behind}${begin}`;
+    // Every text of a record is ASCII: the patterns of the schema let nothing else through.
+    const json = Buffer.allocUnsafe(text.length + rest.length + 1);
+    json.write(text, 'latin1');
+    json.set(rest, text.length);
+    json[json.length - 1] = closingBrace;
+    return { kind: 'record', json };
+  };
+}
+
+const nothing = new Uint8Array();
+const closingBrace = 0x7d;
 
 /** First line of every segment. */
 export interface Header {
@@ -134,14 +149,36 @@ export interface Header {
 /** Chain value before the first line of the first segment. */
 export const genesis = '0'.repeat(64);
 
-const sha256 = (text: string): string => hash('sha256', text);
-
-export const hashEntry = (json: string): string => sha256(json);
+export const hashEntry = (json: string | Buffer): string => hash('sha256', json);
 /** Every line fixes all lines before it: chain(n) = SHA-256(chain(n-1) + hash(n)), in hex. */
-export const nextChain = (chain: string, hash: string): string => sha256(chain + hash);
+export const nextChain = (chain: string, entryHash: string): string => hash('sha256', chain + entryHash);
 
-export const writeLine = (chain: string, hash: string, json: string): string =>
-  `{"chain":"${chain}","hash":"${hash}","entry":${json}}\n`;
+const lineBegin = (chain: string, entryHash: string): string =>
+  `{"chain":"${chain}","hash":"${entryHash}","entry":`;
+const lineEnd = '}\n';
+const frameBytes = lineBegin(genesis, genesis).length + lineEnd.length;
+
+export const writeLine = (chain: string, entryHash: string, json: string): string =>
+  lineBegin(chain, entryHash) + json + lineEnd;
+
+/** The lines of entries that follow on `chain`, and the chain value behind them. */
+export function linesOf(
+  entries: readonly EntryBytes[],
+  chain: string,
+): { readonly bytes: Buffer; readonly chain: string } {
+  const size = entries.reduce((sum, { json }) => sum + frameBytes + json.length, 0);
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  let last = chain;
+  for (const { json } of entries) {
+    const entryHash = hashEntry(json);
+    last = nextChain(last, entryHash);
+    at += bytes.write(lineBegin(last, entryHash), at, 'latin1');
+    at += json.copy(bytes, at);
+    at += bytes.write(lineEnd, at, 'latin1');
+  }
+  return { bytes, chain: last };
+}
 
 export const writeTombstone = (chain: string, hash: string, { kind, subject }: Tombstone): string =>
   `{"chain":"${chain}","hash":"${hash}","tombstone":{"kind":"${kind}","subject":"${subject}"}}\n`;

@@ -7,15 +7,13 @@ import { listSegments, saveHead, segmentName, syncFolder } from './folder.ts';
 import { type Head, signHead } from './head.ts';
 import { openSigningKey } from './keys.ts';
 import {
+  bytesOf,
   type Entry,
-  type EntryText,
+  type EntryBytes,
   genesis,
   type Header,
-  hashEntry,
+  linesOf,
   type NoticeEntry,
-  nextChain,
-  textOf,
-  writeLine,
 } from './line.ts';
 import { lockFolder } from './lock.ts';
 import { removeDrafts, sweep } from './sweep.ts';
@@ -28,7 +26,7 @@ const headInterval = 1000;
 const spareBytes = 128 * 1024 * 1024;
 
 interface Waiting {
-  readonly entries: readonly EntryText[];
+  readonly entries: readonly EntryBytes[];
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -161,7 +159,7 @@ export class SegmentLog {
   }
 
   /** @throws the file system's error; then none of the entries is kept */
-  append(entries: readonly EntryText[]): Promise<void> {
+  append(entries: readonly EntryBytes[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entries, resolve, reject });
       this.#flushing ??= this.#flush();
@@ -170,7 +168,7 @@ export class SegmentLog {
 
   /** A notice about the log itself; it counts from when it is on disk. */
   async note(notice: NoticeEntry): Promise<void> {
-    await this.append([textOf(notice)]);
+    await this.append([bytesOf(notice)]);
     this.erasures.see(notice);
   }
 
@@ -245,16 +243,9 @@ export class SegmentLog {
     this.#flushing = undefined;
   }
 
-  async #write(entries: readonly EntryText[]): Promise<void> {
+  async #write(entries: readonly EntryBytes[]): Promise<void> {
     const file = await this.#currentFile();
-    let chain = this.#chain;
-    let text = '';
-    for (const { json } of entries) {
-      const hash = hashEntry(json);
-      chain = nextChain(chain, hash);
-      text += writeLine(chain, hash, json);
-    }
-    const bytes = Buffer.from(text);
+    const { bytes, chain } = linesOf(entries, this.#chain);
     // Notices are small, and the way to make room again.
     if (entries.some(({ kind }) => kind === 'record' || kind === 'metrics')) this.#needRoom(bytes.length);
     // What a failed write left behind the end must not be taken for stored: it goes first.

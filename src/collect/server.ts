@@ -7,7 +7,7 @@ import fastify, {
 } from 'fastify';
 import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
-import { beaconBytes, decodeBody, jsonBytes, Refusal, toRefusal } from './body.ts';
+import { beaconBytes, jsonBytes, Refusal, toRefusal, unpack } from './body.ts';
 import type { Fault } from './head-check.ts';
 import { createIngest } from './ingest.ts';
 import { createMetricsIngest } from './ingest-metrics.ts';
@@ -85,7 +85,7 @@ function tokensOf(folder: string, given: string | undefined): () => Promise<read
 
 /** What becomes of a body, behind the checks on its request. */
 type Take = (
-  text: string,
+  body: Buffer,
   key: string | undefined,
 ) => Promise<{ readonly stored: readonly Stored[]; readonly rejected: Readonly<Record<string, number>> }>;
 
@@ -137,7 +137,7 @@ function addSignals(
         if (request.method === 'OPTIONS') return reply.code(204).headers(preflightHeaders).send();
         if (!Buffer.isBuffer(request.body)) throw new Refusal(400, 'bad_json', 'The body is empty.');
         metrics.received(request.body.length);
-        const { stored, rejected } = await take(decodeBody(request.body), keyOf(request));
+        const { stored, rejected } = await take(unpack(request.body), keyOf(request));
         const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
         // OTLP writes 64-bit integers as text.
         const partialSuccess = {

@@ -154,18 +154,14 @@ const isRandomHex = (value: string): boolean =>
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Control characters, and bytes that UTF-8 never has: of random bytes hardly any go without, and none of a text. */
-const isForeign = (byte: number): boolean =>
-  (byte < 0x20 && (byte < 0x09 || byte > 0x0d)) ||
-  byte === 0x7f ||
-  byte === 0xc0 ||
-  byte === 0xc1 ||
-  byte > 0xf4;
+const foreign = /[^\t-\r -~\x80-\xbf\xc2-\xf4]/;
 
-function readable(bytes: Uint8Array): string | undefined {
+/** @param bytes a character each */
+function readable(bytes: string): string | undefined {
   // Failing in the decoder costs twenty times as much, and every id would.
-  if (bytes.some(isForeign)) return undefined;
+  if (foreign.test(bytes)) return undefined;
   try {
-    const text = utf8.decode(bytes);
+    const text = utf8.decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
     return /^[\p{L}\p{M}\p{N}\p{P}\p{S}\s]+$/u.test(text) ? text : undefined;
   } catch {
     return undefined;
@@ -176,15 +172,14 @@ function readable(bytes: Uint8Array): string | undefined {
 function decodeHex(value: string): string | undefined {
   const isHex = /^(?:[0-9a-f]{2}){8,}$/i.test(value) && (value.length >= 24 || /[a-f]/i.test(value));
   return isHex
-    ? readable(Uint8Array.from(value.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)))
+    ? readable(value.replace(/../g, (pair) => String.fromCharCode(Number.parseInt(pair, 16))))
     : undefined;
 }
 
 function decodeBase64(value: string): string | undefined {
   if (!/^[A-Za-z0-9+/_-]{12,}={0,2}$/.test(value)) return undefined;
   try {
-    const bytes = atob(value.replace(/-/g, '+').replace(/_/g, '/'));
-    return readable(Uint8Array.from({ length: bytes.length }, (_, at) => bytes.charCodeAt(at)));
+    return readable(atob(value.replace(/-/g, '+').replace(/_/g, '/')));
   } catch {
     return undefined;
   }

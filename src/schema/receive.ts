@@ -1,4 +1,5 @@
 import { CompactReader, type Measured } from './compact.ts';
+import { Cursor, literal, type Source } from './cursor.ts';
 import type { Field } from './field.ts';
 import {
   type ChunkIdentity,
@@ -28,10 +29,11 @@ export type Verdict =
   | { readonly outcome: OutcomeRecord }
   | { readonly reject: string };
 
-/** A good record that was never an object: what is looked at on arrival, and all of it as JSON. */
+/** A good record that was never an object: what is looked at on arrival, and all of it as JSON in two parts. */
 export interface Read {
   readonly measured: Measured;
-  readonly json: string;
+  /** `{` and the members that all records of its resource share; then its own, and `}`. */
+  readonly json: readonly [common: string, own: Uint8Array];
 }
 
 /** Consecutive records of one page life: `verdicts[i]` is on the record with number `chunk.seq + i`. */
@@ -193,50 +195,61 @@ export function validateLogs(body: unknown, upgrades: Upgrades = upgradesToCurre
   }
 }
 
-const recordsBegin = '"logRecords":[';
-const recordsEnd = ']}]}';
+const bodyOpen = literal('{"resourceLogs":[');
+const recordsOpen = '"logRecords":[';
+const recordsClose = ']}]}';
+const recordsEnd = literal(recordsClose);
+const comma = literal(',');
+const bodyClose = literal(']}');
 
 /**
- * Judges the text of a body without parsing its records, where all of them are good and written as `encodeLogs`
- * writes them.
+ * Judges the bytes of a body without parsing its records, where all of them are good and written as `encodeLogs`
+ * writes them. What was read so is ASCII, and so UTF-8.
+ * @param out takes the records: as many bytes as the body has
  * @param parse as the whole text would be parsed; it gets what stands before the records
  * @returns `undefined` for every other body: `validateLogs` judges it
  */
-export function readLogsText(
-  text: string,
+export function readLogsBytes(
+  source: Source,
+  out: Uint8Array,
   parse: (text: string) => unknown,
 ): readonly ReceivedChunk<Read>[] | undefined {
+  const { text } = source;
   const chunks: ReceivedChunk<Read>[] = [];
   let records = 0;
-  let reader = new CompactReader(text, 0);
-  if (!reader.skip('{"resourceLogs":[')) return undefined;
+  const cursor = new Cursor(source, out);
+  const reader = new CompactReader(cursor);
+  if (!cursor.skip(bodyOpen)) return undefined;
   do {
     // A quote inside a JSON string is escaped, so this cannot stand in a value.
-    const start = text.indexOf(recordsBegin, reader.at) + recordsBegin.length;
-    if (start < recordsBegin.length) return undefined;
-    const part = readHead(() => parse(text.slice(reader.at, start) + recordsEnd));
+    const start = text.indexOf(recordsOpen, cursor.at) + recordsOpen.length;
+    if (start < recordsOpen.length) return undefined;
+    const part = readHead(text.slice(cursor.at, start) + recordsClose, parse);
     if (part === undefined) return undefined;
     const { chunk, service, identity } = part;
-    const common = JSON.stringify(identity.values).slice(1, -1);
+    const common = JSON.stringify(identity.values).slice(0, -1);
     const model = identity.values as unknown as RequestRecord;
     const verdicts: Read[] = [];
-    reader = new CompactReader(text, start);
+    cursor.at = start;
     do {
-      const found = reader.record(model);
-      if (found === undefined || records === mostRecords) return undefined;
+      const from = cursor.to;
+      const measured = reader.record(model);
+      if (measured === undefined || records === mostRecords) return undefined;
       records += 1;
-      verdicts.push({ measured: found.measured, json: `{${common}${found.json}}` });
-    } while (reader.skip(','));
-    if (!reader.skip(recordsEnd)) return undefined;
+      verdicts.push({ measured, json: [common, out.subarray(from, cursor.to)] });
+    } while (cursor.skip(comma));
+    if (!cursor.skip(recordsEnd)) return undefined;
     chunks.push({ chunk, service, verdicts });
-  } while (reader.skip(','));
-  return reader.skip(']}') && reader.at === text.length ? chunks : undefined;
+  } while (cursor.skip(comma));
+  return cursor.skip(bodyClose) && cursor.at === text.length ? chunks : undefined;
 }
 
 /** What the records of one resource share, if all of it is good. */
-function readHead(parse: () => unknown): Part | undefined {
+function readHead(text: string, parse: (text: string) => unknown): Part | undefined {
+  // A character over ASCII is several bytes, each of which stands for itself here.
+  if (!/^\p{ASCII}*$/u.test(text)) return undefined;
   try {
-    const resourceLogs = parse();
+    const resourceLogs = parse(text);
     if (!isObject(resourceLogs)) return undefined;
     const [part, ...more] = partsOf(resourceLogs, new Map());
     if (part === undefined || more.length > 0 || part.identity.reject !== undefined) return undefined;

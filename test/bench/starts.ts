@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { recordText, textOf } from '../../src/collect/line.ts';
+import { bytesOf, recordWriter } from '../../src/collect/line.ts';
 import { SegmentLog } from '../../src/collect/log.ts';
 import { maskedRecord } from '../unit/collect/chunk.ts';
 import { startCollector } from './collector-process.ts';
@@ -21,16 +21,12 @@ async function writeLog(folder: string, records: number): Promise<void> {
   for (let chunk = 0; chunk * perChunk < records; chunk++) {
     if (chunk % chunksPerLife === 0) session = randomBytes(16).toString('hex');
     const seq = (chunk % chunksPerLife) * perChunk;
+    const write = recordWriter({ session, epoch: 0 }, receivedAt, { name: 'shop' });
     const entries = Array.from({ length: perChunk }, (_, i) =>
-      recordText(
-        { session, epoch: 0, seq: seq + i },
-        receivedAt,
-        '{"name":"shop"}',
-        texts[(chunk + i) % texts.length] ?? '',
-      ),
+      write(seq + i, [texts[(chunk + i) % texts.length] ?? '']),
     );
     const counts = { count: perChunk, records: perChunk, rejected: {} };
-    entries.push(textOf({ kind: 'chunk', session, epoch: 0, seq, receivedAt, ...counts }));
+    entries.push(bytesOf({ kind: 'chunk', session, epoch: 0, seq, receivedAt, ...counts }));
     const stored = log.append(entries);
     // A group every hundred chunks: waiting for each would measure the disk.
     if (chunk % 100 === 0) await stored;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadHead } from '../../../src/collect/folder.ts';
 import { type Head, signHead } from '../../../src/collect/head.ts';
-import { genesis, hashEntry, nextChain, readLine, textOf, writeLine } from '../../../src/collect/line.ts';
+import { bytesOf, genesis, linesOf, readLine } from '../../../src/collect/line.ts';
 import { SegmentLog } from '../../../src/collect/log.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
 import { maskedRecord, newSession } from './chunk.ts';
@@ -18,8 +18,8 @@ async function grow(folder: string, chunks: number): Promise<Head> {
   for (let i = 0; i < chunks; i++) {
     const life = { session: newSession(), epoch: 0, seq: 0, receivedAt: 0 };
     await log.append([
-      textOf({ kind: 'record', ...life, service: { name: 'shop' }, record: maskedRecord() }),
-      textOf({ kind: 'chunk', ...life, count: 1, records: 1, rejected: {} }),
+      bytesOf({ kind: 'record', ...life, service: { name: 'shop' }, record: maskedRecord() }),
+      bytesOf({ kind: 'chunk', ...life, count: 1, records: 1, rejected: {} }),
     ]);
   }
   await log.close();
@@ -35,15 +35,12 @@ const faultsOf = async (folder: string, saved: Head) =>
 async function rewrite(folder: string, edit: (json: string) => string): Promise<string> {
   const path = join(folder, segment);
   const [header = '', ...lines] = (await readFile(path, 'utf8')).trimEnd().split('\n');
-  let chain = genesis;
-  let text = `${header}\n`;
-  for (const line of lines) {
-    const json = edit(readLine(line)?.json ?? '');
-    const hash = hashEntry(json);
-    chain = nextChain(chain, hash);
-    text += writeLine(chain, hash, json);
-  }
-  await writeFile(path, text);
+  const entries = lines.map((line) => Buffer.from(edit(readLine(line)?.json ?? '')));
+  const { bytes, chain } = linesOf(
+    entries.map((json) => ({ kind: 'record', json })),
+    genesis,
+  );
+  await writeFile(path, Buffer.concat([Buffer.from(`${header}\n`), bytes]));
   return chain;
 }
 
@@ -164,7 +161,7 @@ describe('the end of a segment', () => {
     const { log } = await SegmentLog.open(folder, () => undefined, { segmentBytes: 1 });
     const life = { session: newSession(), epoch: 0, seq: 0, receivedAt: 0 };
     const chunk = { kind: 'chunk', ...life, count: 0, records: 0, rejected: {} } as const;
-    for (let i = 0; i < 3; i++) await log.append([textOf({ ...chunk, seq: i })]);
+    for (let i = 0; i < 3; i++) await log.append([bytesOf({ ...chunk, seq: i })]);
     await log.close();
     expect(await walkLog(folder, () => undefined)).toMatchObject({ faults: [], segment: 3, chunks: 3 });
     const path = join(folder, 'segment-00000002.ndjson');

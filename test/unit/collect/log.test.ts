@@ -1,7 +1,7 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Entry, type EntryText, textOf } from '../../../src/collect/line.ts';
+import { bytesOf, type Entry, type EntryBytes } from '../../../src/collect/line.ts';
 import { SegmentLog } from '../../../src/collect/log.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
 import { maskedRecord, newSession } from './chunk.ts';
@@ -9,7 +9,7 @@ import { temporaryFolder } from './start.ts';
 
 const session = newSession();
 
-function entriesOf(seq: number, count: number): EntryText[] {
+function entriesOf(seq: number, count: number): EntryBytes[] {
   const chunk = { session, epoch: 0, seq };
   const records = Array.from(
     { length: count },
@@ -23,7 +23,7 @@ function entriesOf(seq: number, count: number): EntryText[] {
     }),
   );
   const end: Entry = { kind: 'chunk', ...chunk, receivedAt: 0, count, records: count, rejected: {} };
-  return [...records, end].map(textOf);
+  return [...records, end].map(bytesOf);
 }
 
 /** A closed log of `chunks` chunks of two records each: header on line 1, then three lines a chunk. */

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { subjectOf } from '../../../src/collect/erasures.ts';
-import { type Entry, textOf } from '../../../src/collect/line.ts';
+import { bytesOf, type Entry } from '../../../src/collect/line.ts';
 import { SegmentLog } from '../../../src/collect/log.ts';
 import { askCalibration } from '../../../src/collect/query.ts';
 import { addToken, type Role, removeToken, roles } from '../../../src/collect/tokens.ts';
@@ -146,7 +146,7 @@ describe('calibration', () => {
         label('c', true),
         label('unknown', true),
         { kind: 'chunk', ...life, count: 8, records: 8, rejected: {} } as Entry,
-      ].map((entry) => textOf(labelled(entry))),
+      ].map((entry) => bytesOf(labelled(entry))),
     );
     await log.close();
     // Bin of 0.9: weight 3, confidence 0.9, accuracy 1/3. Bin of 0.5: weight 1, confidence 0.5, accuracy 1.
