@@ -6,6 +6,7 @@ import { loadHead } from '../collect/folder.ts';
 import { type Head, readHead } from '../collect/head.ts';
 import { readPublicKey } from '../collect/keys.ts';
 import { SegmentLog } from '../collect/log.ts';
+import { unerased } from '../collect/retire/erase.ts';
 import { walkLog } from '../collect/walk.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments, wordOf } from './arguments.ts';
@@ -49,7 +50,7 @@ async function savedHead(file: string): Promise<Head> {
 async function verify(folder: string, file: string | undefined): Promise<number> {
   const saved = file === undefined ? undefined : await savedHead(file);
   const walk = await walkLog(folder, () => undefined, { saved });
-  const { faults, records, chunks, segment, chain, tail, erased, erasures } = walk;
+  const { faults, records, chunks, segment, chain, tail, erased, erasures, retired } = walk;
   for (const { segment: file, line, what } of faults)
     process.stdout.write(`${file}${line === undefined ? '' : `:${line}`}: ${what}\n`);
   if (tail !== undefined)
@@ -67,6 +68,14 @@ async function verify(folder: string, file: string | undefined): Promise<number>
     process.stdout.write(
       `hold ${id} (${reason}): ${new Date(from).toISOString()} to ${new Date(to).toISOString()}\n`,
     );
+  if (retired !== undefined) {
+    const { place } = retired.base;
+    process.stdout.write(
+      `the log begins here at segment ${place.segment}; the ${place.records} records before it are in cold storage, up to chain ${place.chain}\n`,
+    );
+    const waiting = unerased(retired, erasures).length;
+    if (waiting > 0) process.stdout.write(`${waiting} sessions wait for their erasure in cold storage\n`);
+  }
   process.stdout.write(
     `${faults.length === 0 ? 'intact' : `${faults.length} fault(s)`}: ${records} records in ${chunks} chunks, ${segment} segments, head ${chain}\n`,
   );

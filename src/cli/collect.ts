@@ -10,6 +10,7 @@ import { SondeError } from '../shared/errors.ts';
 import { readArguments } from './arguments.ts';
 import { followPolicy } from './policy.ts';
 import { withSettings } from './settings.ts';
+import { daysOf } from './store.ts';
 import { manageTokens } from './tokens.ts';
 
 const help = `sonde collect: takes masked telemetry and keeps it; serves the playground
@@ -21,6 +22,11 @@ const help = `sonde collect: takes masked telemetry and keeps it; serves the pla
                       128 MiB are left on the disk
   --tables            keeps a Parquet table of each closed segment in DIR/tables, from which exact queries are
                       answered; needs the package @duckdb/node-api
+  --cold PLACE        segments all of which is older than --hot-days go there as tables, a folder or
+                      s3://bucket/prefix (needs the package @aws-sdk/client-s3), and are deleted here. Not while a hold
+                      is over them
+  --cold-endpoint URL of a server that speaks S3 and is not Amazon's
+  --hot-days N        default 90
   --site DIR          the built playground to serve, default the package's own
   --no-isolation      serve it without COOP/COEP (one thread)
   --allow-hub         let the page fetch models from huggingface.co
@@ -68,6 +74,15 @@ function bytesOf(text: string): number {
     'Name a whole number of bytes, such as 10000000000.',
   );
 }
+
+const retentionOf = (
+  cold: string,
+  values: { readonly 'hot-days': string; readonly 'cold-endpoint'?: string | undefined },
+) => ({
+  cold,
+  hotDays: daysOf(values['hot-days']),
+  ...(values['cold-endpoint'] === undefined ? {} : { endpoint: values['cold-endpoint'] }),
+});
 
 /** @throws SondeError `invalid_argument` unless it is an IP address or a CIDR block */
 function proxyOf(text: string): string {
@@ -131,6 +146,9 @@ const options = {
   config: { type: 'string' },
   'max-bytes': { type: 'string' },
   tables: { type: 'boolean', default: false },
+  cold: { type: 'string' },
+  'cold-endpoint': { type: 'string' },
+  'hot-days': { type: 'string', default: '90' },
 } as const satisfies NonNullable<ParseArgsConfig['options']>;
 
 /** `sonde collect`: runs until SIGTERM or SIGINT. */
@@ -163,6 +181,7 @@ export async function collect(argv: readonly string[]): Promise<number> {
     policy: policy.current,
     ...(values['max-bytes'] === undefined ? {} : { maxBytes: bytesOf(values['max-bytes']) }),
     tables: values.tables,
+    ...(values.cold === undefined ? {} : { retention: retentionOf(values.cold, values) }),
     models: await modelsOf(site),
     logTo: process.stderr,
     ...(site === undefined

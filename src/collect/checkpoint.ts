@@ -1,8 +1,9 @@
-import { createHash, type KeyObject, sign, verify } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import type { KeyObject } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile, segmentName } from './folder.ts';
+import { segmentName } from './folder.ts';
 import { type Entry, readHeader, readLine } from './line.ts';
+import { loadSigned, saveSigned } from './signed-file.ts';
 
 /** Where a chunk ends in the log, and what was counted up to there. */
 export interface LogPlace {
@@ -34,13 +35,8 @@ export interface Keeper {
 
 const pathIn = (folder: string): string => join(folder, 'checkpoint.json');
 
-const signedBytes = (json: string): Buffer =>
-  Buffer.concat([Buffer.from('sonde checkpoint 1\n'), createHash('sha256').update(json).digest()]);
-
-export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, key: KeyObject): Promise<void> {
-  const json = JSON.stringify(checkpoint);
-  await replaceFile(pathIn(folder), `${sign(null, signedBytes(json), key).toString('base64')}\n${json}`);
-}
+export const saveCheckpoint = (folder: string, checkpoint: Checkpoint, key: KeyObject): Promise<void> =>
+  saveSigned(pathIn(folder), 'checkpoint', checkpoint, key);
 
 /** The chain value that the log really has at a place; absent where it has no line that ends there. */
 async function chainAt(folder: string, { segment, bytes }: LogPlace): Promise<string | undefined> {
@@ -59,17 +55,12 @@ async function chainAt(folder: string, { segment, bytes }: LogPlace): Promise<st
 
 /** The checkpoint, if this log's key signed it and the log has the line that it was made at. */
 export async function loadCheckpoint(folder: string, publicKey: KeyObject): Promise<Checkpoint | undefined> {
+  const checkpoint = (await loadSigned(pathIn(folder), 'checkpoint', publicKey)) as Checkpoint | undefined;
+  if (checkpoint?.format !== 1) return undefined;
   try {
-    const text = await readFile(pathIn(folder), 'utf8');
-    const cut = text.indexOf('\n');
-    const json = text.slice(cut + 1);
-    if (!verify(null, signedBytes(json), publicKey, Buffer.from(text.slice(0, cut), 'base64')))
-      return undefined;
-    const checkpoint = JSON.parse(json) as Checkpoint;
-    if (checkpoint.format !== 1) return undefined;
     return (await chainAt(folder, checkpoint.place)) === checkpoint.place.chain ? checkpoint : undefined;
   } catch {
-    // None, or not one that can be used: the log is read from its beginning.
+    // Its segment is not there: the log is read from its beginning.
     return undefined;
   }
 }

@@ -50,6 +50,22 @@ export class Erasures {
     return this.holds.find(({ from, to }) => from <= receivedAt && receivedAt <= to);
   }
 
+  /** Whether a hold keeps anything received between these times, both included. */
+  isHeld(first: number, last: number): boolean {
+    return this.holds.some(({ from, to }) => from <= last && first <= to);
+  }
+
+  /** Every session that is to be erased. */
+  get subjects(): readonly string[] {
+    return [...this.#asked.keys()];
+  }
+
+  /** Those of which nothing stands in the log any more. */
+  get finished(): readonly string[] {
+    const unfinished = new Set(this.unfinished);
+    return this.subjects.filter((subject) => !unfinished.has(subject));
+  }
+
   /** Sessions of which something may still stand in the log. */
   get unfinished(): readonly string[] {
     return [...this.#asked.keys()].filter((subject) => this.#done.get(subject)?.waiting !== 0);

@@ -72,8 +72,18 @@ export interface AccessEntry {
   readonly allowed: boolean;
 }
 
+/** Segments up to this one are in cold storage from now on, as tables. */
+export interface RetiredEntry {
+  readonly kind: 'retired';
+  readonly at: number;
+  readonly segment: number;
+  /** Records in them, from the log's beginning on, and the chain value of their last line. */
+  readonly records: number;
+  readonly chain: string;
+}
+
 /** About the log itself. A notice stands by itself: it closes no chunk and belongs to none. */
-export type NoticeEntry = ErasureEntry | ErasedEntry | HoldEntry | ReleaseEntry | AccessEntry;
+export type NoticeEntry = ErasureEntry | ErasedEntry | HoldEntry | ReleaseEntry | AccessEntry | RetiredEntry;
 
 /** One export of tier 0: the sum of `count` measurements, which are numbered apart from the records. */
 export interface MetricsEntry extends ExportIdentity {
@@ -94,6 +104,7 @@ const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
   'hold',
   'release',
   'access',
+  'retired',
 ]);
 
 /** What stands in an erased entry's place: the entry's hash stays on the line, so the chain does. */
@@ -136,9 +147,15 @@ export function recordWriter(
 const nothing = new Uint8Array();
 const closingBrace = 0x7d;
 
+/**
+ * What new segments are written in. Format 2 has `retired` entries; everything else is as in 1. A segment stays in the
+ * format it was begun in, since its lines are hashed; every format up to this one is read.
+ */
+export const segmentFormat = 2;
+
 /** First line of every segment. */
 export interface Header {
-  readonly format: 1;
+  readonly format: number;
   readonly segment: number;
   /** Chain value of the last line before this segment. */
   readonly previous: string;
@@ -217,8 +234,8 @@ export function readEntry(json: string): Entry | undefined {
 export function readHeader(text: string): Header | undefined {
   try {
     const header = JSON.parse(text) as Partial<Header> | null;
-    if (header?.format !== 1 || !Number.isSafeInteger(header.segment)) return undefined;
-    return typeof header.previous === 'string' ? (header as Header) : undefined;
+    if (!Number.isSafeInteger(header?.format) || !Number.isSafeInteger(header?.segment)) return undefined;
+    return typeof header?.previous === 'string' ? (header as Header) : undefined;
   } catch {
     return undefined;
   }

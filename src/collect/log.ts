@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { type FileHandle, mkdir, open, stat, statfs, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, stat, statfs, truncate } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Checkpoint, type Keeper, type LogPlace, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { Erasures } from './erasures.ts';
@@ -14,9 +14,12 @@ import {
   type Header,
   linesOf,
   type NoticeEntry,
+  segmentFormat,
 } from './line.ts';
 import { lockFolder } from './lock.ts';
+import { loadRetired, type Retired, saveRetired } from './retire/retired.ts';
 import { removeDrafts, sweep } from './sweep.ts';
+import { tablePath } from './tables/path.ts';
 import { type Walk, walkLog } from './walk.ts';
 
 /** A segment is read whole when the log is walked. */
@@ -67,6 +70,7 @@ export class SegmentLog {
   #records: number;
   #chunks: number;
   #sweeps = 0;
+  #retired: Retired | undefined;
   /** Of the open segment. */
   #lines: number;
   readonly #keeper: Keeper | undefined;
@@ -102,6 +106,8 @@ export class SegmentLog {
     this.#records = walk.due;
     this.#chunks = walk.chunks;
     this.#lines = walk.lines;
+    this.#retired = walk.retired;
+    this.#isFull = walk.format < segmentFormat;
     this.#keeper = keeper;
     this.#maxBytes = maxBytes;
     this.#bytes = bytes;
@@ -131,6 +137,7 @@ export class SegmentLog {
     try {
       const key = await openSigningKey(folder);
       await removeDrafts(folder);
+      await removeRetired(folder, createPublicKey(key));
       const { walk, checkpoint } = await readLog(folder, key, onStored, keeper);
       if (walk.tail !== undefined) await truncate(walk.tail.path, walk.tail.keep);
       const log = new SegmentLog(folder, walk, {
@@ -207,7 +214,7 @@ export class SegmentLog {
       this.#isFull = true;
       await this.#currentFile();
       const closed = (await listSegments(this.folder)).filter(({ number }) => number < this.#segment);
-      const swept = await sweep(this.folder, closed, subjects, this.erasures);
+      const swept = await sweep(this.folder, closed, subjects, this.erasures, new Map(this.#retired?.graves));
       this.#bytes = await sizeOf(this.folder);
       return swept;
     });
@@ -216,6 +223,51 @@ export class SegmentLog {
       if (told?.records !== records || told.waiting !== waiting)
         await this.note({ kind: 'erased', at: Date.now(), subject, records, waiting });
     }
+  }
+
+  /** What is left of segments that are in cold storage alone. */
+  get retired(): Retired | undefined {
+    return this.#retired;
+  }
+
+  /** What the keeper knows now. */
+  snapshot(): unknown {
+    return this.#keeper?.snapshot();
+  }
+
+  /** Closes the open segment if it was begun before a time, epoch ms. */
+  async closeOlder(time: number): Promise<void> {
+    const path = join(this.folder, segmentName(this.#segment));
+    if (this.#file === undefined || (await stat(path)).birthtimeMs >= time) return;
+    await this.#alone(async () => {
+      this.#isFull = true;
+      await this.#currentFile();
+    });
+  }
+
+  /**
+   * Lets go of the segments before the base of `retired`, which are in cold storage.
+   * @param isUnchanged asked while nothing is written or erased; if not, nothing happens
+   * @returns whether they are gone
+   */
+  async retire(retired: Retired, isUnchanged: () => Promise<boolean>): Promise<boolean> {
+    if (!(await isUnchanged())) return false;
+    const { segment, records, chain } = retired.base.place;
+    await this.note({ kind: 'retired', at: Date.now(), segment: segment - 1, records, chain });
+    return this.#alone(async () => {
+      if (!(await isUnchanged())) return false;
+      await this.keepRetired(retired);
+      await removeRetired(this.folder, createPublicKey(this.#key));
+      this.#bytes = await sizeOf(this.folder);
+      return true;
+    });
+  }
+
+  /** Says from now on what is in cold storage; it is on disk when this resolves. */
+  async keepRetired(retired: Retired): Promise<void> {
+    await saveRetired(this.folder, retired, this.#key);
+    await syncFolder(this.folder);
+    this.#retired = retired;
   }
 
   /** Runs `work` while nothing is appended; what comes in between waits. */
@@ -269,7 +321,7 @@ export class SegmentLog {
     if (this.#file !== undefined && this.#size < this.#segmentBytes && !this.#isFull) return this.#file;
     const number = this.#segment + 1;
     const header: Header = {
-      format: 1,
+      format: segmentFormat,
       segment: number,
       previous: this.#chain,
       ...(number === 1 ? {} : { head: this.#head() }),
@@ -373,9 +425,19 @@ async function readLog(
     keeper?.restore(checkpoint.state);
     const walk = await walkLog(folder, onStored, { from: checkpoint });
     if (walk.faults.length === 0) return { walk, checkpoint };
-    keeper?.restore(undefined);
   }
+  keeper?.restore((await loadRetired(folder, createPublicKey(key)))?.base.state);
   return { walk: await walkLog(folder, onStored), checkpoint: undefined };
+}
+
+/** Segments that are in cold storage: they go, and what a kill left of them goes at the next start. */
+async function removeRetired(folder: string, key: KeyObject): Promise<void> {
+  const first = (await loadRetired(folder, key))?.base.place.segment ?? 0;
+  for (const { number, path } of await listSegments(folder)) {
+    if (number >= first) continue;
+    await rm(tablePath(path), { force: true });
+    await rm(path);
+  }
 }
 
 async function sizeOf(folder: string): Promise<number> {

@@ -17,6 +17,9 @@ import { type CollectorMetrics, createMetrics } from './metrics.ts';
 import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
 import type { OperatorPolicy } from './policy.ts';
 import { type RateLimit, RateLimiter, senderOf } from './rate.ts';
+import { openCold } from './retire/cold.ts';
+import { eraseCold } from './retire/erase.ts';
+import { retire } from './retire/retire.ts';
 import { Rollups } from './rollups.ts';
 import { type SiteOptions, serveSite } from './site.ts';
 import { Tables } from './tables/tables.ts';
@@ -51,6 +54,8 @@ export interface CollectorOptions {
   readonly segmentBytes?: number;
   /** Keeps a Parquet table of each closed segment, for exact answers; needs @duckdb/node-api. Default false. */
   readonly tables?: boolean;
+  /** Moves what is older than `hotDays` to cold storage, as tables: a folder, or `s3://bucket/prefix`. */
+  readonly retention?: { readonly cold: string; readonly endpoint?: string; readonly hotDays: number };
   /** Where JSON lines about the running go. Default: nowhere. */
   readonly logTo?: { write(line: string): void };
 }
@@ -68,6 +73,7 @@ export interface Collector {
 
 const defaultLimits = { address: { rate: 100, burst: 400 }, key: { rate: 1000, burst: 4000 } };
 const upkeepInterval = 10_000;
+const retireInterval = 3_600_000;
 /** How long a client keeps off when the disk took nothing. */
 const diskRetrySeconds = 5;
 
@@ -176,7 +182,9 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   const known = new Known();
   const tail = new Tail();
   const { segmentBytes, maxBytes } = options;
-  const tables = options.tables === true ? await Tables.open(options.data) : undefined;
+  const { retention } = options;
+  const cold = retention && (await openCold(retention.cold, retention.endpoint));
+  const tables = options.tables === true || cold ? await Tables.open(options.data) : undefined;
   const { log, walk, checkpoint } = await SegmentLog.open(options.data, (entries) => known.read(entries), {
     segmentBytes,
     maxBytes,
@@ -267,6 +275,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   );
   if (options.site !== undefined) await serveSite(app, options.site);
 
+  let retireAt = 0;
   const upkeep =
     tables &&
     new Upkeep(
@@ -274,6 +283,12 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       async () => {
         const made = await tables.refresh();
         if (made > 0) app.log.info({ made }, 'tables made');
+        // Damage stays where it can be looked at.
+        if (cold === undefined || Date.now() < retireAt || faultsNow()?.length !== 0) return;
+        retireAt = Date.now() + retireInterval;
+        const erased = await eraseCold({ log, tables, cold });
+        const retired = await retire({ log, tables, cold, hotDays: retention?.hotDays ?? 90 });
+        if (retired + erased > 0) app.log.info({ retired, erased }, 'cold storage');
       },
       (error) => app.log.error({ error: error instanceof Error ? error.name : 'unknown' }, 'upkeep failed'),
     );

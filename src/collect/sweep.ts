@@ -19,7 +19,7 @@ export async function removeDrafts(folder: string): Promise<void> {
 }
 
 /** One line as it is to stand from now on. */
-function swept(text: string, erasures: Erasures, counts: ReadonlyMap<string, Swept>): string {
+export function swept(text: string, erasures: Erasures, counts: ReadonlyMap<string, Swept>): string {
   const line = readLine(text);
   if (line === undefined) return `${text}\n`;
   if (line.json === undefined) {
@@ -45,14 +45,18 @@ function swept(text: string, erasures: Erasures, counts: ReadonlyMap<string, Swe
  * Puts tombstones over what the sessions `subjects` left in closed segments. Each segment is written anew
  * beside itself, synced and renamed: killed at any point it is the old one or the new one, and a second sweep
  * goes on where the first was cut off.
+ * @param retired tombstones over records of each session that are not here any more
  */
 export async function sweep(
   folder: string,
   segments: readonly SegmentFile[],
   subjects: readonly string[],
   erasures: Erasures,
+  retired: ReadonlyMap<string, number>,
 ): Promise<ReadonlyMap<string, Swept>> {
-  const counts = new Map(subjects.map((subject): [string, Swept] => [subject, { records: 0, waiting: 0 }]));
+  const counts = new Map(
+    subjects.map((subject): [string, Swept] => [subject, { records: retired.get(subject) ?? 0, waiting: 0 }]),
+  );
   for (const { path } of segments) {
     const before = await readFile(path, 'utf8');
     let after = '';

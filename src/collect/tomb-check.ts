@@ -13,9 +13,12 @@ export class TombCheck {
   readonly #erasures: Erasures;
   readonly #graves = new Map<string, Grave>();
   readonly #late: Fault[] = [];
+  readonly #retired: ReadonlyMap<string, number>;
 
-  constructor(erasures: Erasures) {
+  /** @param retired tombstones over records of each session that are not here any more */
+  constructor(erasures: Erasures, retired: ReadonlyMap<string, number>) {
     this.#erasures = erasures;
+    this.#retired = retired;
   }
 
   see({ kind, subject }: Tombstone, { segment, line }: { readonly segment: string; readonly line: number }) {
@@ -25,7 +28,7 @@ export class TombCheck {
         line,
         what: 'it was erased, though it came after the erasure of its session',
       });
-    const grave = this.#graves.get(subject) ?? { segment, line, records: 0 };
+    const grave = this.#graves.get(subject) ?? { segment, line, records: this.#retired.get(subject) ?? 0 };
     if (kind === 'record') grave.records += 1;
     this.#graves.set(subject, grave);
   }

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { SondeError } from '../shared/errors.ts';
 import type { Checkpoint, LogPlace } from './checkpoint.ts';
 import { Erasures } from './erasures.ts';
 import { listSegments, loadHead, type SegmentFile, segmentName } from './folder.ts';
@@ -16,8 +17,10 @@ import {
   readEntry,
   readHeader,
   readLine,
+  segmentFormat,
   type Tombstone,
 } from './line.ts';
+import { loadRetired, type Retired } from './retire/retired.ts';
 import { TombCheck } from './tomb-check.ts';
 
 /** The part of the last segment behind its last stored chunk: what a crash leaves, never acknowledged. */
@@ -41,6 +44,10 @@ export interface Walk {
   /** Records of which only a tombstone was found; `records` counts them too. */
   readonly erased: number;
   readonly erasures: Erasures;
+  /** Absent where the log is here from its beginning on. */
+  readonly retired?: Retired;
+  /** Format of the last segment. */
+  readonly format: number;
   /** Records the log should hold: more than `records` where its end was lost. */
   readonly due: number;
   readonly tail?: Tail;
@@ -81,17 +88,21 @@ export async function walkLog(
 ): Promise<Walk> {
   const faults: Fault[] = [];
   const key = await readPublicKey(folder);
+  const retired = key && (await loadRetired(folder, key));
   const head = await loadHead(folder);
   const headCheck = head === undefined ? undefined : new HeadCheck(head, 'head.json', key);
-  const savedCheck = saved === undefined ? undefined : new HeadCheck(saved, 'the saved head', key);
-  const start = from?.place;
+  const isGone = saved !== undefined && saved.segment < (retired?.base.place.segment ?? 0);
+  const savedCheck = saved === undefined || isGone ? undefined : new HeadCheck(saved, 'the saved head', key);
+  const begin = from ?? retired?.base;
+  const start = begin?.place;
   const segments = (await listSegments(folder)).filter(({ number }) => number >= (start?.segment ?? 0));
   const total = { chunks: start?.chunks ?? 0, records: start?.records ?? 0, erased: 0 };
   const erasures = new Erasures();
-  for (const notice of from?.notices ?? []) erasures.see(notice);
-  const tombs = new TombCheck(erasures);
+  for (const notice of begin?.notices ?? []) erasures.see(notice);
+  const tombs = new TombCheck(erasures, new Map(from === undefined ? retired?.graves : []));
   let chain = start?.chain ?? genesis;
   let lines = 0;
+  let format = segmentFormat;
   if (start !== undefined)
     for (const check of [headCheck, savedCheck])
       check?.see({ segment: segmentName(start.segment), line: start.lines, chain, records: start.records });
@@ -116,6 +127,7 @@ export async function walkLog(
     });
     chain = found.chain;
     lines = found.lines;
+    format = found.format ?? format;
     if (found.torn === 0) continue;
     if (index === segments.length - 1) tail = { path: file.path, keep: found.keep, torn: found.torn };
     else
@@ -126,26 +138,40 @@ export async function walkLog(
   }
   faults.push(...tombs.faults());
   for (const check of [headCheck, savedCheck]) if (check?.fault !== undefined) faults.push(check.fault);
+  const isKnown = retired?.segments.some(({ head: { chain } }) => chain === saved?.chain);
+  if (saved !== undefined && isGone && isKnown !== true)
+    faults.push({
+      segment: segmentName(saved.segment),
+      what: 'the saved head: it was signed within a retired segment, so it cannot be checked here; sonde store fetch gets that segment',
+    });
   return {
     faults,
     segment: segments.at(-1)?.number ?? 0,
     chain: headCheck?.isMissed === true ? (head?.chain ?? chain) : chain,
     ...total,
     lines,
+    format,
     erasures,
     due: headCheck?.due ?? total.records,
+    ...(retired === undefined ? {} : { retired }),
     ...(tail === undefined ? {} : { tail }),
     ...(head === undefined ? {} : { head }),
   };
 }
 
-/** What is wrong with a segment's first line. */
+/** What is wrong with a segment's first line. @throws SondeError `version_mismatch` for a format to come */
 function headerFault(
   header: Header | undefined,
   chain: string,
   key: KeyObject | undefined,
 ): string | undefined {
-  if (header === undefined) return 'the header is not one of format 1';
+  if (header === undefined) return 'its header is not one';
+  if (header.format > segmentFormat)
+    throw new SondeError(
+      'version_mismatch',
+      `Segment ${header.segment} has format ${header.format}; this Sonde reads formats up to ${segmentFormat}.`,
+      'Use the Sonde that wrote it, or a newer one.',
+    );
   if (header.previous !== chain) return 'it does not continue where the segment before it ends';
   if (header.segment === 1) return undefined;
   const head = readHead(header.head);
@@ -174,7 +200,7 @@ async function walkSegment(
   file: SegmentFile,
   { chain: chainBefore, key, faults, pause, begin }: Part,
   onGroup: (group: Group, end: Pick<Place, 'line' | 'chain'>) => Promise<void>,
-): Promise<{ chain: string; keep: number; torn: number; lines: number }> {
+): Promise<{ chain: string; keep: number; torn: number; lines: number; format: number | undefined }> {
   const skipped = begin?.bytes ?? 0;
   const bytes = (await readFile(file.path)).subarray(skipped);
   const fault = (line: number, what: string) => faults.push({ segment: basename(file.path), line, what });
@@ -182,6 +208,7 @@ async function walkSegment(
   let stored = chainBefore;
   let keep = 0;
   let number = begin?.lines ?? 0;
+  let format: number | undefined;
   let lines = number;
   let open: { entries: Entry[]; tombstones: Tombstone[] } = { entries: [], tombstones: [] };
   for (const { text, end } of linesOf(bytes)) {
@@ -191,6 +218,7 @@ async function walkSegment(
       const header = readHeader(text);
       const what = headerFault(header, chain, key);
       if (what !== undefined) fault(1, what);
+      format = header?.format;
       chain = header?.previous ?? chain;
       stored = chain;
       keep = end;
@@ -218,5 +246,5 @@ async function walkSegment(
     keep = end;
     lines = number;
   }
-  return { chain: stored, keep: skipped + keep, torn: bytes.length - keep, lines };
+  return { chain: stored, keep: skipped + keep, torn: bytes.length - keep, lines, format };
 }

@@ -45,12 +45,15 @@ export class Tables {
     for (const name of await readdir(join(this.#folder, 'tables')))
       if (!names.has(name)) await rm(join(this.#folder, 'tables', name), { force: true });
     let made = 0;
-    for (const segment of closed) {
-      if (await this.#isFresh(segment)) continue;
-      await writeTable(this.duck, segment.path, tablePath(segment.path));
-      made += 1;
-    }
+    for (const segment of closed) if (await this.make(segment)) made += 1;
     return made;
+  }
+
+  /** The table of one segment, unless it is there. @returns whether it was made */
+  async make(segment: SegmentFile): Promise<boolean> {
+    if (await this.#isFresh(segment)) return false;
+    await writeTable(this.duck, segment.path, tablePath(segment.path));
+    return true;
   }
 
   /** Takes every table away and makes it anew. */

@@ -101,7 +101,7 @@ describe('the chain', () => {
     [
       'another header',
       (lines) => lines.with(0, '{"format":2}'),
-      [{ segment, line: 1, what: 'the header is not one of format 1' }],
+      [{ segment, line: 1, what: 'its header is not one' }],
     ],
   ])('shows %s and where', async (_what, edit, faults) => {
     const { folder, segment: path } = await writtenLog(4);
