@@ -7,7 +7,7 @@ import {
   validateLogs,
 } from '../schema/receive.ts';
 import type { Ack, Stored } from '../shared/control.ts';
-import { notStored, parseBody, parseText, Refusal, requireKey } from './body.ts';
+import { jsonBytes, notStored, parseBody, parseText, Refusal, requireKey } from './body.ts';
 import { bytesOf, type EntryBytes, recordWriter } from './line.ts';
 import type { SegmentLog } from './log.ts';
 import type { CollectorMetrics } from './metrics.ts';
@@ -92,16 +92,19 @@ function freshRuns({ life, records }: Delivery, stored: StoredRecords): readonly
 
 /** The records of a run, closed by the line that says which numbers are settled. */
 function entriesOf(life: Life, run: readonly Numbered[], receivedAt: number): EntryBytes[] {
-  const entries = run.flatMap((record) => ('entry' in record ? [record.entry] : []));
+  const entries: EntryBytes[] = [];
+  for (const record of run) if ('entry' in record) entries.push(record.entry);
   const count = { count: run.length, records: entries.length, rejected: countRejected(run) };
   entries.push(bytesOf({ kind: 'chunk', ...life, seq: run[0]?.seq ?? 0, receivedAt, ...count }));
   return entries;
 }
 
+/** Records that were read, until they are copied into their entries. */
+const scratch = Buffer.allocUnsafe(jsonBytes);
+
 /** @throws Refusal when nothing of it can be used */
 function judge(body: Buffer): readonly ReceivedChunk<Verdict | Read>[] {
-  const source = { bytes: body, text: body.toString('latin1') };
-  const read = readLogsBytes(source, Buffer.allocUnsafe(body.length), parseText);
+  const read = readLogsBytes({ bytes: body, text: body.toString('latin1') }, scratch, parseText);
   if (read !== undefined) return read;
   const verdict = validateLogs(parseBody(body));
   if (verdict.kind === 'malformed') throw new Refusal(400, verdict.code, verdict.message);
@@ -127,7 +130,9 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
     const entries = runs.flatMap((run) => entriesOf(life, run, receivedAt));
     await log.append(entries);
     for (const run of runs) stored.add({ ...life, seq: run[0]?.seq ?? 0 }, run.length);
-    const measured = fresh.flatMap((record) => ('measured' in record ? (record.measured ?? []) : []));
+    const measured: Measured[] = [];
+    for (const record of fresh)
+      if ('measured' in record && record.measured !== undefined) measured.push(record.measured);
     metrics.accepted(measured);
     for (const record of measured) rollups.add(receivedAt, record);
     if (tail.isHeard)

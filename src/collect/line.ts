@@ -183,7 +183,8 @@ export function linesOf(
   entries: readonly EntryBytes[],
   chain: string,
 ): { readonly bytes: Buffer; readonly chain: string } {
-  const size = entries.reduce((sum, { json }) => sum + frameBytes + json.length, 0);
+  let size = 0;
+  for (const { json } of entries) size += frameBytes + json.length;
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;
   let last = chain;
@@ -191,7 +192,8 @@ export function linesOf(
     const entryHash = hashEntry(json);
     last = nextChain(last, entryHash);
     at += bytes.write(lineBegin(last, entryHash), at, 'latin1');
-    at += json.copy(bytes, at);
+    bytes.set(json, at);
+    at += json.length;
     at += bytes.write(lineEnd, at, 'latin1');
   }
   return { bytes, chain: last };

@@ -1,17 +1,21 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Measured } from '../schema/compact.ts';
 import { natsEdges, probabilityEdges, secondsEdges } from '../schema/metrics.ts';
-import type { Read } from '../schema/receive.ts';
+import { type Buckets, heading, lines, noCounts, observe } from './exposition.ts';
 
 /** Everything `/metrics` tells. Label values come from closed sets only: a client cannot add a series. */
 export interface CollectorMetrics {
-  readonly registry: Registry;
-  accepted(records: readonly Read['measured'][]): void;
+  /** Prometheus text format. */
+  text(): Promise<string>;
+  accepted(records: readonly Measured[]): void;
   rejected(reasons: Readonly<Record<string, number>>): void;
   duplicates(records: number): void;
   received(bytes: number): void;
   answered(status: number, seconds: number): void;
   refused(code: string): void;
 }
+
+const latencyEdges = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600];
 
 /** Records of a model, and the requests they stand for by their inclusion probabilities. */
 interface Weight {
@@ -94,14 +98,17 @@ export function createMetrics(
       this.set(faults());
     },
   });
-  const signal = (rest: string, help: string, buckets: readonly number[]) =>
-    new Histogram({
-      name: name(rest),
-      help,
-      labelNames: ['model', 'outcome'],
-      buckets: [...buckets],
-      registers,
-    });
+  const signals: { name: string; help: string; series: Map<string, Buckets> }[] = [];
+  /** A histogram of something that each record has: its series by labels. */
+  const signal = (rest: string, help: string, edges: readonly number[]) => {
+    const series = new Map<string, Buckets>();
+    signals.push({ name: name(rest), help, series });
+    return (labels: string): Buckets => {
+      const found = series.get(labels) ?? noCounts(edges);
+      series.set(labels, found);
+      return found;
+    };
+  };
   const confidence = signal('request_confidence', 'Mean confidence of a request.', probabilityEdges);
   const entropy = signal(
     'request_entropy_nats',
@@ -116,12 +123,11 @@ export function createMetrics(
   );
 
   const weights = new Map<string, Weight>();
-  const latency = new Histogram({
-    name: name('ingestion_latency_seconds'),
-    help: "M8. From the end of a request by the client's clock to its record on disk; a clock ahead counts as 0.",
-    buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600],
-    registers,
-  });
+  const latency = signal(
+    'ingestion_latency_seconds',
+    "M8. From the end of a request by the client's clock to its record on disk; a clock ahead counts as 0.",
+    latencyEdges,
+  )('');
   const ratio = (rest: string, help: string, of: (weight: Weight) => number) =>
     new Gauge({
       name: name(rest),
@@ -144,39 +150,50 @@ export function createMetrics(
   );
   for (const [rest, help] of awaited) new Gauge({ name: name(rest), help, labelNames: ['model'], registers });
 
-  /** Finding a series by its labels takes longer than counting in it. */
-  const series = new Map<string, ReturnType<typeof seriesOf>>();
-  const seriesOf = (labels: { model: string; outcome: string }) => ({
-    duration: duration.labels(labels),
-    confidence: confidence.labels(labels),
-    entropy: entropy.labels(labels),
-    introspection: introspection.labels(labels),
-  });
+  const bucketsOf = (model: string, outcome: string) => {
+    const labels = `model="${model}",outcome="${outcome}"`;
+    return {
+      duration: duration(labels),
+      confidence: confidence(labels),
+      entropy: entropy(labels),
+      introspection: introspection(labels),
+    };
+  };
+  /** By model and outcome, so that labels are put together once. */
+  const known = new Map<string, ReturnType<typeof bucketsOf>>();
 
-  function observe(record: Read['measured']): void {
+  function count(record: Measured, now: number): void {
     const { outcome } = record;
     const model = models.has(record.modelId) ? record.modelId : 'other';
     const name = `${model} ${outcome}`;
-    const found = series.get(name) ?? seriesOf({ model, outcome });
-    series.set(name, found);
-    found.duration.observe(record.duration / 1000);
-    latency.observe(Math.max(0, Date.now() - record.endedAt) / 1000);
+    const found = known.get(name) ?? bucketsOf(model, outcome);
+    known.set(name, found);
+    observe(found.duration, record.duration / 1000);
+    observe(latency, Math.max(0, now - record.endedAt) / 1000);
     const weight = weights.get(model) ?? { all: 0, introspected: 0, kept: 0 };
     weights.set(model, weight);
     weight.kept += 1;
     weight.all += 1 / record.inclusionProbability;
     if (record.introspectionDuration !== undefined) weight.introspected += 1 / record.inclusionProbability;
-    if (record.confidenceMean !== undefined) found.confidence.observe(record.confidenceMean);
-    if (record.entropyMean !== undefined) found.entropy.observe(record.entropyMean);
+    if (record.confidenceMean !== undefined) observe(found.confidence, record.confidenceMean);
+    if (record.entropyMean !== undefined) observe(found.entropy, record.entropyMean);
     if (record.introspectionDuration !== undefined)
-      found.introspection.observe(record.introspectionDuration / 1000);
+      observe(found.introspection, record.introspectionDuration / 1000);
   }
 
   return {
-    registry,
+    text: async () => {
+      let text = await registry.metrics();
+      for (const { name, help, series } of signals) {
+        text += heading(name, help, 'histogram');
+        for (const [labels, buckets] of series) text += lines(name, labels, buckets);
+      }
+      return text;
+    },
     accepted: (records) => {
       accepted.inc(records.length);
-      records.forEach(observe);
+      const now = Date.now();
+      for (const record of records) count(record, now);
     },
     rejected: (reasons) => {
       for (const [reason, count] of Object.entries(reasons)) rejected.inc({ reason }, count);

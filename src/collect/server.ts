@@ -5,6 +5,7 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { Registry } from 'prom-client';
 import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, jsonBytes, Refusal, toRefusal, unpack } from './body.ts';
@@ -271,7 +272,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     return { status: count === 0 ? 'ok' : 'damaged', faults: count, verified: faults !== undefined };
   });
   app.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send((await metrics.registry.metrics()) + tier0.text()),
+    reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send((await metrics.text()) + tier0.text()),
   );
   if (options.site !== undefined) await serveSite(app, options.site);
 

@@ -1,4 +1,4 @@
-import { atMost, ExponentialHistogram } from '../schema/exponential.ts';
+import { ExponentialHistogram } from '../schema/exponential.ts';
 import {
   type AttributeKey,
   type Attributes,
@@ -8,16 +8,7 @@ import {
   metricFields,
 } from '../schema/metrics.ts';
 import { metricNotes } from '../schema/notes.ts';
-
-/** What a series of `/metrics` has counted. */
-type Counted =
-  | { readonly kind: 'counter'; value: number }
-  | {
-      readonly kind: 'exponential';
-      readonly edges: readonly number[];
-      readonly histogram: ExponentialHistogram;
-    }
-  | { readonly kind: 'explicit'; readonly edges: readonly number[]; readonly counts: number[]; sum: number };
+import { type Counted, heading, lines, noCounts } from './exposition.ts';
 
 /** Series of one metric; what comes beyond them is counted with every open label at `other`. */
 const mostSeries = 400;
@@ -90,7 +81,11 @@ export class Tier0 {
         field.instrument.kind === 'exponential'
           ? ' A bucket of the wire that an edge cuts counts above it, 9 % at the most.'
           : '';
-      text += `# HELP ${name} ${metricNotes[key as MetricKey]} Counted in full, not sampled.${rounding}\n# TYPE ${name} ${type}\n`;
+      text += heading(
+        name,
+        `${metricNotes[key as MetricKey]} Counted in full, not sampled.${rounding}`,
+        type,
+      );
       for (const [labels, counted] of this.#series.get(key as MetricKey) ?? [])
         text += lines(name, labels, counted);
     }
@@ -110,22 +105,6 @@ function nothingCounted({ instrument }: MetricField): Counted {
     case 'exponential':
       return { ...instrument, histogram: new ExponentialHistogram() };
     case 'explicit':
-      return { ...instrument, counts: instrument.edges.map(() => 0).concat(0), sum: 0 };
+      return noCounts(instrument.edges);
   }
-}
-
-function lines(name: string, labels: string, counted: Counted): string {
-  if (counted.kind === 'counter') return `${name}{${labels}} ${counted.value}\n`;
-  let [count, sum] = [0, 0];
-  let text = '';
-  for (const [i, edge] of counted.edges.entries()) {
-    if (counted.kind === 'explicit') count += counted.counts[i] ?? 0;
-    else count = atMost(counted.histogram.read(), edge);
-    text += `${name}_bucket{${labels},le="${edge}"} ${count}\n`;
-  }
-  if (counted.kind === 'explicit') {
-    count += counted.counts.at(-1) ?? 0;
-    sum = counted.sum;
-  } else ({ count, sum } = counted.histogram);
-  return `${text}${name}_bucket{${labels},le="+Inf"} ${count}\n${name}_sum{${labels}} ${sum}\n${name}_count{${labels}} ${count}\n`;
 }
