@@ -2,8 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { runnerImport } from 'vite';
 
-const { module } = await runnerImport(fileURLToPath(new URL('./soak.ts', import.meta.url)), {
+await runnerImport(fileURLToPath(new URL('./main.ts', import.meta.url)), {
   configFile: false,
   logLevel: 'error',
 });
-await module.soak(process.argv.slice(2));
