@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ParseArgsConfig } from 'node:util';
+import type { ForwardOptions } from '../collect/forward/forwarder.ts';
 import { type Collector, createCollector } from '../collect/server.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments } from './arguments.ts';
@@ -27,6 +28,9 @@ const help = `sonde collect: takes masked telemetry and keeps it; serves the pla
                       is over them
   --cold-endpoint URL of a server that speaks S3 and is not Amazon's
   --hot-days N        default 90
+  --forward URL       sends on all that is stored to an OTLP/HTTP endpoint, URL/v1/logs and URL/v1/metrics; the log is
+                      the queue
+  --forward-header NAME=VALUE  for the endpoint; may be repeated
   --site DIR          the built playground to serve, default the package's own
   --no-isolation      serve it without COOP/COEP (one thread)
   --allow-hub         let the page fetch models from huggingface.co
@@ -73,6 +77,29 @@ function bytesOf(text: string): number {
     `--max-bytes ${text} is no size.`,
     'Name a whole number of bytes, such as 10000000000.',
   );
+}
+
+const protocolOf = (address: string): string => (URL.canParse(address) ? new URL(address).protocol : '');
+
+/** @throws SondeError `invalid_argument` */
+function forwardOf(endpoint: string, headers: readonly string[]): ForwardOptions {
+  if (!/^https?:$/.test(protocolOf(endpoint)))
+    throw new SondeError(
+      'invalid_argument',
+      `--forward ${endpoint} is no address.`,
+      'Name a base URL such as http://127.0.0.1:4319; /v1/logs is appended.',
+    );
+  const pairs = headers.map((header): [string, string] => {
+    const cut = header.indexOf('=');
+    if (cut > 0) return [header.slice(0, cut), header.slice(cut + 1)];
+    // It may be a secret, so it is not repeated.
+    throw new SondeError(
+      'invalid_argument',
+      'A --forward-header has no value.',
+      'Write it as NAME=VALUE, such as Authorization=Bearer TOKEN.',
+    );
+  });
+  return { endpoint: endpoint.replace(/\/$/, ''), headers: Object.fromEntries(pairs) };
 }
 
 const retentionOf = (
@@ -147,6 +174,8 @@ const options = {
   'max-bytes': { type: 'string' },
   tables: { type: 'boolean', default: false },
   cold: { type: 'string' },
+  forward: { type: 'string' },
+  'forward-header': { type: 'string', multiple: true, default: [] },
   'cold-endpoint': { type: 'string' },
   'hot-days': { type: 'string', default: '90' },
 } as const satisfies NonNullable<ParseArgsConfig['options']>;
@@ -181,6 +210,7 @@ export async function collect(argv: readonly string[]): Promise<number> {
     policy: policy.current,
     ...(values['max-bytes'] === undefined ? {} : { maxBytes: bytesOf(values['max-bytes']) }),
     tables: values.tables,
+    ...(values.forward === undefined ? {} : { forward: forwardOf(values.forward, values['forward-header']) }),
     ...(values.cold === undefined ? {} : { retention: retentionOf(values.cold, values) }),
     models: await modelsOf(site),
     logTo: process.stderr,

@@ -230,6 +230,11 @@ export class SegmentLog {
     return this.#retired;
   }
 
+  /** Where it ends on disk; what stands behind that may be taken back. */
+  get end(): { readonly segment: number; readonly bytes: number } {
+    return { segment: this.#segment, bytes: this.#size };
+  }
+
   /** What the keeper knows now. */
   snapshot(): unknown {
     return this.#keeper?.snapshot();

@@ -9,6 +9,8 @@ import { Registry } from 'prom-client';
 import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, jsonBytes, Refusal, toRefusal, unpack } from './body.ts';
+import { Forwarder, type ForwardOptions } from './forward/forwarder.ts';
+import { createForwardMetrics } from './forward/metrics.ts';
 import type { Fault } from './head-check.ts';
 import { createIngest } from './ingest.ts';
 import { createMetricsIngest } from './ingest-metrics.ts';
@@ -57,6 +59,8 @@ export interface CollectorOptions {
   readonly tables?: boolean;
   /** Moves what is older than `hotDays` to cold storage, as tables: a folder, or `s3://bucket/prefix`. */
   readonly retention?: { readonly cold: string; readonly endpoint?: string; readonly hotDays: number };
+  /** Sends on everything that is stored to an OTLP/HTTP endpoint. */
+  readonly forward?: ForwardOptions;
   /** Where JSON lines about the running go. Default: nowhere. */
   readonly logTo?: { write(line: string): void };
 }
@@ -228,6 +232,8 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   const faultsNow = () => (verification ?? walk).faults;
   const models = new Set(options.models);
   const tier0 = new Tier0(models);
+  /** Metrics of what not every collector does. */
+  const optional = new Registry();
   const metrics = createMetrics(
     models,
     () => known.records.missing,
@@ -272,10 +278,20 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     return { status: count === 0 ? 'ok' : 'damaged', faults: count, verified: faults !== undefined };
   });
   app.get('/metrics', async (_request, reply) =>
-    reply.type(Registry.PROMETHEUS_CONTENT_TYPE).send((await metrics.text()) + tier0.text()),
+    reply
+      .type(Registry.PROMETHEUS_CONTENT_TYPE)
+      .send((await metrics.text()) + tier0.text() + (await optional.metrics())),
   );
   if (options.site !== undefined) await serveSite(app, options.site);
 
+  const forwarder: Forwarder | undefined =
+    options.forward &&
+    (await Forwarder.start({
+      ...options.forward,
+      folder: log.folder,
+      end: () => log.end,
+      metrics: createForwardMetrics(optional, () => log.end.segment - (forwarder?.segment ?? 0)),
+    }));
   let retireAt = 0;
   const upkeep =
     tables &&
@@ -288,7 +304,13 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
         if (cold === undefined || Date.now() < retireAt || faultsNow()?.length !== 0) return;
         retireAt = Date.now() + retireInterval;
         const erased = await eraseCold({ log, tables, cold });
-        const retired = await retire({ log, tables, cold, hotDays: retention?.hotDays ?? 90 });
+        const retired = await retire({
+          log,
+          tables,
+          cold,
+          hotDays: retention?.hotDays ?? 90,
+          stayFrom: forwarder?.segment,
+        });
         if (retired + erased > 0) app.log.info({ retired, erased }, 'cold storage');
       },
       (error) => app.log.error({ error: error instanceof Error ? error.name : 'unknown' }, 'upkeep failed'),
@@ -315,6 +337,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     clearTimeout(deadline);
     await verification?.stop();
     await upkeep?.stop();
+    await forwarder?.stop();
     tables?.close();
     await log.close();
   }

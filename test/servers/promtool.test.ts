@@ -27,7 +27,11 @@ describe.skipIf(!found && process.env.CI !== 'true')('promtool', () => {
   it('finds nothing to say about /metrics', async () => {
     expect(found, 'promtool is missing: apt-get install prometheus').toBe(true);
     const data = await mkdtemp(join(tmpdir(), 'sonde-'));
-    const collector = await createCollector({ data, models: ['shakespeare-gpt'] });
+    const collector = await createCollector({
+      data,
+      models: ['shakespeare-gpt'],
+      forward: { endpoint: 'http://127.0.0.1:9' },
+    });
     try {
       const address = await collector.listen(0);
       const records = [
