@@ -1,5 +1,6 @@
 import type { RowStatistics } from '../shared/statistics.ts';
-import { histogramBins, lowestPower, outlierDistance, rowFields } from './activation-statistics.ts';
+import { histogramBins, rowFields } from '../shared/statistics.ts';
+import { lowestPower, outlierDistance } from './activation-statistics.ts';
 import type { Kernel, Query } from './kernel.ts';
 import { columns, mostGroups, sumsInWorkgroup } from './rows.gpu.ts';
 

@@ -1,20 +1,10 @@
-import type { RowStatistics } from '../shared/statistics.ts';
+import { histogramBins, type RowStatistics } from '../shared/statistics.ts';
 
-/** Bins of |x| by powers of two: below 2^-8 (0 too), then one a power, the last from 2^6 on. */
-export const histogramBins = 16;
+/** Where the second bin of the histogram begins. */
 export const lowestPower = -8;
 
 /** Standard deviations from the mean beyond which a value counts as an outlier. */
 export const outlierDistance = 6;
-
-export const rowFields = [
-  'mean',
-  'standardDeviation',
-  'absoluteMaximum',
-  'zeroFraction',
-  'outlierFraction',
-  'notFinite',
-] as const;
 
 /** One float32 and its bits: made once, for millions of values pass through. */
 const float = new Float32Array(1);

@@ -1,5 +1,6 @@
 import type { AttentionStatistics } from '../shared/statistics.ts';
-import { type AttentionShape, attentionFields } from './attention-statistics.ts';
+import { attentionFields } from '../shared/statistics.ts';
+import type { AttentionShape } from './attention-statistics.ts';
 import type { Kernel, Query } from './kernel.ts';
 import { columns, mostGroups, sumsInWorkgroup } from './rows.gpu.ts';
 

@@ -7,9 +7,6 @@ export interface AttentionShape {
   readonly keys: number;
 }
 
-/** Numbers of one row, in the order in which the fields stand. */
-export const attentionFields = ['entropy', 'first', 'previous', 'induction', 'max', 'notFinite'] as const;
-
 /**
  * The oracle: plain float64.
  * @param pattern probabilities [heads, queries, keys]

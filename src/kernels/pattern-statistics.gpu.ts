@@ -1,5 +1,5 @@
 import type { AttentionStatistics } from '../shared/statistics.ts';
-import { attentionFields } from './attention-statistics.ts';
+import { attentionFields } from '../shared/statistics.ts';
 import type { Kernel, Query } from './kernel.ts';
 import type { PatternShape } from './pattern.ts';
 import { columns, joining, mostGroups, numberAt } from './rows.gpu.ts';

@@ -153,19 +153,17 @@ export function tokenStatistics(logits: ArrayLike<number>, k: number): TokenStat
   return { ...fromMoments({ max, sum, first, second }), top };
 }
 
+/** The row after penalties; the row itself where there are none. */
+export const penalisedRow = (logits: Float32Array, { penalty, seen }: Tempering): Float32Array =>
+  penalty === 1 ? logits : logits.map((logit, id) => (isSeen(seen, id) ? penalised(logit, penalty) : logit));
+
 /**
  * The oracle of candidates: the row after penalties, tempered.
  * @throws SondeError `run_failed` for NaN, +inf, or a row without a finite logit
  */
-export function candidatesOf(
-  logits: ArrayLike<number>,
-  k: number,
-  { temperature, penalty, seen }: Tempering,
-): Candidates {
-  const row =
-    penalty === 1
-      ? logits
-      : Float32Array.from(logits, (logit, id) => (isSeen(seen, id) ? penalised(logit, penalty) : logit));
+export function candidatesOf(logits: Float32Array, k: number, tempering: Tempering): Candidates {
+  const { temperature } = tempering;
+  const row = penalisedRow(logits, tempering);
   const top = largest(row, k);
   const max = (top[0] as Candidate).logit;
   const colder = 1 / temperature;

@@ -1,6 +1,7 @@
 import type { Generated } from '../protocol/calls.ts';
-import type { CreditMessage, StepMessage } from '../protocol/inspector.ts';
+import { type CreditMessage, creditWindow, type StepMessage } from '../protocol/inspector.ts';
 import type { GenerationEnd, Step } from '../protocol/request.ts';
+import { unpackSteps } from '../protocol/steps.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { Capture, Generation } from './api.ts';
 
@@ -30,7 +31,15 @@ export function startGeneration(source: GenerationSource): Generation {
   let drain = false;
   let wake: () => void = () => undefined;
 
-  const credit = (): void => port?.postMessage({ kind: 'credit' } satisfies CreditMessage);
+  /** Steps that were taken and not told of yet: the worker hears of several at once, and of the last one at once. */
+  let owed = 0;
+
+  const credit = (): void => {
+    owed++;
+    if (queue.length > 0 && owed < creditWindow / 2) return;
+    port?.postMessage({ kind: 'credit', steps: owed } satisfies CreditMessage);
+    owed = 0;
+  };
   const take = (): Step | undefined => {
     const step = queue.shift();
     if (step !== undefined) credit();
@@ -59,10 +68,11 @@ export function startGeneration(source: GenerationSource): Generation {
   const connect = (): MessagePort => {
     close();
     isClosed = false;
+    owed = 0;
     const channel = new MessageChannel();
     port = channel.port1;
     port.onmessage = ({ data }: MessageEvent<StepMessage>) => {
-      if (data.kind === 'step') receive(data.step);
+      if (data.kind === 'steps') for (const step of unpackSteps(data)) receive(step);
       else close();
       if (drain) while (take() !== undefined);
       wake();

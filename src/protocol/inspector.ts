@@ -21,7 +21,8 @@ import type { FidelityProgress, ModelFidelity } from './fidelity.ts';
 import type { NamedInputs } from './input.ts';
 import type { LoadProgress, ModelInfo, StoredCalibration } from './model.ts';
 import type { ModelProof } from './proof.ts';
-import type { Classification, GenerateOptions, Lens, RequestContext, Step } from './request.ts';
+import type { Classification, GenerateOptions, Lens, RequestContext } from './request.ts';
+import type { PackedSteps } from './steps.ts';
 import type { Consent, Reported, Sampling } from './telemetry.ts';
 
 /** Errors cross the thread as data: structured clone would drop their class and code. */
@@ -70,12 +71,15 @@ export interface Loaded {
 }
 
 /**
- * Steps flow with credits: the worker computes at most `creditWindow` steps ahead of the page. A word from the page takes
- * as long as a small model takes for some tokens; of two steps ahead it waited for nearly every one.
+ * Steps flow with credits: the worker computes at most `creditWindow` steps ahead of what the page has taken. A small
+ * model makes a token in less time than a message takes, so both ways several share one.
  */
-export type StepMessage = { readonly kind: 'step'; readonly step: Step } | { readonly kind: 'end' };
-export type CreditMessage = { readonly kind: 'credit' };
-export const creditWindow = 8;
+export type StepMessage = ({ readonly kind: 'steps' } & PackedSteps) | { readonly kind: 'end' };
+export interface CreditMessage {
+  readonly kind: 'credit';
+  readonly steps: number;
+}
+export const creditWindow = 16;
 
 export type RecordListener = (raw: RequestRecord, masked: Masked<RequestRecord>) => void;
 

@@ -7,13 +7,12 @@ import {
   reducedOnGpu,
   tokenStatisticsOnGpu,
 } from '../kernels/token-statistics.gpu.ts';
+import { candidatesBySimd, tokenStatisticsBySimd } from '../kernels/token-statistics.simd.ts';
 import {
   type Candidates,
-  candidatesOf,
   isSeen,
   type Tempering,
   type TokenStatistics,
-  tokenStatistics,
 } from '../kernels/token-statistics.ts';
 import { SondeError } from '../shared/errors.ts';
 import { halfToFloat } from '../shared/half.ts';
@@ -130,7 +129,7 @@ function rowOf({ buffer, offset, length, half }: LogitsOnGpu): Query<Float32Arra
 function fromRow(row: Float32Array, sampler: Sampler, tempering: Tempering, at: number): Choice {
   const { temperature, penalty } = tempering;
   const k = Math.min(row.length, Math.max(shown, sampler.k));
-  const statistics = tokenStatistics(row, k);
+  const statistics = tokenStatisticsBySimd(row, k);
   const { top, logSumExp } = statistics;
   const likeliest = top[0]?.logit ?? 0;
   // Without a penalty they are those of the statistics; the row is weighed again only where its rest counts.
@@ -141,9 +140,9 @@ function fromRow(row: Float32Array, sampler: Sampler, tempering: Tempering, at: 
         logSumExp: sampler.isCutByK ? likeliest / temperature : logSumExp,
         isWhole: k >= row.length || top.length < k,
       }
-    : candidatesOf(row, k, tempering);
+    : candidatesBySimd(row, k, tempering);
   const id =
-    sampler.choose(candidates, at) ?? sampler.choose(candidatesOf(row, row.length, tempering), at) ?? 0;
+    sampler.choose(candidates, at) ?? sampler.choose(candidatesBySimd(row, row.length, tempering), at) ?? 0;
   return { id, logit: row[id] ?? Number.NEGATIVE_INFINITY, statistics };
 }
 

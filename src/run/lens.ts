@@ -1,5 +1,6 @@
 import { tokenStatisticsOnGpu } from '../kernels/token-statistics.gpu.ts';
-import { type TokenStatistics, tokenStatistics } from '../kernels/token-statistics.ts';
+import { tokenStatisticsBySimd } from '../kernels/token-statistics.simd.ts';
+import type { TokenStatistics } from '../kernels/token-statistics.ts';
 import { SondeError } from '../shared/errors.ts';
 import { completeFeeds, idTensor } from './feeds.ts';
 import { toFloatTensor } from './float.ts';
@@ -99,7 +100,7 @@ async function endOf(
       return await executor.ask(...queries);
     }
     const { data } = toFloatTensor(logits);
-    return rows.map((offset) => tokenStatistics(data.subarray(offset, offset + length), wanted));
+    return rows.map((offset) => tokenStatisticsBySimd(data.subarray(offset, offset + length), wanted));
   } finally {
     for (const tensor of Object.values(fetches)) tensor.dispose();
   }

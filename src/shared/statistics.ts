@@ -26,3 +26,19 @@ export interface RowStatistics {
   /** Counts [rows, 16] of |x|: below 2^-8, then one bin a power of two, the last from 2^6 on. */
   readonly histogram: Float32Array;
 }
+
+/** Numbers of one row, in the order in which the fields stand. */
+export const attentionFields = ['entropy', 'first', 'previous', 'induction', 'max', 'notFinite'] as const;
+
+/** One number a row each; `histogram` has more. */
+export const rowFields = [
+  'mean',
+  'standardDeviation',
+  'absoluteMaximum',
+  'zeroFraction',
+  'outlierFraction',
+  'notFinite',
+] as const;
+
+/** Bins of |x| by powers of two: below 2^-8 (0 too), then one a power, the last from 2^6 on. */
+export const histogramBins = 16;

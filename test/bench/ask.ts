@@ -1,4 +1,4 @@
-import type { Ask } from './transformers-worker.ts';
+import type { Ask, Told } from './transformers-worker.ts';
 
 /** Plain transformers.js in a worker of its own. */
 export function asker(): { ask(question: Ask): Promise<readonly number[]>; close(): void } {
@@ -9,8 +9,10 @@ export function asker(): { ask(question: Ask): Promise<readonly number[]>; close
   return {
     ask: (question) =>
       new Promise((resolve, reject) => {
-        worker.onmessage = ({ data }: MessageEvent<{ times?: readonly number[]; error?: string }>) =>
-          data.times === undefined ? reject(new Error(data.error)) : resolve(data.times);
+        worker.onmessage = ({ data }: MessageEvent<Told>) => {
+          if ('times' in data) resolve(data.times);
+          if ('error' in data) reject(new Error(data.error));
+        };
         worker.onerror = ({ message }) => reject(new Error(message));
         worker.postMessage(question);
       }),

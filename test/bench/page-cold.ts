@@ -22,7 +22,7 @@ export const coldOpen = {
     const { ask, close } = asker();
     await ask({ kind: 'open', folder: model, device, threads: Math.min(4, navigator.hardwareConcurrency) });
     const options = { do_sample: false, max_new_tokens: 1, eos_token_id: -1 };
-    await ask({ kind: 'round', prompt, options });
+    await ask({ kind: 'round', prompt, options, isStreamed: false });
     const time = performance.now() - start;
     close();
     return time;

@@ -19,6 +19,7 @@ export interface Contest {
 /** What is compared: plain transformers.js, and Sonde at its levels. */
 const contestants = {
   'transformers.js, greedy': { do_sample: false },
+  'transformers.js, greedy, text streamed': { do_sample: false },
   'Sonde, greedy': {},
   'transformers.js, sampled': sampledThere,
   'Sonde, sampled': sampled,
@@ -65,7 +66,8 @@ export async function duel({ model: folder, device, rounds, tokens }: Contest): 
   const round = async (name: Contestant): Promise<{ readonly rate: number; readonly own?: GpuWork }> => {
     if (name.startsWith('transformers.js')) {
       const options = { ...contestants[name], max_new_tokens: tokens, eos_token_id: -1 };
-      return { rate: rateOf(await ask({ kind: 'round', prompt, options })) };
+      const isStreamed = name.endsWith('streamed');
+      return { rate: rateOf(await ask({ kind: 'round', prompt, options, isStreamed })) };
     }
     const options = contestants[name] as GenerateOptions;
     const generation = model.generate(prompt, { ...options, maxNewTokens: tokens });

@@ -1,4 +1,10 @@
-import { AutoModelForCausalLM, AutoTokenizer, BaseStreamer, env } from '@huggingface/transformers';
+import {
+  AutoModelForCausalLM,
+  AutoTokenizer,
+  BaseStreamer,
+  env,
+  TextStreamer,
+} from '@huggingface/transformers';
 import { countGpu } from './counted.ts';
 
 /** What plain transformers.js is asked to do; it answers with the time of each token, in ms. */
@@ -9,7 +15,18 @@ export type Ask =
       readonly device: 'wasm' | 'webgpu';
       readonly threads: number;
     }
-  | { readonly kind: 'round'; readonly prompt: string; readonly options: Record<string, unknown> };
+  | {
+      readonly kind: 'round';
+      readonly prompt: string;
+      readonly options: Record<string, unknown>;
+      /** Each token's text goes to the page as it comes, which is what a page shows. */
+      readonly isStreamed: boolean;
+    };
+
+export type Told =
+  | { readonly times: readonly number[] }
+  | { readonly text: string }
+  | { readonly error: string };
 
 type Model = Awaited<ReturnType<typeof AutoModelForCausalLM.from_pretrained>>;
 type Tokenizer = Awaited<ReturnType<typeof AutoTokenizer.from_pretrained>>;
@@ -23,6 +40,14 @@ class Clock extends BaseStreamer {
   override end(): void {
     // Nothing is held back.
   }
+}
+
+/** Its own streamer of text, whose every token is told to the page. */
+function streamed(tokenizer: Tokenizer, clock: Clock): TextStreamer {
+  return new TextStreamer(tokenizer, {
+    callback_function: (text: string) => self.postMessage({ text } satisfies Told),
+    token_callback_function: () => clock.put(),
+  });
 }
 
 async function answer(ask: Ask): Promise<readonly number[]> {
@@ -47,11 +72,8 @@ async function answer(ask: Ask): Promise<readonly number[]> {
   }
   if (opened === undefined) throw new Error('The model was not opened.');
   const clock = new Clock();
-  await opened.model.generate({
-    ...opened.tokenizer(ask.prompt),
-    ...ask.options,
-    streamer: clock,
-  } as never);
+  const streamer = ask.isStreamed ? streamed(opened.tokenizer, clock) : clock;
+  await opened.model.generate({ ...opened.tokenizer(ask.prompt), ...ask.options, streamer } as never);
   // The first call brings the prompt itself.
   return clock.times.slice(1);
 }
@@ -60,8 +82,8 @@ async function answer(ask: Ask): Promise<readonly number[]> {
 if (!self.name.startsWith('em-pthread'))
   self.addEventListener('message', async ({ data }: MessageEvent<Ask>) => {
     try {
-      self.postMessage({ times: await answer(data) });
+      self.postMessage({ times: await answer(data) } satisfies Told);
     } catch (error) {
-      self.postMessage({ error: String(error) });
+      self.postMessage({ error: String(error) } satisfies Told);
     }
   });

@@ -3,17 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowStatisticsOnGpu } from '../../src/kernels/activation-statistics.gpu.ts';
 import { rowStatistics } from '../../src/kernels/activation-statistics.ts';
 import { attentionStatisticsOnGpu } from '../../src/kernels/attention-statistics.gpu.ts';
-import {
-  type AttentionShape,
-  attentionFields,
-  attentionStatistics,
-} from '../../src/kernels/attention-statistics.ts';
+import { type AttentionShape, attentionStatistics } from '../../src/kernels/attention-statistics.ts';
 import type { Query } from '../../src/kernels/kernel.ts';
 import {
   candidatesOnGpu,
   type LogitsOnGpu,
   tokenStatisticsOnGpu,
 } from '../../src/kernels/token-statistics.gpu.ts';
+import { candidatesBySimd, tokenStatisticsBySimd } from '../../src/kernels/token-statistics.simd.ts';
 import {
   type Candidates,
   candidatesOf,
@@ -22,7 +19,11 @@ import {
   tokenStatistics,
 } from '../../src/kernels/token-statistics.ts';
 import { floatToHalf, halfToFloat } from '../../src/shared/half.ts';
-import type { AttentionStatistics, RowStatistics } from '../../src/shared/statistics.ts';
+import {
+  type AttentionStatistics,
+  attentionFields,
+  type RowStatistics,
+} from '../../src/shared/statistics.ts';
 import { type KernelDevice, normal, openKernelDevice, packedHalves } from './kernel-device.ts';
 
 type Compute = (row: Float32Array<ArrayBuffer>, k: number) => Promise<TokenStatistics>;
@@ -59,8 +60,11 @@ const onGpu =
   (row, k) =>
     askRow(row, isHalf, [], (on) => tokenStatisticsOnGpu(on, k));
 
+const bySimd: Compute = async (row, k) => tokenStatisticsBySimd(row, k);
+
 describe.each<[string, Compute, number]>([
   ['the oracle', async (row, k) => tokenStatistics(row, k), 1e-12],
+  ['SIMD', bySimd, 1e-6],
   ['WebGPU', onGpu(false), 2e-5],
   ['WebGPU over float16 logits', onGpu(true), 2e-5],
 ])('token statistics by %s', (_name, compute, tolerance) => {
@@ -130,6 +134,7 @@ const chooseOnGpu: Choose = (row, k, tempering) =>
 
 describe.each<[string, Choose, number]>([
   ['the oracle', async (...call) => candidatesOf(...call), 1e-12],
+  ['SIMD', async (...call) => candidatesBySimd(...call), 1e-6],
   ['WebGPU', chooseOnGpu, 2e-5],
 ])('candidates by %s', (_name, compute, tolerance) => {
   it('are those of transformers: RepetitionPenaltyLogitsProcessor(1.3) over ids 0, 3 and 4', async () => {
@@ -282,7 +287,7 @@ const near = (found: number | undefined, expected: number, tolerance: number): b
   Object.is(found, expected) ||
   Math.abs((found ?? Number.NaN) - expected) <= tolerance * Math.max(1, Math.abs(expected));
 
-describe('any row gives on the GPU what it gives in float64:', () => {
+describe('any row gives on the GPU, and four at a time, what it gives in float64:', () => {
   it('logits, masked or huge', async () => {
     const rows = fc.array(number, { minLength: 1, maxLength: 700 });
     await fc.assert(
@@ -291,8 +296,8 @@ describe('any row gives on the GPU what it gives in float64:', () => {
         const answer = async (compute: Compute): Promise<TokenStatistics | undefined> =>
           compute(row, k).catch(() => undefined);
         const expected = await answer(async (...call) => tokenStatistics(...call));
-        for (const isHalf of [false, true]) {
-          const found = await answer(onGpu(isHalf));
+        for (const compute of [onGpu(false), onGpu(true), bySimd]) {
+          const found = await answer(compute);
           expect(found?.top).toEqual(expected?.top);
           for (const name of ['logSumExp', 'entropy'] as const)
             expect(near(found?.[name] ?? 0, expected?.[name] ?? 0, 5e-5), name).toBe(true);

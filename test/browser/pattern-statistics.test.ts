@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { attentionFields, attentionStatistics } from '../../src/kernels/attention-statistics.ts';
+import { attentionStatistics } from '../../src/kernels/attention-statistics.ts';
 import { type PatternShape, patternOf } from '../../src/kernels/pattern.ts';
 import { patternStatisticsOnGpu } from '../../src/kernels/pattern-statistics.gpu.ts';
 import { loadFolder } from '../../src/load/load.ts';
@@ -15,6 +15,7 @@ import { startRuntime } from '../../src/run/runtime.worker.ts';
 import { keyedPatterns, watchSummary } from '../../src/run/watch.ts';
 import { floatToHalf, halfToFloat } from '../../src/shared/half.ts';
 import type { AttentionStatistics } from '../../src/shared/statistics.ts';
+import { attentionFields } from '../../src/shared/statistics.ts';
 import { type KernelDevice, normal, openKernelDevice, packedHalves } from './kernel-device.ts';
 
 let gpu: KernelDevice;
