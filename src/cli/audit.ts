@@ -85,7 +85,8 @@ async function verify(folder: string, file: string | undefined): Promise<number>
 async function print(folder: string): Promise<number> {
   const { faults } = await walkLog(folder, async (entries) => {
     let text = '';
-    for (const entry of entries) if (entry.kind === 'record') text += `${JSON.stringify(entry)}\n`;
+    for (const entry of entries)
+      if (entry.kind === 'record' || entry.kind === 'foreign') text += `${JSON.stringify(entry)}\n`;
     if (!process.stdout.write(text)) await new Promise((drained) => process.stdout.once('drain', drained));
   });
   if (faults.length === 0) return 0;

@@ -31,6 +31,8 @@ const help = `sonde collect: takes masked telemetry and keeps it; serves the pla
   --forward URL       sends on all that is stored to an OTLP/HTTP endpoint, URL/v1/logs and URL/v1/metrics; the log is
                       the queue
   --forward-header NAME=VALUE  for the endpoint; may be repeated
+  --foreign-attribute NAME  kept of log records that other OpenTelemetry SDKs send, in a log of their own in DIR/foreign;
+                      all else of them is dropped and counted; may be repeated. Without it they are refused
   --site DIR          the built playground to serve, default the package's own
   --no-isolation      serve it without COOP/COEP (one thread)
   --allow-hub         let the page fetch models from huggingface.co
@@ -174,6 +176,7 @@ const options = {
   'max-bytes': { type: 'string' },
   tables: { type: 'boolean', default: false },
   cold: { type: 'string' },
+  'foreign-attribute': { type: 'string', multiple: true, default: [] },
   forward: { type: 'string' },
   'forward-header': { type: 'string', multiple: true, default: [] },
   'cold-endpoint': { type: 'string' },
@@ -210,6 +213,7 @@ export async function collect(argv: readonly string[]): Promise<number> {
     policy: policy.current,
     ...(values['max-bytes'] === undefined ? {} : { maxBytes: bytesOf(values['max-bytes']) }),
     tables: values.tables,
+    foreignAttributes: values['foreign-attribute'],
     ...(values.forward === undefined ? {} : { forward: forwardOf(values.forward, values['forward-header']) }),
     ...(values.cold === undefined ? {} : { retention: retentionOf(values.cold, values) }),
     models: await modelsOf(site),

@@ -93,7 +93,21 @@ export interface MetricsEntry extends ExportIdentity {
   readonly points: readonly MetricPoint[];
 }
 
-export type Entry = RecordEntry | ChunkEntry | MetricsEntry | NoticeEntry;
+/** What an allow-list left of a log record of another SDK. It belongs to no chunk. */
+export interface ForeignEntry {
+  readonly kind: 'foreign';
+  readonly receivedAt: number;
+  /** Epoch ms by the sender's clock. */
+  readonly at?: number;
+  /** OpenTelemetry's SeverityNumber. */
+  readonly severity?: number;
+  readonly traceId?: string;
+  readonly spanId?: string;
+  readonly resource: Readonly<Record<string, string | number | boolean>>;
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+export type Entry = RecordEntry | ChunkEntry | MetricsEntry | ForeignEntry | NoticeEntry;
 
 const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
   'record',
@@ -105,6 +119,7 @@ const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
   'release',
   'access',
   'retired',
+  'foreign',
 ]);
 
 /** What stands in an erased entry's place: the entry's hash stays on the line, so the chain does. */
@@ -148,7 +163,7 @@ const nothing = new Uint8Array();
 const closingBrace = 0x7d;
 
 /**
- * What new segments are written in. Format 2 has `retired` entries; everything else is as in 1. A segment stays in the
+ * What new segments are written in. Format 2 has `retired` and `foreign` entries; everything else is as in 1. A segment stays in the
  * format it was begun in, since its lines are hashed; every format up to this one is read.
  */
 export const segmentFormat = 2;

@@ -28,6 +28,9 @@ const headInterval = 1000;
 /** Left on the disk: a segment is written beside itself when something of it is erased. */
 const spareBytes = 128 * 1024 * 1024;
 
+/** Entries that somebody sent, and may send again. */
+const heavy: ReadonlySet<Entry['kind']> = new Set<Entry['kind']>(['record', 'metrics', 'foreign']);
+
 interface Waiting {
   readonly entries: readonly EntryBytes[];
   readonly resolve: () => void;
@@ -304,7 +307,7 @@ export class SegmentLog {
     const file = await this.#currentFile();
     const { bytes, chain } = linesOf(entries, this.#chain);
     // Notices are small, and the way to make room again.
-    if (entries.some(({ kind }) => kind === 'record' || kind === 'metrics')) this.#needRoom(bytes.length);
+    if (entries.some(({ kind }) => heavy.has(kind))) this.#needRoom(bytes.length);
     // What a failed write left behind the end must not be taken for stored: it goes first.
     if (this.#torn) await file.truncate(this.#size);
     this.#torn = true;

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -9,6 +10,7 @@ import { Registry } from 'prom-client';
 import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, jsonBytes, Refusal, toRefusal, unpack } from './body.ts';
+import { createForeignIngest, isForeign } from './foreign/ingest.ts';
 import { Forwarder, type ForwardOptions } from './forward/forwarder.ts';
 import { createForwardMetrics } from './forward/metrics.ts';
 import type { Fault } from './head-check.ts';
@@ -59,6 +61,8 @@ export interface CollectorOptions {
   readonly tables?: boolean;
   /** Moves what is older than `hotDays` to cold storage, as tables: a folder, or `s3://bucket/prefix`. */
   readonly retention?: { readonly cold: string; readonly endpoint?: string; readonly hotDays: number };
+  /** Attributes that are kept of log records of other SDKs, in a log of their own in `foreign`. None = they are refused. */
+  readonly foreignAttributes?: readonly string[];
   /** Sends on everything that is stored to an OTLP/HTTP endpoint. */
   readonly forward?: ForwardOptions;
   /** Where JSON lines about the running go. Default: nowhere. */
@@ -167,6 +171,18 @@ function addSignals(
     });
 }
 
+/** The log of other SDKs' records, where a list says what is kept of them. */
+async function openForeign(
+  { data, segmentBytes, maxBytes, foreignAttributes = [] }: CollectorOptions,
+  keys: ReadonlySet<string>,
+  registry: Registry,
+) {
+  if (foreignAttributes.length === 0) return undefined;
+  const { log } = await SegmentLog.open(join(data, 'foreign'), () => undefined, { segmentBytes, maxBytes });
+  const ingest = createForeignIngest({ log, listed: new Set(foreignAttributes), keys, registry });
+  return { ingest, close: () => log.close() };
+}
+
 /**
  * Opens the log, repairs what a crash left of it, and is then ready to listen.
  * @throws SondeError `storage_blocked` when another collector has the folder
@@ -255,6 +271,8 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     reply.header('X-Content-Type-Options', 'nosniff');
   });
   const keys = new Set(options.keys);
+  const ingest = createIngest({ log, stored: known.records, metrics, rollups, tail, keys });
+  const foreign = await openForeign(options, keys, optional);
   addSignals(
     app,
     options,
@@ -262,7 +280,8 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       {
         url: '/v1/logs',
         counted: 'rejectedLogRecords',
-        take: createIngest({ log, stored: known.records, metrics, rollups, tail, keys }),
+        take: (body, key) =>
+          foreign !== undefined && isForeign(body) ? foreign.ingest(body, key) : ingest(body, key),
       },
       {
         url: '/v1/metrics',
@@ -339,6 +358,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     await upkeep?.stop();
     await forwarder?.stop();
     tables?.close();
+    await foreign?.close();
     await log.close();
   }
 

@@ -31,7 +31,7 @@ async function contentsOf({ duck }: Tables, table: string): Promise<Contents> {
       min(told)::DOUBLE AS first, max(told)::DOUBLE AS last
     FROM (SELECT kind, coalesce("receivedAt", (entry->>'$.at')::BIGINT) AS told FROM ${file})`);
   const notices = await duck.rows(`SELECT entry FROM ${file}
-    WHERE entry IS NOT NULL AND kind NOT IN ('record', 'chunk', 'metrics', 'access') ORDER BY line`);
+    WHERE entry IS NOT NULL AND kind NOT IN ('record', 'chunk', 'metrics', 'foreign', 'access') ORDER BY line`);
   const graves = await duck.rows(`SELECT subject, count(*) FILTER (kind = 'record') AS records FROM ${file}
     WHERE subject IS NOT NULL GROUP BY subject`);
   return {

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Refusal } from '../../../src/collect/body.ts';
+import { readForeign } from '../../../src/collect/foreign/read.ts';
+import { walkLog } from '../../../src/collect/walk.ts';
+import { makeChunk, newSession } from './chunk.ts';
+import { readSegments, startCollector } from './start.ts';
+
+/**
+ * What @opentelemetry/exporter-logs-otlp-http 0.223.1 sent for two records of sdk-logs 0.223.1 (resources 2.12.1), as a
+ * server on 127.0.0.1 received it, indented; the second has an event name, a body that is a map and an array of tags.
+ */
+const recorded = new URL('../../fixtures/foreign/opentelemetry-js.json', import.meta.url);
+const sdkBody = () => readFile(recorded, 'utf8');
+
+const listed = ['http.route', 'http.response.status_code', 'cart.value', 'cart.gift', 'service.name', 'tags'];
+
+describe('log records of another SDK', () => {
+  it('are kept in a log of their own: what the list names, and of that no personal data', async () => {
+    const { data, post, address, collector } = await startCollector({ foreignAttributes: listed });
+    const answer = await post(await sdkBody());
+    expect([answer.status, await answer.json()]).toEqual([200, { stored: [], rejected: {} }]);
+    const text = await readSegments(join(data, 'foreign'));
+    for (const secret of ['jane', 'Jane', '4111', 'worker-7', 'cart.failed'])
+      expect(text).not.toContain(secret);
+    const kept: object[] = [];
+    await walkLog(join(data, 'foreign'), (entries) => void kept.push(...entries));
+    expect(kept).toEqual([
+      {
+        kind: 'foreign',
+        receivedAt: expect.any(Number),
+        at: 1_795_000_000_123,
+        severity: 9,
+        traceId: '5b8efff798038103d269b633813fc60c',
+        spanId: 'eee19b7ec3c1b174',
+        resource: { 'service.name': 'checkout' },
+        attributes: {
+          'http.route': '/cart/:id',
+          'http.response.status_code': 200,
+          'cart.value': 12.5,
+          'cart.gift': true,
+        },
+      },
+      {
+        kind: 'foreign',
+        receivedAt: expect.any(Number),
+        at: 1_795_000_001_000,
+        severity: 17,
+        resource: { 'service.name': 'checkout' },
+        attributes: { 'http.response.status_code': 500 },
+      },
+    ]);
+    const metrics = await (await fetch(`${address}/metrics`)).text();
+    expect(metrics).toContain('sonde_foreign_records_total 2');
+    // host.name, the scope's name and version, user.email and the event's name are on no list.
+    for (const [reason, count] of Object.entries({ body: 2, not_listed: 5, not_scalar: 1, personal_data: 1 }))
+      expect(metrics).toContain(`sonde_foreign_dropped_total{reason="${reason}"} ${count}`);
+    await collector.close();
+    expect((await walkLog(join(data, 'foreign'), () => undefined)).faults).toEqual([]);
+  });
+
+  it("do not mix with Sonde's own, which are taken as ever", async () => {
+    const { data, post } = await startCollector({ foreignAttributes: listed });
+    await post(await sdkBody());
+    const { body, records } = makeChunk(newSession(), 0, 3);
+    expect(await (await post(body)).json()).toMatchObject({ stored: [{ ranges: [[0, 2]] }] });
+    expect(await readSegments(data)).not.toContain('"kind":"foreign"');
+    expect(await readSegments(data)).toContain(records[0]?.recordId);
+  });
+
+  it('are refused where no list was given, and where a key is asked for and missing', async () => {
+    expect((await (await startCollector()).post(await sdkBody())).status).toBe(400);
+    const { post } = await startCollector({ foreignAttributes: listed, keys: ['shop'] });
+    expect((await post(await sdkBody())).status).toBe(401);
+    expect((await post(await sdkBody(), {}, '?key=shop')).status).toBe(200);
+  });
+
+  it('are read or refused, whatever they are, and hold no attribute that is not listed', () => {
+    const value = fc.oneof(
+      fc.record({ stringValue: fc.string({ maxLength: 200 }) }),
+      fc.record({ intValue: fc.oneof(fc.integer(), fc.string()) }),
+      fc.record({ doubleValue: fc.double() }),
+      fc.jsonValue(),
+    );
+    const attributes = fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), value }), {
+      maxLength: 4,
+    });
+    const log = fc.record(
+      {
+        attributes,
+        body: value,
+        timeUnixNano: fc.oneof(fc.string(), fc.double()),
+        traceId: fc.jsonValue(),
+        eventName: value,
+      },
+      { requiredKeys: [] },
+    );
+    const scope = fc.record({ attributes, name: fc.jsonValue() }, { requiredKeys: [] });
+    const body = fc.oneof(
+      fc.jsonValue(),
+      fc.record({
+        resourceLogs: fc.array(
+          fc.record({
+            resource: fc.record({ attributes }),
+            scopeLogs: fc.array(fc.record({ scope, logRecords: fc.array(log, { maxLength: 3 }) }), {
+              maxLength: 2,
+            }),
+          }),
+          { maxLength: 2 },
+        ),
+      }),
+    );
+    fc.assert(
+      fc.property(body, (sent) => {
+        try {
+          for (const { resource, attributes: kept } of readForeign(sent, new Set(['a', 'b'])).records)
+            for (const [key, each] of Object.entries({ ...resource, ...kept })) {
+              expect(['a', 'b']).toContain(key);
+              expect(String(each).length).toBeLessThanOrEqual(128);
+            }
+        } catch (error) {
+          expect(error).toBeInstanceOf(Refusal);
+        }
+      }),
+    );
+  });
+});
