@@ -32,7 +32,9 @@ export class ExponentialHistogram {
   #zeroCount = 0;
   #count = 0;
   #sum = 0;
-  #buckets = new Map<number, number>();
+  #offset = 0;
+  /** From the lowest bucket that holds something to the highest. */
+  #counts: number[] = [];
 
   constructor(scale = finestScale) {
     this.#scale = scale;
@@ -50,64 +52,55 @@ export class ExponentialHistogram {
   add(value: number, weight = 1): void {
     this.#count += weight;
     this.#sum += value * weight;
-    if (value > 0) this.#put(bucketOf(value, this.#scale), weight);
+    if (value > 0) this.#put(bucketOf(value, this.#scale), this.#scale, weight);
     else this.#zeroCount += weight;
   }
 
-  merge(other: Exponential): void {
-    this.#count += other.count;
-    this.#sum += other.sum;
-    this.#zeroCount += other.zeroCount;
-    while (this.#scale > other.scale) this.#halve();
-    for (const [i, count] of other.counts.entries())
-      if (count > 0) {
-        const down = other.scale - this.#scale;
-        this.#put(Math.floor((other.offset + i) / 2 ** down), count);
-      }
+  merge({ scale, offset, counts, zeroCount, count, sum }: Exponential): void {
+    this.#count += count;
+    this.#sum += sum;
+    this.#zeroCount += zeroCount;
+    while (this.#scale > scale) this.#halve();
+    for (let i = 0; i < counts.length; i++) if (counts[i]) this.#put(offset + i, scale, counts[i] ?? 0);
   }
 
-  #put(index: number, weight: number): void {
-    const known = this.#buckets.get(index);
-    this.#buckets.set(index, (known ?? 0) + weight);
-    if (known !== undefined) return;
-    let [low, high] = this.#span();
-    while (high - low >= mostBuckets && this.#scale > coarsestScale) {
+  /** @param index of a bucket at `scale`, which is as fine as this one or finer */
+  #put(index: number, scale: number, weight: number): void {
+    let [at, last] = [0, 0];
+    for (;;) {
+      at = Math.floor(index / 2 ** (scale - this.#scale)) - this.#offset;
+      last = this.#counts.length - 1;
+      if (last < 0 || Math.max(at, last) - Math.min(at, 0) < mostBuckets || this.#scale <= coarsestScale)
+        break;
       this.#halve();
-      [low, high] = this.#span();
     }
-  }
-
-  #span(): [number, number] {
-    let low = Number.POSITIVE_INFINITY;
-    let high = Number.NEGATIVE_INFINITY;
-    for (const index of this.#buckets.keys()) {
-      low = Math.min(low, index);
-      high = Math.max(high, index);
-    }
-    return [low, high];
+    if (last < 0) [this.#offset, at] = [this.#offset + at, 0];
+    for (; at < 0; at++, this.#offset--) this.#counts.unshift(0);
+    while (this.#counts.length <= at) this.#counts.push(0);
+    this.#counts[at] = (this.#counts[at] ?? 0) + weight;
   }
 
   /** Two neighbours become one: an index is halved, rounded down. */
   #halve(): void {
     this.#scale -= 1;
-    const buckets = new Map<number, number>();
-    for (const [index, count] of this.#buckets) {
-      const half = Math.floor(index / 2);
-      buckets.set(half, (buckets.get(half) ?? 0) + count);
+    const counts: number[] = [];
+    const offset = Math.floor(this.#offset / 2);
+    for (const [i, count] of this.#counts.entries()) {
+      const half = Math.floor((this.#offset + i) / 2) - offset;
+      counts[half] = (counts[half] ?? 0) + count;
     }
-    this.#buckets = buckets;
+    this.#offset = offset;
+    this.#counts = counts;
   }
 
   read(): Exponential {
-    const [low, high] = this.#buckets.size === 0 ? [0, -1] : this.#span();
-    const counts = Array.from({ length: high - low + 1 }, (_, i) => this.#buckets.get(low + i) ?? 0);
     return {
       scale: this.#scale,
       zeroCount: this.#zeroCount,
       count: this.#count,
       sum: this.#sum,
-      offset: low,
-      counts,
+      offset: this.#offset,
+      counts: this.#counts.slice(),
     };
   }
 }
