@@ -96,7 +96,9 @@ async function retireNow(settings: Settings): Promise<number> {
   }
   const tables = await Tables.open(settings.data);
   const known = new Known();
-  const { log } = await SegmentLog.open(settings.data, (entries) => known.read(entries), { keeper: known });
+  const { log } = await SegmentLog.open(settings.data, (entries, segment) => known.read(entries, segment), {
+    keeper: known,
+  });
   try {
     const erased = await eraseCold({ log, tables, cold });
     say(`${await retire({ log, tables, cold, hotDays })} segments retired, ${erased} sessions erased there`);

@@ -31,6 +31,9 @@ export interface Keeper {
   snapshot(): unknown;
   /** @param state a snapshot; `undefined` to forget everything */
   restore(state: unknown): void;
+  /** What it knows by the records of one segment; seeing those twice would count them twice. */
+  part(segment: number): unknown;
+  restorePart(segment: number, part: unknown): void;
 }
 
 const pathIn = (folder: string): string => join(folder, 'checkpoint.json');

@@ -128,13 +128,13 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
     const rejected = countRejected(records);
     if (fresh.length === 0) return { stored: stored.rangesOf(life), rejected };
     const entries = runs.flatMap((run) => entriesOf(life, run, receivedAt));
-    await log.append(entries);
+    const segment = await log.append(entries);
     for (const run of runs) stored.add({ ...life, seq: run[0]?.seq ?? 0 }, run.length);
     const measured: Measured[] = [];
     for (const record of fresh)
       if ('measured' in record && record.measured !== undefined) measured.push(record.measured);
     metrics.accepted(measured);
-    for (const record of measured) rollups.add(receivedAt, record);
+    for (const record of measured) rollups.add(segment, receivedAt, record);
     if (tail.isHeard)
       tail.send(entries.flatMap(({ kind, json }) => (kind === 'record' ? [json.toString()] : [])));
     metrics.rejected(countRejected(fresh));

@@ -1,6 +1,6 @@
 import type { Keeper } from './checkpoint.ts';
 import type { Entry } from './line.ts';
-import { Rollups } from './rollups.ts';
+import { Rollups, type SegmentRollups } from './rollups.ts';
 import { StoredRecords, type StoredState } from './stored.ts';
 
 interface State {
@@ -17,16 +17,15 @@ export class Known implements Keeper {
   readonly exports = new StoredRecords();
   #rollups = new Rollups();
 
-  /** Of the records read here, not of those before a checkpoint. */
   get rollups(): Rollups {
     return this.#rollups;
   }
 
-  read(entries: readonly Entry[]): void {
+  read(entries: readonly Entry[], segment: number): void {
     for (const entry of entries)
       if (entry.kind === 'chunk') this.records.add(entry, entry.count);
       else if (entry.kind === 'metrics') this.exports.add(entry, entry.count);
-    addTo(this.#rollups, entries);
+    addTo(this.#rollups, entries, segment);
   }
 
   snapshot(): State {
@@ -40,10 +39,18 @@ export class Known implements Keeper {
     this.exports.restore(exports);
     this.#rollups = new Rollups();
   }
+
+  part(segment: number): SegmentRollups {
+    return this.#rollups.of(segment);
+  }
+
+  restorePart(segment: number, part: unknown): void {
+    this.#rollups.restore(segment, part as SegmentRollups);
+  }
 }
 
-export function addTo(rollups: Rollups, entries: readonly Entry[]): void {
+export function addTo(rollups: Rollups, entries: readonly Entry[], segment: number): void {
   for (const entry of entries)
     if (entry.kind === 'record' && !('reportedAt' in entry.record))
-      rollups.add(entry.receivedAt, entry.record);
+      rollups.add(segment, entry.receivedAt, entry.record);
 }

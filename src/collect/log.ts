@@ -17,6 +17,7 @@ import {
   segmentFormat,
 } from './line.ts';
 import { lockFolder } from './lock.ts';
+import { Parts } from './parts.ts';
 import { loadRetired, type Retired, saveRetired } from './retire/retired.ts';
 import { removeDrafts, sweep } from './sweep.ts';
 import { tablePath } from './tables/path.ts';
@@ -33,7 +34,7 @@ const heavy: ReadonlySet<Entry['kind']> = new Set<Entry['kind']>(['record', 'met
 
 interface Waiting {
   readonly entries: readonly EntryBytes[];
-  readonly resolve: () => void;
+  readonly resolve: (segment: number) => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -46,11 +47,20 @@ export interface LogOptions {
   readonly keeper?: Keeper | undefined;
 }
 
+interface Opened {
+  readonly walk: Walk;
+  /** Where reading began, if not at the first line. */
+  readonly checkpoint: Checkpoint | undefined;
+  /** The keeper knows of each segment by itself: of those before the checkpoint too. */
+  readonly hasParts: boolean;
+}
+
 interface LogParts {
   readonly maxBytes: number;
   /** Of all segments. */
   readonly bytes: number;
   readonly keeper: Keeper | undefined;
+  readonly parts: Parts | undefined;
   readonly key: KeyObject;
   readonly unlock: () => Promise<void>;
   readonly segmentBytes: number;
@@ -77,6 +87,7 @@ export class SegmentLog {
   /** Of the open segment. */
   #lines: number;
   readonly #keeper: Keeper | undefined;
+  readonly #parts: Parts | undefined;
   /** Where the next checkpoint is made at. */
   #place: LogPlace | undefined;
   #file: FileHandle | undefined;
@@ -97,7 +108,7 @@ export class SegmentLog {
   private constructor(
     folder: string,
     walk: Walk,
-    { key, unlock, segmentBytes, keeper, maxBytes, bytes }: LogParts,
+    { key, unlock, segmentBytes, keeper, parts, maxBytes, bytes }: LogParts,
   ) {
     this.folder = folder;
     this.erasures = walk.erasures;
@@ -112,6 +123,7 @@ export class SegmentLog {
     this.#retired = walk.retired;
     this.#isFull = walk.format < segmentFormat;
     this.#keeper = keeper;
+    this.#parts = parts;
     this.#maxBytes = maxBytes;
     this.#bytes = bytes;
     this.#headChain = walk.head?.chain ?? genesis;
@@ -131,9 +143,9 @@ export class SegmentLog {
    */
   static async open(
     path: string,
-    onStored: (entries: readonly Entry[]) => void,
+    onStored: (entries: readonly Entry[], segment: number) => void,
     { segmentBytes = defaultSegmentBytes, keeper, maxBytes = Number.POSITIVE_INFINITY }: LogOptions = {},
-  ): Promise<{ log: SegmentLog; walk: Walk; checkpoint: Checkpoint | undefined }> {
+  ): Promise<{ readonly log: SegmentLog } & Opened> {
     const folder = resolve(path);
     await mkdir(folder, { recursive: true });
     const unlock = await lockFolder(folder);
@@ -141,13 +153,16 @@ export class SegmentLog {
       const key = await openSigningKey(folder);
       await removeDrafts(folder);
       await removeRetired(folder, createPublicKey(key));
-      const { walk, checkpoint } = await readLog(folder, key, onStored, keeper);
+      const parts = keeper && new Parts(folder, key, keeper);
+      const opened = await readLog(folder, key, onStored, keeper, parts);
+      const { walk } = opened;
       if (walk.tail !== undefined) await truncate(walk.tail.path, walk.tail.keep);
       const log = new SegmentLog(folder, walk, {
         key,
         unlock,
         segmentBytes,
         keeper,
+        parts,
         maxBytes,
         bytes: await sizeOf(folder),
       });
@@ -156,7 +171,7 @@ export class SegmentLog {
       // A tail without even a header is cut to nothing; its segment begins anew.
       if (walk.tail?.keep === 0) log.#segment -= 1;
       else if (last !== undefined && walk.faults.length === 0) await log.#resume(last.path);
-      return { log, walk, checkpoint };
+      return { log, ...opened };
     } catch (error) {
       await unlock();
       throw error;
@@ -168,8 +183,11 @@ export class SegmentLog {
     this.#size = (await this.#file.stat()).size;
   }
 
-  /** @throws the file system's error; then none of the entries is kept */
-  append(entries: readonly EntryBytes[]): Promise<void> {
+  /**
+   * @returns the segment that they are in
+   * @throws the file system's error; then none of the entries is kept
+   */
+  append(entries: readonly EntryBytes[]): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entries, resolve, reject });
       this.#flushing ??= this.#flush();
@@ -238,6 +256,11 @@ export class SegmentLog {
     return { segment: this.#segment, bytes: this.#size };
   }
 
+  /** The keeper has read the whole log since it was opened. */
+  completeParts(): void {
+    this.#parts?.complete();
+  }
+
   /** What the keeper knows now. */
   snapshot(): unknown {
     return this.#keeper?.snapshot();
@@ -295,7 +318,7 @@ export class SegmentLog {
       this.#waiting = [];
       try {
         await this.#write(group.flatMap(({ entries }) => entries));
-        for (const { resolve } of group) resolve();
+        for (const { resolve } of group) resolve(this.#segment);
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
@@ -391,6 +414,7 @@ export class SegmentLog {
     if (place === undefined || this.#keeper === undefined) return;
     const state = this.#keeper.snapshot();
     const { notices } = this.erasures;
+    await this.#parts?.keep(place);
     await saveCheckpoint(this.folder, { format: 1, place, notices, state }, this.#key);
     if (this.#place === place) this.#place = undefined;
   }
@@ -425,17 +449,22 @@ export class SegmentLog {
 async function readLog(
   folder: string,
   key: KeyObject,
-  onStored: (entries: readonly Entry[]) => void,
+  onStored: (entries: readonly Entry[], segment: number) => void,
   keeper: Keeper | undefined,
-): Promise<{ walk: Walk; checkpoint: Checkpoint | undefined }> {
+  parts: Parts | undefined,
+): Promise<Opened> {
+  const read = (entries: readonly Entry[], _records: number, segment: number): void =>
+    onStored(entries, segment);
   const checkpoint = keeper && (await loadCheckpoint(folder, createPublicKey(key)));
   if (checkpoint !== undefined) {
     keeper?.restore(checkpoint.state);
-    const walk = await walkLog(folder, onStored, { from: checkpoint });
-    if (walk.faults.length === 0) return { walk, checkpoint };
+    const hasParts = (await parts?.restore(checkpoint.place)) === true;
+    const walk = await walkLog(folder, read, { from: checkpoint });
+    if (walk.faults.length === 0) return { walk, checkpoint, hasParts };
   }
+  parts?.complete();
   keeper?.restore((await loadRetired(folder, createPublicKey(key)))?.base.state);
-  return { walk: await walkLog(folder, onStored), checkpoint: undefined };
+  return { walk: await walkLog(folder, read), checkpoint: undefined, hasParts: true };
 }
 
 /** Segments that are in cold storage: they go, and what a kill left of them goes at the next start. */

@@ -1,4 +1,4 @@
-import { ExponentialHistogram } from '../schema/exponential.ts';
+import { type Exponential, ExponentialHistogram } from '../schema/exponential.ts';
 import type { Read } from '../schema/receive.ts';
 
 export type MeasuredRecord = Read['measured'];
@@ -69,19 +69,26 @@ export const minute = 60_000;
 const mostMinutes = 7 * 24 * 60;
 const mostGroups = 200;
 
-/** Records by the minute they were received in, as histograms that merge. */
-export class Rollups {
-  readonly #minutes = new Map<number, Map<string, Cell>>();
+type Minutes = Map<number, Map<string, Cell>>;
 
-  add(receivedAt: number, record: MeasuredRecord): void {
-    const at = Math.floor(receivedAt / minute);
-    let cells = this.#minutes.get(at);
-    if (cells === undefined) {
-      cells = new Map();
-      this.#minutes.set(at, cells);
-      for (const known of this.#minutes.keys()) if (known <= at - mostMinutes) this.#minutes.delete(known);
-    }
-    const cell = cellOf(cells, groupOf(record));
+/** What is known of one segment's records, as JSON. */
+export type SegmentRollups = readonly (readonly [
+  minute: number,
+  group: Group,
+  records: number,
+  requests: number,
+  histograms: Readonly<Record<Quantity, Exponential>>,
+])[];
+
+/**
+ * Records by the minute they were received in, as histograms that merge. By segment too, so that what a closed
+ * segment adds is kept beside it and never written again.
+ */
+export class Rollups {
+  readonly #segments = new Map<number, Minutes>();
+
+  add(segment: number, receivedAt: number, record: MeasuredRecord): void {
+    const cell = this.#cell(segment, Math.floor(receivedAt / minute), groupOf(record));
     const weight = 1 / record.inclusionProbability;
     cell.records += 1;
     cell.requests += weight;
@@ -91,19 +98,63 @@ export class Rollups {
     }
   }
 
+  #cell(segment: number, at: number, group: Group): Cell {
+    const minutes: Minutes = this.#segments.get(segment) ?? new Map();
+    this.#segments.set(segment, minutes);
+    const cells = minutes.get(at);
+    if (cells !== undefined) return cellOf(cells, group);
+    const fresh = new Map<string, Cell>();
+    minutes.set(at, fresh);
+    this.#forgetBefore(at - mostMinutes);
+    return cellOf(fresh, group);
+  }
+
+  #forgetBefore(first: number): void {
+    for (const [segment, minutes] of this.#segments) {
+      for (const at of minutes.keys()) if (at <= first) minutes.delete(at);
+      if (minutes.size > 0) return;
+      this.#segments.delete(segment);
+    }
+  }
+
   /** Takes over all of another one's, which is used no more; both may know of one minute. */
   adopt(older: Rollups): void {
-    for (const [at, cells] of older.#minutes) {
-      const own = this.#minutes.get(at) ?? new Map<string, Cell>();
-      this.#minutes.set(at, own);
-      for (const cell of cells.values()) mergeInto(cellOf(own, cell.group), cell);
+    for (const [segment, minutes] of older.#segments)
+      for (const [at, cells] of minutes)
+        for (const cell of cells.values()) mergeInto(this.#cell(segment, at, cell.group), cell);
+  }
+
+  of(segment: number): SegmentRollups {
+    return [...(this.#segments.get(segment) ?? [])].flatMap(([at, cells]) =>
+      [...cells.values()].map(({ group, records, requests, histograms }): SegmentRollups[number] => [
+        at,
+        group,
+        records,
+        requests,
+        {
+          duration: histograms.duration.read(),
+          introspection: histograms.introspection.read(),
+          entropy: histograms.entropy.read(),
+          confidence: histograms.confidence.read(),
+        },
+      ]),
+    );
+  }
+
+  /** Adds what `of` gave. */
+  restore(segment: number, state: SegmentRollups): void {
+    for (const [at, group, records, requests, histograms] of state) {
+      const cell = this.#cell(segment, at, group);
+      cell.records += records;
+      cell.requests += requests;
+      for (const quantity of quantities) cell.histograms[quantity].merge(histograms[quantity]);
     }
   }
 
   /** The minutes from `from` (inclusive) to `to` (exclusive), epoch ms. */
   *cells(from: number, to: number): Generator<Cell> {
-    for (const [at, cells] of this.#minutes)
-      if (at * minute >= from && at * minute < to) yield* cells.values();
+    for (const minutes of this.#segments.values())
+      for (const [at, cells] of minutes) if (at * minute >= from && at * minute < to) yield* cells.values();
   }
 }
 

@@ -206,11 +206,11 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   const { retention } = options;
   const cold = retention && (await openCold(retention.cold, retention.endpoint));
   const tables = options.tables === true || cold ? await Tables.open(options.data) : undefined;
-  const { log, walk, checkpoint } = await SegmentLog.open(options.data, (entries) => known.read(entries), {
-    segmentBytes,
-    maxBytes,
-    keeper: known,
-  });
+  const { log, walk, checkpoint, hasParts } = await SegmentLog.open(
+    options.data,
+    (entries, segment) => known.read(entries, segment),
+    { segmentBytes, maxBytes, keeper: known },
+  );
   const sayFaults = (faults: readonly Fault[]): void => {
     for (const fault of faults) app.log.error({ fault }, 'the log is damaged; run sonde audit verify');
   };
@@ -224,7 +224,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     await log.sweep();
     app.log.info({ waiting: log.erasures.waiting }, 'erasures that were asked for are made');
   }
-  // Minutes before the checkpoint come from the reading in the background.
+  // Without their parts, minutes before the checkpoint come from the reading in the background.
   const { rollups } = known;
   let older = new Rollups();
   const verification =
@@ -234,11 +234,12 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
           begin: () => {
             older = new Rollups();
           },
-          read: (entries, records) => {
-            if (records <= checkpoint.place.records) addTo(older, entries);
+          read: (entries, records, segment) => {
+            if (!hasParts && records <= checkpoint.place.records) addTo(older, entries, segment);
           },
           done: (faults) => {
             rollups.adopt(older);
+            log.completeParts();
             sayFaults(faults);
             app.log.info({ faults: faults.length }, 'the whole log is verified');
           },
@@ -341,7 +342,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
           folder: log.folder,
           log,
           tail,
-          rollups: () => (faultsNow() === undefined ? undefined : rollups),
+          rollups: () => (hasParts || faultsNow() !== undefined ? rollups : undefined),
           faults: faultsNow,
           tables,
           tokens: tokensOf(log.folder, options.admin.token),

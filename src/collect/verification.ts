@@ -9,7 +9,7 @@ class Stopped extends Error {}
 /** Who makes use of the reading. It begins anew when the log was changed meanwhile. */
 export interface Reader {
   begin(): void;
-  read(entries: readonly Entry[], records: number): void;
+  read(entries: readonly Entry[], records: number, segment: number): void;
   /** Not called when it is stopped before. */
   done(faults: readonly Fault[]): void;
 }

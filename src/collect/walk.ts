@@ -77,13 +77,13 @@ function* linesOf(bytes: Buffer): Generator<{ text: string; end: number }> {
 
 /**
  * Reads the whole log in order, checks every hash, every link of the chain and every signed head, and hands
- * over each chunk's records once the chunk is known to be stored. Behind a fault it goes on from what it finds,
+ * over each chunk's records and their segment once the chunk is known to be stored. Behind a fault it goes on from what it finds,
  * so that one changed line is one fault, not a fault for each line after it. With each chunk it tells how many
  * records stand in the log up to there, erased ones among them.
  */
 export async function walkLog(
   folder: string,
-  onStored: (entries: readonly Entry[], records: number) => void | Promise<void>,
+  onStored: (entries: readonly Entry[], records: number, segment: number) => void | Promise<void>,
   { saved, from, pause }: WalkOptions = {},
 ): Promise<Walk> {
   const faults: Fault[] = [];
@@ -120,7 +120,7 @@ export async function walkLog(
       total.erased += erased;
       total.records += erased + entries.filter(isRecord).length;
       if ([...entries, ...tombstones].some(({ kind }) => kind === 'chunk')) total.chunks += 1;
-      await onStored(entries, total.records);
+      await onStored(entries, total.records, file.number);
       const place: Place = { segment: basename(file.path), ...end, records: total.records };
       headCheck?.see(place);
       savedCheck?.see(place);

@@ -115,4 +115,59 @@ describe('a start from the checkpoint', () => {
     });
     expect(await verified(address)).toMatchObject({ faults: 0 });
   });
+
+  describe('and the minutes before it', () => {
+    const admin = { port: 0, token: 'secret' };
+    const ask = async ({ adminAddress }: { readonly adminAddress: string | undefined }, path: string) =>
+      (await (
+        await fetch(`${adminAddress}${path}`, { headers: { authorization: 'Bearer secret' } })
+      ).json()) as { readonly source: string; readonly groups: readonly { readonly records: number }[] };
+
+    it('are known at once, segment by segment, as they were', async () => {
+      const data = await temporaryFolder();
+      await filled(data, newSession());
+      const first = await startCollector({ data, admin });
+      await verified(first.address);
+      await first.post(makeChunk(newSession(), 0, 5).body);
+      const before = await ask(first.collector, '/api/query?by=model');
+      await first.collector.close();
+      const { collector } = await startCollector({ data, admin });
+      expect(await ask(collector, '/api/query?by=model')).toEqual(before);
+      expect(before).toMatchObject({ source: 'rollups', groups: [{ records: 45 }] });
+    });
+
+    it('are counted once after kill -9', async () => {
+      const data = await temporaryFolder();
+      await filled(data, newSession());
+      const child = await startChild(['--data', data]);
+      await fetch(`${child.address}/v1/logs`, { method: 'POST', body: makeChunk(newSession(), 0, 5).body });
+      await child.stop('SIGKILL');
+      const { collector } = await startCollector({ data, admin });
+      expect(await ask(collector, '/api/query')).toMatchObject({
+        source: 'rollups',
+        groups: [{ records: 45 }],
+      });
+    });
+
+    it.each([
+      ['changed', (text: string) => text.replace(',5,', ',6,')],
+      ['of no use', () => ''],
+    ])('are read from the log where a part is %s', async (_what, forge) => {
+      const data = await temporaryFolder();
+      await filled(data, newSession());
+      const path = join(data, 'part-00000003.json');
+      const text = await readFile(path, 'utf8');
+      expect(forge(text)).not.toBe(text);
+      await writeFile(path, forge(text));
+      const { collector, address } = await startCollector({ data, admin });
+      await verified(address);
+      expect(await ask(collector, '/api/query')).toMatchObject({ groups: [{ records: 40 }] });
+      await collector.close();
+      const again = await startCollector({ data, admin });
+      expect(await ask(again.collector, '/api/query')).toMatchObject({
+        source: 'rollups',
+        groups: [{ records: 40 }],
+      });
+    });
+  });
 });
