@@ -7,7 +7,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export async function startCollector(
   data: string,
   keys: readonly string[],
-): Promise<{ child: ChildProcess; address: string }> {
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ child: ChildProcess; address: string; admin: string }> {
   const argv = [
     'bin/sonde.js',
     'collect',
@@ -15,6 +16,8 @@ export async function startCollector(
     '0',
     '--data',
     data,
+    '--admin-port',
+    '0',
     ...keys.flatMap((key) => ['--key', key]),
   ];
   // As docs/operator.md advises: what waits for the disk outlives a small nursery and is copied over and over.
@@ -22,15 +25,16 @@ export async function startCollector(
   const child = spawn(process.execPath, [...flags, ...argv], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, ...env },
   });
-  const address = await new Promise<string>((found, fail) => {
+  const [address = '', admin = ''] = await new Promise<string[]>((found, fail) => {
     let said = '';
     child.stdout.on('data', (chunk: Buffer) => {
       said += chunk.toString();
-      const url = /http:\/\/[\d.]+:\d+/.exec(said)?.[0];
-      if (url !== undefined) found(url);
+      const urls = said.match(/http:\/\/[\d.]+:\d+/g) ?? [];
+      if (urls.length > 1) found(urls);
     });
     child.once('exit', (code) => fail(new Error(`the collector ended with ${code}`)));
   });
-  return { child, address };
+  return { child, address, admin };
 }
