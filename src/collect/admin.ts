@@ -5,11 +5,12 @@ import fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { Refusal, toRefusal } from './body.ts';
+import { askDrift } from './drift.ts';
 import type { Erasures } from './erasures.ts';
 import type { Fault } from './head-check.ts';
 import type { NoticeEntry, RecordEntry } from './line.ts';
 import { askCalibration, askLog, askRollups, type Question, scan } from './query.ts';
-import { groupKeys, type Rollups } from './rollups.ts';
+import { groupKeys, minute, type Rollups } from './rollups.ts';
 import { askTables } from './tables/ask.ts';
 import type { Tables } from './tables/tables.ts';
 import type { Tail } from './tail.ts';
@@ -40,6 +41,7 @@ declare module 'fastify' {
 }
 
 const mostRecords = 1000;
+const mostWindows = 1000;
 type Query = Readonly<Record<string, string | undefined>>;
 
 function wordOf(name: string, value: unknown, pattern = /^[A-Za-z0-9._-]{1,64}$/): string {
@@ -131,6 +133,29 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
     source: 'log',
     ...(await alone(() => askCalibration(folder, questionOf(query)))),
   }));
+
+  app.get<{ Querystring: Query }>('/api/drift', config('aggregates'), async ({ query }) => {
+    const [from, to] = [timeOf('from', query.from), timeOf('to', query.to, Date.now())];
+    const baseline = {
+      from: timeOf('baselineFrom', query.baselineFrom),
+      to: timeOf('baselineTo', query.baselineTo),
+    };
+    const length = Number(query.window ?? 60) * minute;
+    if (!(length >= minute) || (to - from) / length > mostWindows)
+      throw new Refusal(
+        400,
+        'bad_request',
+        `\`window\` is in minutes, at least 1, for at most ${mostWindows} windows.`,
+      );
+    const rollups = parts.rollups();
+    if (rollups === undefined)
+      throw new Refusal(
+        503,
+        'not_yet',
+        'Older minutes are still being read after the start; ask again later.',
+      );
+    return { source: 'rollups', ...askDrift(rollups, { ...questionOf(query), from, to }, baseline, length) };
+  });
 
   app.get('/api/summary', config('aggregates'), () =>
     alone(async () => {

@@ -52,14 +52,19 @@ function quantilesOf(quantile: (q: number) => number | undefined): Quantiles | u
   return p50 === undefined || p95 === undefined || p99 === undefined ? undefined : { p50, p95, p99 };
 }
 
+/** Those that a question is about. */
+export function* cellsOf(rollups: Rollups, question: Question): Generator<Cell> {
+  for (const cell of rollups.cells(Math.floor(question.from / minute) * minute, question.to))
+    if (fits(question, cell.group)) yield cell;
+}
+
 /**
  * From per-minute histograms: times rounded out to whole minutes, quantiles to 1 % where a group's values lie within a
  * factor of 30, to 2 % within 900, to 4 % within 900,000.
  */
 export function askRollups(rollups: Rollups, question: Question): readonly AnswerRow[] {
   const rows = new Map<string, { key: Partial<Group>; cell: Cell }>();
-  for (const cell of rollups.cells(Math.floor(question.from / minute) * minute, question.to)) {
-    if (!fits(question, cell.group)) continue;
+  for (const cell of cellsOf(rollups, question)) {
     const key = keyOf(question, cell.group);
     const name = JSON.stringify(key);
     const row = rows.get(name)?.cell ?? emptyCell(cell.group);

@@ -1,10 +1,10 @@
-import { centroid, euclideanDistance, type Points } from './centroid.ts';
 import {
   hellingerDistance,
   jensenShannonDivergence,
   klDivergence,
   populationStabilityIndex,
-} from './divergences.ts';
+} from '../../shared/divergences.ts';
+import { centroid, euclideanDistance, type Points } from './centroid.ts';
 import { histogram, quantileEdges, withoutEmpty } from './histogram.ts';
 import { kolmogorovSmirnov } from './kolmogorov-smirnov.ts';
 import { fitGaussian, squaredMahalanobis } from './mahalanobis.ts';

@@ -2,19 +2,19 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { centroid, cosineDistance, euclideanDistance } from '../../../src/observe/drift/centroid.ts';
-import {
-  hellingerDistance,
-  jensenShannonDivergence,
-  klDivergence,
-  populationStabilityIndex,
-  totalVariation,
-} from '../../../src/observe/drift/divergences.ts';
 import { kolmogorovSmirnov } from '../../../src/observe/drift/kolmogorov-smirnov.ts';
 import { covariance, fitGaussian, squaredMahalanobis } from '../../../src/observe/drift/mahalanobis.ts';
 import { squaredMmd } from '../../../src/observe/drift/mmd.ts';
 import { spearman } from '../../../src/observe/drift/rank.ts';
 import { wasserstein1 } from '../../../src/observe/drift/wasserstein.ts';
 import { softmax } from '../../../src/observe/softmax.ts';
+import {
+  hellingerDistance,
+  jensenShannonDivergence,
+  klDivergence,
+  populationStabilityIndex,
+  totalVariation,
+} from '../../../src/shared/divergences.ts';
 import { row, scalar } from './vectors.ts';
 
 const reference = [0.25, 0.25, 0.25, 0.25];

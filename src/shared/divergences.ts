@@ -1,5 +1,5 @@
-import { SondeError } from '../../shared/errors.ts';
-import { type Nats, nats } from '../../shared/units.ts';
+import { SondeError } from './errors.ts';
+import { type Nats, nats } from './units.ts';
 
 /** A histogram: shares of the same bins, each >= 0, summing to 1. */
 type Shares = ArrayLike<number>;
