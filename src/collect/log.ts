@@ -17,7 +17,7 @@ import {
   segmentFormat,
 } from './line.ts';
 import { lockFolder } from './lock.ts';
-import { Parts } from './parts.ts';
+import { Parts, partPath } from './parts.ts';
 import { loadRetired, type Retired, saveRetired } from './retire/retired.ts';
 import { removeDrafts, sweep } from './sweep.ts';
 import { tablePath } from './tables/path.ts';
@@ -473,6 +473,7 @@ async function removeRetired(folder: string, key: KeyObject): Promise<void> {
   for (const { number, path } of await listSegments(folder)) {
     if (number >= first) continue;
     await rm(tablePath(path), { force: true });
+    await rm(partPath(folder, number), { force: true });
     await rm(path);
   }
 }

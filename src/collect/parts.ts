@@ -1,9 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Keeper, LogPlace } from './checkpoint.ts';
 import { listSegments } from './folder.ts';
-import { readHeader } from './line.ts';
+import { headerOf } from './header.ts';
 import { loadSigned, saveSigned } from './signed-file.ts';
 
 /**
@@ -17,22 +16,9 @@ interface Part {
   readonly state: unknown;
 }
 
-const pathIn = (folder: string, segment: number): string =>
+/** Where the part of a segment lies. */
+export const partPath = (folder: string, segment: number): string =>
   join(folder, `part-${String(segment).padStart(8, '0')}.json`);
-
-/** A header is less than this, its signed head included. */
-const mostHeader = 4096;
-
-async function headerOf(path: string): Promise<ReturnType<typeof readHeader>> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(mostHeader), 0, mostHeader, 0);
-    const text = buffer.toString('utf8', 0, bytesRead);
-    return readHeader(text.slice(0, text.indexOf('\n')));
-  } finally {
-    await file.close();
-  }
-}
 
 /** Segments up to a place that hold something, and the chain value that each ends with: where its part has to end. */
 async function* endsOf(
@@ -90,7 +76,7 @@ export class Parts {
     for await (const { segment, chain } of endsOf(this.#folder, place)) {
       if (chain === undefined || segment < this.#known || this.#kept.has(segment)) continue;
       const part: Part = { format: 1, chain, state: this.#keeper.part(segment) };
-      await saveSigned(pathIn(this.#folder, segment), 'part', part, this.#key);
+      await saveSigned(partPath(this.#folder, segment), 'part', part, this.#key);
       if (segment < place.segment) this.#kept.add(segment);
     }
   }
@@ -98,7 +84,7 @@ export class Parts {
   /** Absent where there is none that this log's key signed, or one that ends elsewhere. */
   async #load(segment: number, chain: string | undefined): Promise<Part | undefined> {
     const key = createPublicKey(this.#key);
-    const part = (await loadSigned(pathIn(this.#folder, segment), 'part', key)) as Part | undefined;
+    const part = (await loadSigned(partPath(this.#folder, segment), 'part', key)) as Part | undefined;
     return part?.format === 1 && part.chain === chain ? part : undefined;
   }
 }

@@ -2,9 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Checkpoint } from '../checkpoint.ts';
 import { Erasures } from '../erasures.ts';
-import { listSegments, type SegmentFile } from '../folder.ts';
+import { listSegments } from '../folder.ts';
 import { readHead } from '../head.ts';
-import { type Entry, type Header, readEntry, readHeader } from '../line.ts';
+import { headerOf } from '../header.ts';
+import { type Entry, readEntry } from '../line.ts';
 import type { SegmentLog } from '../log.ts';
 import { quoted } from '../tables/duck.ts';
 import { tablePath } from '../tables/path.ts';
@@ -42,11 +43,6 @@ async function contentsOf({ duck }: Tables, table: string): Promise<Contents> {
     notices: notices.flatMap(({ entry }) => readEntry(String(entry)) ?? []),
     graves: graves.map(({ subject, records }) => [String(subject), Number(records)]),
   };
-}
-
-async function headerOf(segment: SegmentFile): Promise<Header | undefined> {
-  const text = await readFile(segment.path, 'utf8');
-  return readHeader(text.slice(0, text.indexOf('\n')));
 }
 
 export interface RetireParts {
@@ -107,7 +103,7 @@ async function storeOldest({ log, tables, cold, hotDays, stayFrom }: RetireParts
   const contents = await contentsOf(tables, table);
   if (contents.to >= Date.now() - hotDays * day || log.erasures.isHeld(contents.from, contents.to))
     return undefined;
-  const head = readHead((await headerOf(next))?.head);
+  const head = readHead((await headerOf(next.path))?.head);
   const isWhole = (await textOf(tables.duck, table)) === (await readFile(segment.path, 'utf8'));
   // A fault, or erased meanwhile: it stays.
   if (head === undefined || !isWhole) return undefined;

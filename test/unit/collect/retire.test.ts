@@ -46,6 +46,8 @@ describe('retired segments', () => {
     expect((await retireAll(data, cold)).stdout).toContain(`${segments.length - 1} segments retired`);
     const left = await listSegments(data);
     expect(left[0]?.number).toBe(segments.at(-1)?.number);
+    const parts = (await readdir(data)).filter((name) => name.startsWith('part-'));
+    expect(parts.every((name) => Number(/\d+/.exec(name)?.[0]) >= (left[0]?.number ?? 0))).toBe(true);
     expect(await coldText(cold)).toBe(
       before.slice(0, before.indexOf(`{"format":2,"segment":${segments.length},`)),
     );
