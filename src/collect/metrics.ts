@@ -21,7 +21,6 @@ const latencyEdges = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600];
 interface Weight {
   kept: number;
   all: number;
-  introspected: number;
 }
 
 /** Metrics that have a name and no data: what they are made from does not reach a collector yet. */
@@ -118,7 +117,7 @@ export function createMetrics(
   const duration = signal('request_duration_seconds', 'Duration of a request in the browser.', secondsEdges);
   const introspection = signal(
     'request_introspection_seconds',
-    'M7. Part of a request spent on looking inside.',
+    'M7 of sampled requests. Part of a request spent on looking inside.',
     secondsEdges,
   );
 
@@ -128,26 +127,15 @@ export function createMetrics(
     "M8. From the end of a request by the client's clock to its record on disk; a clock ahead counts as 0.",
     latencyEdges,
   )('');
-  const ratio = (rest: string, help: string, of: (weight: Weight) => number) =>
-    new Gauge({
-      name: name(rest),
-      help,
-      labelNames: ['model'],
-      registers,
-      collect() {
-        for (const [model, weight] of weights) this.set({ model }, of(weight));
-      },
-    });
-  ratio(
-    'introspection_coverage_ratio',
-    'M6. Part of the requests inside which something was captured, each record weighted by 1 / inclusion probability.',
-    ({ introspected, all }) => introspected / all,
-  );
-  ratio(
-    'sampling_ratio',
-    'M9. Records received for each request they stand for, by their inclusion probabilities.',
-    ({ kept, all }) => kept / all,
-  );
+  new Gauge({
+    name: name('sampling_ratio'),
+    help: 'M9. Records received for each request they stand for, by their inclusion probabilities.',
+    labelNames: ['model'],
+    registers,
+    collect() {
+      for (const [model, { kept, all }] of weights) this.set({ model }, kept / all);
+    },
+  });
   for (const [rest, help] of awaited) new Gauge({ name: name(rest), help, labelNames: ['model'], registers });
 
   const bucketsOf = (model: string, outcome: string) => {
@@ -170,11 +158,10 @@ export function createMetrics(
     known.set(name, found);
     observe(found.duration, record.duration / 1000);
     observe(latency, Math.max(0, now - record.endedAt) / 1000);
-    const weight = weights.get(model) ?? { all: 0, introspected: 0, kept: 0 };
+    const weight = weights.get(model) ?? { all: 0, kept: 0 };
     weights.set(model, weight);
     weight.kept += 1;
     weight.all += 1 / record.inclusionProbability;
-    if (record.introspectionDuration !== undefined) weight.introspected += 1 / record.inclusionProbability;
     if (record.confidenceMean !== undefined) observe(found.confidence, record.confidenceMean);
     if (record.entropyMean !== undefined) observe(found.entropy, record.entropyMean);
     if (record.introspectionDuration !== undefined)

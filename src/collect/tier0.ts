@@ -16,13 +16,21 @@ const mostSeries = 400;
 const labelNames: Readonly<Record<AttributeKey, string>> = {
   modelId: 'model',
   outcome: 'outcome',
+  flow: 'flow',
+  critical: 'critical',
   device: 'device',
   dtype: 'dtype',
   adapterVendor: 'adapter_vendor',
   adapterArchitecture: 'adapter_architecture',
 };
 /** Their values are words that a forged export can make up. */
-const open: ReadonlySet<AttributeKey> = new Set(['modelId', 'dtype', 'adapterVendor', 'adapterArchitecture']);
+const open: ReadonlySet<AttributeKey> = new Set([
+  'modelId',
+  'flow',
+  'dtype',
+  'adapterVendor',
+  'adapterArchitecture',
+]);
 
 const labelled = (attributes: Attributes): string =>
   (Object.keys(labelNames) as AttributeKey[])

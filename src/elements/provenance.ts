@@ -119,6 +119,7 @@ export class SondeProvenance extends LitElement {
           ['Request', p.requestId],
           ['Trace', p.traceId],
           ['Cohort', p.cohort, 'none given'],
+          ['Flow', p.flow, 'none given'],
         ])}
         ${group('Application', [
           ['Name', this.service?.name, 'none given'],

@@ -85,7 +85,7 @@ export function openPipe(
       const { probability: chance, kept } = batch.decide(told);
       const { masked } = maskRecord({ ...told, inclusionProbability: chance || probability(1) });
       if (masked === undefined) return withhold(told.requestId, 'masked');
-      batch.measure(measureRequest(masked));
+      batch.measure(measureRequest(masked, maskedService));
       if (chance === 0) return withhold(told.requestId, 'sampling_budget');
       onRecord(record, masked);
       if (kept) batch.add(masked);

@@ -27,6 +27,8 @@ export function saveGeneration(
   const {
     requestId: _requestId,
     cohort: _cohort,
+    flow: _flow,
+    critical: _critical,
     traceparent: _traceparent,
     origin: _origin,
     templateVersion: _templateVersion,

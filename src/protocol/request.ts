@@ -10,6 +10,10 @@ export interface RequestContext {
   /** Yours or a new UUIDv7. */
   readonly requestId?: string;
   readonly cohort?: string;
+  /** What the request is for, such as `checkout`: 1 to 64 letters, digits and `_.:-`. */
+  readonly flow?: string;
+  /** Every request of this flow is to be looked into: `sonde_tier0_requests_introspected_total` tells how many are. */
+  readonly critical?: boolean;
   /** W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>. */
   readonly traceparent?: string;
   /** Default `programmatic`. */
@@ -166,6 +170,7 @@ export interface Provenance extends ModelIdentity {
   readonly inputExtra?: number;
   readonly inputOutOfRange?: number;
   readonly cohort?: string;
+  readonly flow?: string;
   readonly startedAt: EpochMilliseconds;
   readonly endedAt: EpochMilliseconds;
 }

@@ -351,6 +351,18 @@ export const recordFields = {
     spec: identifier,
     required: false,
   },
+  flow: {
+    wire: 'sonde.flow',
+    carrier: 'attribute',
+    spec: identifier,
+    required: false,
+  },
+  critical: {
+    wire: 'sonde.flow.critical',
+    carrier: 'attribute',
+    spec: flag,
+    required: false,
+  },
   suspicious: {
     wire: 'sonde.input.suspicious',
     carrier: 'attribute',

@@ -15,6 +15,8 @@ export type Instrument =
 export const attributeKeys = [
   'modelId',
   'outcome',
+  'flow',
+  'critical',
   'device',
   'dtype',
   'adapterVendor',
@@ -41,6 +43,7 @@ export const probabilityEdges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.
 export const deviationEdges = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 2e-2, 5e-2, 0.1, 1];
 
 const ofRequests = ['modelId', 'outcome'] as const;
+const ofFlows = [...ofRequests, 'flow', 'critical'] as const;
 const ofDevices = ['modelId', 'device', 'dtype', 'adapterVendor', 'adapterArchitecture'] as const;
 
 /** Everything tier 0 can tell. What is not in this table the collector does not take. */
@@ -49,11 +52,17 @@ export const metricFields = {
     name: 'sonde.requests',
     unit: '{request}',
     instrument: { kind: 'counter' },
-    attributes: ofRequests,
+    attributes: ofFlows,
   },
   introspected: {
     name: 'sonde.requests.introspected',
     unit: '{request}',
+    instrument: { kind: 'counter' },
+    attributes: ofFlows,
+  },
+  metadataMissing: {
+    name: 'sonde.metadata.missing',
+    unit: '{field}',
     instrument: { kind: 'counter' },
     attributes: ofRequests,
   },

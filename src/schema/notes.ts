@@ -247,6 +247,16 @@ export const recordNotes: Notes<RequestRecord> = {
     stability: 'stable',
     description: "The application's group of requests, such as an experiment arm; not a person.",
   },
+  flow: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'What the request was for, as the application names it.',
+  },
+  critical: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Whether the application wants every request of the flow looked into.',
+  },
   suspicious: {
     privacy: 'operational',
     stability: 'experimental',
@@ -358,9 +368,11 @@ export const exportNotes: Notes<ExportIdentity> = {
 
 export const metricNotes: Readonly<Record<MetricKey, string>> = {
   requests: 'Requests that ended.',
-  introspected: 'Requests of which something inside the model was captured.',
+  introspected: 'M6. Requests of which something inside the model was captured.',
   duration: 'Whole request.',
-  introspection: 'Time a request spent on looking inside.',
+  introspection: 'M7. Time a request spent on looking inside.',
+  metadataMissing:
+    'How many of cohort, flow, service version, environment and owner the records of requests lack.',
   entropy: 'Entropy over the full vocabulary: the mean of a request, once for each of its tokens.',
   confidence: 'Probability of the chosen token or class: the mean of a request, once for each of its tokens.',
   deviation:

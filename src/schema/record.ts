@@ -81,6 +81,10 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
   readonly inputExtra?: number;
   readonly inputOutOfRange?: number;
   readonly cohort?: string;
+  /** What the request was for, as the application names it, such as `checkout`. */
+  readonly flow?: string;
+  /** The application wants every request of this flow looked into. */
+  readonly critical?: boolean;
   /** The application found the input out of distribution, or a drift alarm stood. */
   readonly suspicious?: boolean;
   /** Probability with which a record like this one is kept; 1 = always. */

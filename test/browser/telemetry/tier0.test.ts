@@ -16,8 +16,9 @@ const seriesOf = (text: string, name: string): number =>
       ?.slice(name.length),
   );
 
-const requests = (outcome: string): string =>
-  `sonde_tier0_requests_total{model="shakespeare-gpt",outcome="${outcome}"}`;
+const of = (outcome: string): string => `model="shakespeare-gpt",outcome="${outcome}"`;
+const flow = `flow="checkout",critical="true"`;
+const requests = (outcome: string): string => `sonde_tier0_requests_total{${of(outcome)},${flow}}`;
 
 describe.concurrent('tier 0', () => {
   it(
@@ -31,8 +32,15 @@ describe.concurrent('tier 0', () => {
       expect(await collector.stored()).toHaveLength(5);
       const text = await collector.metrics();
       expect([requests('ok'), requests('error')].map((name) => seriesOf(text, name))).toEqual([40, 3]);
-      const tokens = 'sonde_tier0_token_entropy_nats_count{model="shakespeare-gpt",outcome="ok"}';
-      expect(seriesOf(text, tokens)).toBe(40 * 32);
+      expect(seriesOf(text, `sonde_tier0_token_entropy_nats_count{${of('ok')}}`)).toBe(40 * 32);
+      // M6: of every critical flow at least 95 % are looked into. M7: 95 % of the time at most 0.2 s is spent on it.
+      expect(seriesOf(text, `sonde_tier0_requests_introspected_total{${of('ok')},${flow}}`)).toBe(38);
+      const looked = 'sonde_tier0_introspection_duration_seconds_bucket';
+      expect(['0.1', '0.2'].map((le) => seriesOf(text, `${looked}{${of('ok')},le="${le}"}`))).toEqual([
+        0, 40,
+      ]);
+      // The service of this page names no owner.
+      expect(seriesOf(text, `sonde_tier0_metadata_missing_total{${of('ok')}}`)).toBe(40);
       await collector.restart();
       await serve(page, 10);
       await page.evaluate(() => window.harness.flush());

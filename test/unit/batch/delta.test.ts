@@ -130,7 +130,7 @@ function measured(record: Partial<RequestRecord>): Masked<Measurement> {
   const { epsilon: _, ...plain } = sampleRecord();
   const { masked } = maskRecord({ ...plain, ...record });
   if (masked === undefined) throw new Error('refused');
-  return measureRequest(masked);
+  return measureRequest(masked, service);
 }
 
 describe('what a request adds to tier 0', () => {

@@ -56,6 +56,8 @@ export function sampleRecord(overrides: Partial<RequestRecord> = {}): RequestRec
     inputExtra: 1,
     inputOutOfRange: 0,
     cohort: 'beta',
+    flow: 'checkout',
+    critical: true,
     suspicious: false,
     inclusionProbability: probability(1),
     confidenceMean: probability(Math.random()),

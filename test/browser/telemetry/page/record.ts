@@ -20,6 +20,7 @@ export function maskedRecord(
   requestId: string,
   outcome: Outcome = 'ok',
   modelId = 'shakespeare-gpt',
+  hooksCaptured = 4,
 ): Masked<RequestRecord> {
   const now = Date.now();
   const duration = 300 + Math.floor(Math.random() * 500);
@@ -35,6 +36,7 @@ export function maskedRecord(
     endedAt: epochMilliseconds(now),
     duration: milliseconds(duration),
     timeToFirstToken: milliseconds(41),
+    introspectionDuration: milliseconds(150),
     modelId,
     modelDigest,
     tokenizerDigest: modelDigest,
@@ -45,7 +47,7 @@ export function maskedRecord(
     sondeVersion: '0.1.0',
     runtimeVersion: '1.31.0',
     planDigest,
-    hooksCaptured: 4,
+    hooksCaptured,
     inputDigest: digest(),
     inputKeyId: 'k1764000',
     inputTokens: 1 + Math.floor(Math.random() * 200),
@@ -53,6 +55,8 @@ export function maskedRecord(
     truncated: false,
     inputOrigin: 'typed',
     cohort: 'beta',
+    flow: 'checkout',
+    critical: true,
     inclusionProbability: probability(1),
     confidenceMean: probability(Math.random()),
     confidenceMin: probability(Math.random()),

@@ -8,7 +8,7 @@ import { maskedRecord } from './record.ts';
 export type Order =
   | { readonly kind: 'open'; readonly seat: Seat }
   | { readonly kind: 'emit'; readonly ids: readonly string[]; readonly outcome: Outcome }
-  /** Requests of which only every tenth is sampled. */
+  /** Requests of which only every tenth is sampled, and every twentieth is not looked into. */
   | { readonly kind: 'serve'; readonly ids: readonly string[]; readonly outcome: Outcome }
   | { readonly kind: 'fail' };
 
@@ -26,8 +26,8 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
       break;
     case 'serve':
       for (const [index, id] of data.ids.entries()) {
-        const record = maskedRecord(id, data.outcome);
-        batch?.measure(measureRequest(record));
+        const record = maskedRecord(id, data.outcome, undefined, index % 20 === 0 ? 0 : 4);
+        if (service !== undefined) batch?.measure(measureRequest(record, service));
         if (index % 10 === 0) batch?.add(record);
       }
       self.postMessage(data.ids.length);
