@@ -1,6 +1,6 @@
 import type { Telemetry, TelemetryOptions } from '../open/api.ts';
 import type { CapturedHook, RequestContext } from '../protocol/request.ts';
-import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import type { FullRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Sha256Hex } from '../shared/digest.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
@@ -76,7 +76,7 @@ export interface ObservedRequest {
    * As telemetry sends it, before the mask. `truncated` is false: cutting the input is the tokenizer's doing,
    * which Sonde does not see.
    */
-  readonly record: RequestRecord;
+  readonly record: FullRecord;
 }
 
 /** What one session's hooks gave while `capture` ran. Generations are joined over their steps. */

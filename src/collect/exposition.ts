@@ -1,4 +1,4 @@
-import { atMost, type ExponentialHistogram } from '../schema/exponential.ts';
+import { atMost, type MergingHistogram } from '../schema/exponential.ts';
 
 /** What a series of `/metrics` has counted. */
 export type Counted =
@@ -6,7 +6,7 @@ export type Counted =
   | {
       readonly kind: 'exponential';
       readonly edges: readonly number[];
-      readonly histogram: ExponentialHistogram;
+      readonly histogram: MergingHistogram;
     }
   | Buckets;
 

@@ -15,6 +15,7 @@ import {
   quantities,
   quantityOf,
   type Rollups,
+  weightOf,
 } from './rollups.ts';
 import { walkLog } from './walk.ts';
 
@@ -132,7 +133,7 @@ export async function askLog(folder: string, question: Question): Promise<readon
       const sorted = records
         .flatMap((record): [number, number][] => {
           const value = quantityOf(record, quantity);
-          return value === undefined ? [] : [[value, 1 / record.inclusionProbability]];
+          return value === undefined ? [] : [[value, weightOf(record, quantity)]];
         })
         .sort(([a], [b]) => a - b);
       return quantilesOf((q) => exactQuantile(sorted, q));
@@ -167,14 +168,16 @@ export async function askCalibration(folder: string, question: Question): Promis
   const bins = Array.from({ length: binCount }, () => ({ weight: 0, confidence: 0, right: 0 }));
   let pairs = 0;
   for (const [id, isRight] of labels) {
-    const { confidenceMean, inclusionProbability } = requests.get(id) ?? {};
-    if (confidenceMean === undefined || inclusionProbability === undefined) continue;
+    const request = requests.get(id);
+    if (request?.confidenceMean === undefined) continue;
+    const { confidenceMean } = request;
+    const weight = weightOf(request, 'confidence');
     const bin = bins[Math.min(binCount - 1, Math.floor(confidenceMean * binCount))];
     if (bin === undefined) continue;
     pairs += 1;
-    bin.weight += 1 / inclusionProbability;
-    bin.confidence += confidenceMean / inclusionProbability;
-    bin.right += (isRight ? 1 : 0) / inclusionProbability;
+    bin.weight += weight;
+    bin.confidence += weight * confidenceMean;
+    bin.right += isRight ? weight : 0;
   }
   const total = bins.reduce((sum, { weight }) => sum + weight, 0);
   const told = bins.flatMap(({ weight, confidence, right }, i) =>

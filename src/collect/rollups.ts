@@ -1,4 +1,4 @@
-import { type Exponential, ExponentialHistogram } from '../schema/exponential.ts';
+import { type Exponential, MergingHistogram } from '../schema/exponential.ts';
 import type { Read } from '../schema/receive.ts';
 
 export type MeasuredRecord = Read['measured'];
@@ -24,6 +24,15 @@ export const quantityOf = (record: MeasuredRecord, quantity: Quantity): number |
   }
 };
 
+/** What not every record tells. */
+export const isSignal: ReadonlySet<Quantity> = new Set(['entropy', 'confidence']);
+
+/** How many requests a record stands for, where it tells this quantity: signals are told of some of them only. */
+export const weightOf = (
+  { inclusionProbability, signalProbability }: MeasuredRecord,
+  quantity: Quantity,
+): number => 1 / (inclusionProbability * (isSignal.has(quantity) ? (signalProbability ?? 1) : 1));
+
 export const groupOf = (record: MeasuredRecord): Group => ({
   model: record.modelId,
   revision: record.modelDigest,
@@ -37,14 +46,14 @@ export interface Cell {
   records: number;
   /** Requests they stand for: the sum of 1 / inclusion probability. */
   requests: number;
-  readonly histograms: Readonly<Record<Quantity, ExponentialHistogram>>;
+  readonly histograms: Readonly<Record<Quantity, MergingHistogram>>;
 }
 
 /** 2^(1/32): 2.2 % to a bucket. A histogram whose values span over a factor of 30 goes coarser by itself. */
 const scale = 5;
 
 export function emptyCell(group: Group): Cell {
-  const histogram = () => new ExponentialHistogram(scale);
+  const histogram = () => new MergingHistogram(scale);
   return {
     group,
     records: 0,
@@ -89,12 +98,11 @@ export class Rollups {
 
   add(segment: number, receivedAt: number, record: MeasuredRecord): void {
     const cell = this.#cell(segment, Math.floor(receivedAt / minute), groupOf(record));
-    const weight = 1 / record.inclusionProbability;
     cell.records += 1;
-    cell.requests += weight;
+    cell.requests += 1 / record.inclusionProbability;
     for (const quantity of quantities) {
       const value = quantityOf(record, quantity);
-      if (value !== undefined) cell.histograms[quantity].add(value, weight);
+      if (value !== undefined) cell.histograms[quantity].add(value, weightOf(record, quantity));
     }
   }
 

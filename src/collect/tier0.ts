@@ -1,4 +1,4 @@
-import { ExponentialHistogram } from '../schema/exponential.ts';
+import { MergingHistogram } from '../schema/exponential.ts';
 import {
   type AttributeKey,
   type Attributes,
@@ -6,9 +6,25 @@ import {
   type MetricKey,
   type MetricPoint,
   metricFields,
+  natsEdges,
+  probabilityEdges,
+  secondsEdges,
 } from '../schema/metrics.ts';
 import { metricNotes } from '../schema/notes.ts';
 import { type Counted, heading, lines, noCounts } from './exposition.ts';
+
+/** The tolerances of src/prove/compare.ts are edges. */
+const deviationEdges = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 2e-2, 5e-2, 0.1, 1];
+
+/** Prometheus' classic histograms have edges; exponential ones on the wire have none. */
+const edgesOf = ({ unit, name }: MetricField): readonly number[] =>
+  unit === 's'
+    ? secondsEdges
+    : unit === '{nat}'
+      ? natsEdges
+      : name === metricFields.deviation.name
+        ? deviationEdges
+        : probabilityEdges;
 
 /** Series of one metric; what comes beyond them is counted with every open label at `other`. */
 const mostSeries = 400;
@@ -106,12 +122,13 @@ const lumped = (attributes: Attributes): Attributes =>
     Object.entries(attributes).map(([key, value]) => [key, open.has(key as AttributeKey) ? 'other' : value]),
   );
 
-function nothingCounted({ instrument }: MetricField): Counted {
+function nothingCounted(field: MetricField): Counted {
+  const { instrument } = field;
   switch (instrument.kind) {
     case 'counter':
       return { kind: 'counter', value: 0 };
     case 'exponential':
-      return { ...instrument, histogram: new ExponentialHistogram() };
+      return { kind: 'exponential', edges: edgesOf(field), histogram: new MergingHistogram() };
     case 'explicit':
       return noCounts(instrument.edges);
   }

@@ -7,7 +7,7 @@ import type { CaptureStore } from '../run/capture.ts';
 import type { ModelInputs } from '../run/feeds.ts';
 import { readFloatTensor } from '../run/float.ts';
 import { forward } from '../run/model.ts';
-import type { RequestRecord } from '../schema/record.ts';
+import type { FullRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import { probability } from '../shared/units.ts';
@@ -20,7 +20,7 @@ import { beginRequest, type DigestInput, provenanceOf, type Request, type Reques
 /** What a request needs of the worker around it. */
 export interface Surroundings {
   readonly digest: DigestInput;
-  record(record: RequestRecord): void;
+  record(record: FullRecord): void;
   keep(store: CaptureStore): number;
   /** What this request met and got over; whoever gets over something adds to it. */
   readonly recoveries: Recovery[];

@@ -1,5 +1,12 @@
 import type { Provenance, Recovery, RequestContext } from '../protocol/request.ts';
-import type { ModelIdentity, Operation, Outcome, RequestRecord, RequestSignals } from '../schema/record.ts';
+import type {
+  FullRecord,
+  ModelIdentity,
+  Operation,
+  Outcome,
+  RequestRecord,
+  RequestSignals,
+} from '../schema/record.ts';
 import type { Sha256Hex } from '../shared/digest.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import { randomHex, uuidv7 } from '../shared/id.ts';
@@ -35,7 +42,7 @@ export interface RequestEnd {
 export interface Request {
   /** Milliseconds since it began. */
   elapsed(): number;
-  end(end: RequestEnd): Promise<RequestRecord>;
+  end(end: RequestEnd): Promise<FullRecord>;
 }
 
 /**
@@ -53,11 +60,13 @@ export function beginRequest(
   const startedAt = Date.now();
   const started = performance.now();
   const { traceId, spanId } = traceOf(context.traceparent);
-  const recordId = uuidv7(startedAt);
   return {
     elapsed: () => performance.now() - started,
     async end(end) {
       const duration = end.duration ?? performance.now() - started;
+      const endedAt = epochMilliseconds(startedAt + Math.round(duration));
+      // Of the end: the begin would tell how long it took to whoever is told that only roughly.
+      const recordId = uuidv7(endedAt);
       const keyed = text === undefined ? undefined : await digest(text, epochMilliseconds(startedAt));
       return {
         ...(typeof model === 'function' ? await model() : model),
@@ -69,7 +78,7 @@ export function beginRequest(
         outcome: end.outcome,
         ...(end.errorCode === undefined ? {} : { errorCode: end.errorCode }),
         startedAt: epochMilliseconds(startedAt),
-        endedAt: epochMilliseconds(startedAt + Math.round(duration)),
+        endedAt,
         duration: milliseconds(duration),
         ...(end.timeToFirstToken === undefined
           ? {}
@@ -124,7 +133,7 @@ function traceOf(traceparent: string | undefined): { traceId: string; spanId: st
 }
 
 /** The part of a record that the answer carries back to the caller. */
-export function provenanceOf(record: RequestRecord, recoveries: readonly Recovery[]): Provenance {
+export function provenanceOf(record: FullRecord, recoveries: readonly Recovery[]): Provenance {
   const {
     spanId: _span,
     duration: _duration,

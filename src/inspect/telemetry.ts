@@ -1,11 +1,12 @@
 import { openBatch } from '../batch/batch.ts';
+import { coarsened } from '../mask/coarse.ts';
 import { withLocalPrivacy } from '../mask/local-privacy.ts';
 import { maskMeasurement, maskOutcome, maskRecord, maskService } from '../mask/mask.ts';
 import { measureRequest } from '../mask/measure.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { Reported } from '../protocol/telemetry.ts';
 import type { Measurement } from '../schema/metrics.ts';
-import type { RequestRecord } from '../schema/record.ts';
+import type { FullRecord, RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { uuidv7 } from '../shared/id.ts';
 import { epochMilliseconds, probability } from '../shared/units.ts';
@@ -15,7 +16,7 @@ import { forgetInputKeys } from './input-key.ts';
 export interface Pipe {
   granted(): boolean;
   /** A request ended: it adds to tier 0, and is sent as a record where the draw says so. */
-  record(record: RequestRecord): void;
+  record(record: FullRecord): void;
   /** Something else than a request adds to tier 0. */
   measure(measurement: Omit<Measurement, 'at'>): void;
   outcome(requestId: string, reported: Reported): void;
@@ -49,6 +50,7 @@ export function openPipe(
     life,
     service = { name: 'unknown_service' },
     sampling = 'all',
+    records = 'coarse',
     epsilon,
   }: NonNullable<HelloOptions['telemetry']>,
   onRecord: RecordListener,
@@ -69,6 +71,10 @@ export function openPipe(
     sampling,
     onWithdrawn: forgetInputKeys,
   });
+  function toldOf(record: FullRecord): RequestRecord {
+    if (epsilon !== undefined) return withLocalPrivacy(record, epsilon, unforeseen);
+    return records === 'coarse' ? coarsened(record, unforeseen) : record;
+  }
   /** Requests of this page life whose record was not sent, and why: an outcome has nothing to be joined with. */
   const unsent = new Map<string, string>();
   function withhold(requestId: string, reason: string): void {
@@ -80,8 +86,8 @@ export function openPipe(
   return {
     granted: () => batch.consent === 'granted',
     record(record) {
-      // Before the draw: its chance travels too, and must not tell what the noise hides.
-      const told = epsilon === undefined ? record : withLocalPrivacy(record, epsilon, unforeseen);
+      // Before the draw: its chance travels too, and must not tell what is hidden.
+      const told = toldOf(record);
       const { probability: chance, kept } = batch.decide(told);
       const { masked } = maskRecord({ ...told, inclusionProbability: chance || probability(1) });
       if (masked === undefined) return withhold(told.requestId, 'masked');

@@ -1,7 +1,8 @@
 import type { GridSpec } from '../schema/field.ts';
 import { recordFields } from '../schema/fields.ts';
-import type { RequestRecord } from '../schema/record.ts';
+import type { FullRecord, RequestRecord } from '../schema/record.ts';
 import { epochMilliseconds, milliseconds, type Unit } from '../shared/units.ts';
+import { withoutSignals } from './without-signals.ts';
 
 /**
  * Randomised response of a number (Warner 1965; for means Duchi et al. 2018): either end of its grid, the upper one
@@ -19,12 +20,8 @@ export function respond(
   return random() < chance ? max : min;
 }
 
-/** Randomised response of yes or no: the truth with chance e^eps / (e^eps + 1). */
-export const respondFlag = (value: boolean, epsilon: number, random: () => number): boolean =>
-  random() < 1 / (1 + Math.exp(-epsilon)) ? value : !value;
-
 /**
- * Laplace's mechanism (Dwork et al. 2006) on the logarithm of a count or a time: noise of scale range / epsilon on
+ * Laplace's mechanism (Dwork et al. 2006) on the logarithm of a time: noise of scale range / epsilon on
  * ln(1 + value), clamped to the range.
  * @param most larger values count as this one
  */
@@ -37,39 +34,28 @@ export function blur(value: number, most: number, epsilon: number, random: () =>
 }
 
 /** What depends on the input and still leaves, each with an equal part of epsilon. */
-const parts = 6;
-/** Ranges of what is blurred: tokens of a context, and ten minutes. */
-export const mostTokens = 8191;
+const parts = 3;
+/** Ten minutes. */
 const longest = 600_000;
 
 /**
  * The record under local differential privacy: whichever input there was, any record is at most e^epsilon times as
  * likely, so whoever guesses among candidates is right at most e^epsilon times as often as by chance. Confidence
- * and entropy answer at random, counts and times are blurred, the other signals stay at home. The end of the
- * request moves with its time. How it ended (`outcome`, `errorCode`) is told as it was.
+ * and entropy answer at random, its time is blurred, other signals and sizes stay at home. The begin of the request
+ * moves with its time. How it ended (`outcome`, `errorCode`) is told as it was.
  * @param epsilon of the whole record, over 0; it is written on it
  * @param random in [0, 1), not to be foreseen
  */
-export function withLocalPrivacy(
-  record: RequestRecord,
-  epsilon: number,
-  random: () => number,
-): RequestRecord {
+export function withLocalPrivacy(record: FullRecord, epsilon: number, random: () => number): RequestRecord {
   const {
-    confidenceMin: _min,
-    entropyMax: _max,
-    marginMean: _margin,
-    timeToFirstToken: _first,
-    introspectionDuration: _introspection,
     suspicious: _suspicious,
     editsSincePaste: _edits,
     inputMissing: _missing,
     inputExtra: _extra,
     inputOutOfRange: _outOfRange,
-    confidenceMean,
-    entropyMean,
     ...rest
-  } = record;
+  } = withoutSignals(record);
+  const { confidenceMean, entropyMean } = record;
   const share = epsilon / parts;
   const answer = <T extends Unit<string>>(spec: GridSpec, value: T): T =>
     respond(spec, value, share, random) as T;
@@ -80,11 +66,8 @@ export function withLocalPrivacy(
       ? {}
       : { confidenceMean: answer(recordFields.confidenceMean.spec, confidenceMean) }),
     ...(entropyMean === undefined ? {} : { entropyMean: answer(recordFields.entropyMean.spec, entropyMean) }),
-    inputTokens: blur(record.inputTokens, mostTokens, share, random),
-    outputTokens: blur(record.outputTokens, mostTokens, share, random),
-    truncated: respondFlag(record.truncated, share, random),
     duration,
-    endedAt: epochMilliseconds(record.startedAt + duration),
+    startedAt: epochMilliseconds(record.endedAt - duration),
     epsilon,
   };
 }

@@ -28,13 +28,13 @@ function maskValue(spec: Spec, value: unknown): unknown {
 
 interface Care<T> {
   /** Shortens a value before it is judged. */
-  readonly refine: { readonly [K in keyof T]?: (value: unknown) => unknown };
+  readonly refine?: { readonly [K in keyof T]?: (value: unknown) => unknown };
   /** What stands in for a refused value. */
-  readonly substitute: (key: keyof T, masked: Partial<Record<keyof T, unknown>>) => unknown;
+  readonly substitute?: (key: keyof T, masked: Partial<Record<keyof T, unknown>>) => unknown;
 }
 
 /** Fail closed: only named fields are read, and what is refused, or throws, is dropped and counted. */
-function maskFields<T extends object>(table: FieldTable<T>, values: T, care: Care<T>): MaskResult<T> {
+function maskFields<T extends object>(table: FieldTable<T>, values: T, care: Care<T> = {}): MaskResult<T> {
   const masked: Partial<Record<keyof T, unknown>> = {};
   const dropped: Record<string, number> = {};
   let complete = true;
@@ -44,12 +44,12 @@ function maskFields<T extends object>(table: FieldTable<T>, values: T, care: Car
     try {
       const found: unknown = values[key];
       if (found === undefined && !required) continue;
-      value = maskValue(spec, care.refine[key]?.(found) ?? found);
+      value = maskValue(spec, care.refine?.[key]?.(found) ?? found);
     } catch {
       value = undefined;
     }
     if (value === undefined) dropped[key] = 1;
-    const kept = value ?? care.substitute(key, masked);
+    const kept = value ?? care.substitute?.(key, masked);
     if (kept !== undefined) masked[key] = kept;
     else if (required) complete = false;
   }
@@ -88,13 +88,12 @@ export const maskRecord = (record: RequestRecord): MaskResult<RequestRecord> =>
 /** The application's identity as it may leave; a refused name becomes OpenTelemetry's `unknown_service`. */
 export const maskService = (service: ServiceIdentity): MaskResult<ServiceIdentity> =>
   maskFields<ServiceIdentity>(serviceFields, service, {
-    refine: {},
     substitute: (key) => (key === 'name' ? 'unknown_service' : undefined),
   });
 
 /** An outcome as it may leave: fields of the schema only, amounts to hundredths, no identifier with personal data. */
 export const maskOutcome = (outcome: OutcomeRecord): MaskResult<OutcomeRecord> =>
-  maskFields<OutcomeRecord>(outcomeFields, outcome, { refine: {}, substitute: () => undefined });
+  maskFields<OutcomeRecord>(outcomeFields, outcome);
 
 /** Three digits say no more than a signal's grid does. */
 const coarseValue = (value: number): number => Number(value.toPrecision(3));

@@ -15,7 +15,14 @@ import type {
   RequestContext,
   Step,
 } from '../protocol/request.ts';
-import type { Consent, Ledger, Reported, Sampling, TelemetryEvent } from '../protocol/telemetry.ts';
+import type {
+  Consent,
+  Ledger,
+  RecordDetail,
+  Reported,
+  Sampling,
+  TelemetryEvent,
+} from '../protocol/telemetry.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
 import type { Calibration } from '../shared/calibration.ts';
 import type { RawGraph } from '../shared/graph.ts';
@@ -32,6 +39,13 @@ export type TelemetryOptions = Destination & {
    * carries the chance it had. Either way the operator may ask for fewer.
    */
   readonly sampling?: Sampling;
+  /**
+   * Default `coarse`: of its signals a record tells one at most, in one of 12 or 13 bands, with a chance that travels
+   * with it; times are told as bands too, sizes not at all. Whoever guesses the input among candidates is right at most
+   * twice as often as by chance. `detailed`: every signal to 8 bits, sizes and times in full, which gives the text
+   * away to whoever has it among their candidates. An `epsilon` takes the place of either.
+   */
+  readonly records?: RecordDetail;
   /**
    * Local differential privacy of each record (0.7 = ln 2: a guess among candidates is right at most twice as often
    * as by chance). Means over many records stay right; a single record says next to nothing. Default: none.

@@ -38,7 +38,7 @@ export function openTelemetry(
     subscribe,
     connect() {
       const { port, life, consent } = delivery.connect();
-      const { sampling, epsilon } = options;
+      const { sampling, records, epsilon } = options;
       return {
         port,
         hello: {
@@ -46,6 +46,7 @@ export function openTelemetry(
           consent,
           ...(service === undefined ? {} : { service }),
           ...(sampling === undefined ? {} : { sampling }),
+          ...(records === undefined ? {} : { records }),
           ...(epsilon === undefined ? {} : { epsilon }),
         },
       };

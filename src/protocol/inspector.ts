@@ -23,7 +23,7 @@ import type { LoadProgress, ModelInfo, StoredCalibration } from './model.ts';
 import type { ModelProof } from './proof.ts';
 import type { Classification, GenerateOptions, Lens, RequestContext } from './request.ts';
 import type { PackedSteps } from './steps.ts';
-import type { Consent, Reported, Sampling } from './telemetry.ts';
+import type { Consent, RecordDetail, Reported, Sampling } from './telemetry.ts';
 
 /** Errors cross the thread as data: structured clone would drop their class and code. */
 export type Answer<T> =
@@ -43,6 +43,7 @@ export interface HelloOptions {
     readonly life: { readonly session: string; readonly epoch: number };
     readonly service?: ServiceIdentity;
     readonly sampling?: Sampling;
+    readonly records?: RecordDetail;
     readonly epsilon?: number;
   };
 }

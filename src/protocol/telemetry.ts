@@ -8,6 +8,8 @@ export type Consent = 'pending' | 'granted' | 'denied';
 
 export type Sampling = 'all' | 'adaptive';
 
+export type RecordDetail = 'coarse' | 'detailed';
+
 /** Records go as OTLP logs; the measurements of tier 0 are added up and go as OTLP metrics. */
 export type Signal = 'logs' | 'metrics';
 

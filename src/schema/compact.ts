@@ -15,6 +15,7 @@ export interface Measured
   readonly cohort?: string | undefined;
   readonly confidenceMean?: RequestRecord['confidenceMean'] | undefined;
   readonly entropyMean?: RequestRecord['entropyMean'] | undefined;
+  readonly signalProbability?: RequestRecord['signalProbability'] | undefined;
 }
 
 /**
@@ -246,6 +247,7 @@ export class CompactReader {
       cohort: values.cohort,
       confidenceMean: values.confidenceMean,
       entropyMean: values.entropyMean,
+      signalProbability: values.signalProbability,
     };
   }
 

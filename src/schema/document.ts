@@ -100,7 +100,11 @@ that is not: no text of an input or output, no value of a single token.
   (\`schemaUrl\` ${schemaUrl(schemaVersion)}; a name, not an address). The collector also takes the version before.
 - Carrier \`resource\` and \`scope\`: once for all records that share it. \`attribute\`: on the record. \`native\`: a field
   that OTLP's LogRecord has by itself.
-- Signals are rounded to a grid of at most 256 values, times to whole milliseconds. A value that its field does not
+- By default a record tells one signal at most: \`sonde.confidence.mean\` or \`sonde.entropy.mean\`, as the middle of its
+  bucket in \`/metrics\`, with the chance \`sonde.sampling.signal_probability\`; times as 0.1, 0.5, 2.5, 15 s, 5 min or
+  12 h, for up to 0.2, 1, 5, 30 s, 10 min or a day; and no counts of tokens. With \`records: 'detailed'\` signals are
+  rounded to a grid of at most 256 values, times to whole milliseconds.
+- A value that its field does not
   accept is dropped and counted; without a required field the record is dropped and counted.
 - Identifiers an application chooses (request id, cohort, service, model id) are also searched for card numbers
   (Luhn), IBANs (mod 97), keys by their prefix, e-mail addresses, phone numbers and IP addresses: by the mask, and
@@ -123,7 +127,8 @@ ${table(outcomeFields, outcomeNotes)}
 
 OTLP/JSON metrics over all requests, sampled or not, as differences since the last export, at most every 10 s and when
 the page goes. A request adds what its masked record says and nothing finer: so under an \`epsilon\` the same noise, and
-of its tokens their mean, never one value. Exponential histograms have at least 9 % to a bucket. A model that was
+of its tokens their mean, never one value. A signal that its record tells with a chance counts 1 / chance times, so the
+histograms stand for all requests. Exponential histograms have at least 9 % to a bucket. A model that was
 loaded may add to it, too. Attributes have the values that the record's fields of that name have.
 
 ${metrics()}

@@ -26,53 +26,37 @@ export const bucketOf = (value: number, scale: number): number =>
 /** Upper edge of a bucket, itself included. */
 export const upperEdge = (index: number, scale: number): number => 2 ** ((index + 1) * 2 ** -scale);
 
-/** One that grows: values and other histograms go in, `read` comes out. */
+/** One that grows: values go in, `read` comes out. */
 export class ExponentialHistogram {
-  #scale: number;
-  #zeroCount = 0;
-  #count = 0;
-  #sum = 0;
+  protected scale: number;
+  protected zeroCount = 0;
+  count = 0;
+  sum = 0;
   #offset = 0;
   /** From the lowest bucket that holds something to the highest. */
   #counts: number[] = [];
 
   constructor(scale = finestScale) {
-    this.#scale = scale;
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  get sum(): number {
-    return this.#sum;
+    this.scale = scale;
   }
 
   /** @param value finite, not below 0 */
   add(value: number, weight = 1): void {
-    this.#count += weight;
-    this.#sum += value * weight;
-    if (value > 0) this.#put(bucketOf(value, this.#scale), this.#scale, weight);
-    else this.#zeroCount += weight;
-  }
-
-  merge({ scale, offset, counts, zeroCount, count, sum }: Exponential): void {
-    this.#count += count;
-    this.#sum += sum;
-    this.#zeroCount += zeroCount;
-    while (this.#scale > scale) this.#halve();
-    for (let i = 0; i < counts.length; i++) if (counts[i]) this.#put(offset + i, scale, counts[i] ?? 0);
+    this.count += weight;
+    this.sum += value * weight;
+    if (value > 0) this.put(bucketOf(value, this.scale), this.scale, weight);
+    else this.zeroCount += weight;
   }
 
   /** @param index of a bucket at `scale`, which is as fine as this one or finer */
-  #put(index: number, scale: number, weight: number): void {
+  protected put(index: number, scale: number, weight: number): void {
     let [at, last] = [0, 0];
     for (;;) {
-      at = Math.floor(index / 2 ** (scale - this.#scale)) - this.#offset;
+      at = Math.floor(index / 2 ** (scale - this.scale)) - this.#offset;
       last = this.#counts.length - 1;
-      if (last < 0 || Math.max(at, last) - Math.min(at, 0) < mostBuckets || this.#scale <= coarsestScale)
+      if (last < 0 || Math.max(at, last) - Math.min(at, 0) < mostBuckets || this.scale <= coarsestScale)
         break;
-      this.#halve();
+      this.halve();
     }
     if (last < 0) [this.#offset, at] = [this.#offset + at, 0];
     for (; at < 0; at++, this.#offset--) this.#counts.unshift(0);
@@ -81,8 +65,8 @@ export class ExponentialHistogram {
   }
 
   /** Two neighbours become one: an index is halved, rounded down. */
-  #halve(): void {
-    this.#scale -= 1;
+  protected halve(): void {
+    this.scale -= 1;
     const counts: number[] = [];
     const offset = Math.floor(this.#offset / 2);
     for (const [i, count] of this.#counts.entries()) {
@@ -95,13 +79,24 @@ export class ExponentialHistogram {
 
   read(): Exponential {
     return {
-      scale: this.#scale,
-      zeroCount: this.#zeroCount,
-      count: this.#count,
-      sum: this.#sum,
+      scale: this.scale,
+      zeroCount: this.zeroCount,
+      count: this.count,
+      sum: this.sum,
       offset: this.#offset,
       counts: this.#counts.slice(),
     };
+  }
+}
+
+/** One that takes others in, too: a page never does, so it does not carry this. */
+export class MergingHistogram extends ExponentialHistogram {
+  merge({ scale, offset, counts, zeroCount, count, sum }: Exponential): void {
+    this.count += count;
+    this.sum += sum;
+    this.zeroCount += zeroCount;
+    while (this.scale > scale) this.halve();
+    for (let i = 0; i < counts.length; i++) if (counts[i]) this.put(offset + i, scale, counts[i] ?? 0);
   }
 }
 

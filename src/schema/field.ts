@@ -99,6 +99,17 @@ export type FieldTable<T> = {
   };
 };
 
+const fieldOf =
+  <Required extends boolean>(required: Required) =>
+  <S extends Spec>(wire: string, spec: S, carrier: Carrier = 'attribute') => ({
+    wire,
+    carrier,
+    spec,
+    required,
+  });
+export const required = fieldOf(true);
+export const optional = fieldOf(false);
+
 /** A day; nothing in a page runs longer and still means a request. */
 const longest = 86_400_000;
 /** 2020-01-01: an earlier client clock is wrong, and so is one in the next century. */
@@ -115,6 +126,9 @@ export const choice = <Value extends string>(values: Readonly<Record<Value, stri
   kind: 'choice',
   values,
 });
+/** One of these, under the same name on the wire. */
+export const words = <Value extends string>(...values: readonly Value[]): ChoiceSpec<Value> =>
+  choice(Object.fromEntries(values.map((value) => [value, value])) as unknown as Record<Value, string>);
 export const whole = (min: number, max: number): WholeSpec => ({ kind: 'whole', min, max });
 export const instant: InstantSpec = { kind: 'instant' };
 export const duration: DurationSpec = { kind: 'duration', max: longest };

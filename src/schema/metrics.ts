@@ -1,6 +1,6 @@
 import type { EpochMilliseconds } from '../shared/units.ts';
 import type { Exponential } from './exponential.ts';
-import { type FieldTable, whole } from './field.ts';
+import { type FieldTable, required, whole } from './field.ts';
 import type { ChunkIdentity } from './fields.ts';
 import { chunkFields } from './fields.ts';
 import type { RequestRecord } from './record.ts';
@@ -8,7 +8,7 @@ import type { RequestRecord } from './record.ts';
 /** How tier 0 tells of a quantity: over all requests, sampled or not, as differences since the last export. */
 export type Instrument =
   | { readonly kind: 'counter' }
-  | { readonly kind: 'exponential'; readonly edges: readonly number[] }
+  | { readonly kind: 'exponential' }
   | { readonly kind: 'explicit'; readonly edges: readonly number[] };
 
 /** Fields of a record that points may be told apart by, under their names on the wire and with their values. */
@@ -39,9 +39,6 @@ export const secondsEdges = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5,
 export const natsEdges = [0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12.75];
 export const probabilityEdges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
 
-/** The tolerances of src/prove/compare.ts are edges. */
-export const deviationEdges = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 2e-2, 5e-2, 0.1, 1];
-
 const ofRequests = ['modelId', 'outcome'] as const;
 const ofFlows = [...ofRequests, 'flow', 'critical'] as const;
 const ofDevices = ['modelId', 'device', 'dtype', 'adapterVendor', 'adapterArchitecture'] as const;
@@ -69,7 +66,7 @@ export const metricFields = {
   duration: {
     name: 'gen_ai.client.operation.duration',
     unit: 's',
-    instrument: { kind: 'exponential', edges: secondsEdges },
+    instrument: { kind: 'exponential' },
     attributes: ofRequests,
   },
   introspection: {
@@ -81,19 +78,19 @@ export const metricFields = {
   entropy: {
     name: 'sonde.token.entropy',
     unit: '{nat}',
-    instrument: { kind: 'exponential', edges: natsEdges },
+    instrument: { kind: 'exponential' },
     attributes: ofRequests,
   },
   confidence: {
     name: 'sonde.token.confidence',
     unit: '1',
-    instrument: { kind: 'exponential', edges: probabilityEdges },
+    instrument: { kind: 'exponential' },
     attributes: ofRequests,
   },
   deviation: {
     name: 'sonde.device.deviation',
     unit: '1',
-    instrument: { kind: 'exponential', edges: deviationEdges },
+    instrument: { kind: 'exponential' },
     attributes: ofDevices,
   },
 } as const satisfies Readonly<Record<string, MetricField>>;
@@ -147,10 +144,5 @@ export interface ExportIdentity extends ChunkIdentity {
 
 export const exportFields = {
   ...chunkFields,
-  count: {
-    wire: 'sonde.seq.count',
-    carrier: 'scope',
-    spec: whole(1, 10_000_000),
-    required: true,
-  },
+  count: required('sonde.seq.count', whole(1, 10_000_000), 'scope'),
 } as const satisfies FieldTable<ExportIdentity>;

@@ -268,6 +268,12 @@ export const recordNotes: Notes<RequestRecord> = {
     description:
       'Probability with which a record like this one is kept; exact, so that weights are unbiased.',
   },
+  signalProbability: {
+    privacy: 'public',
+    stability: 'experimental',
+    description:
+      'Probability with which the signal on this record is told; exact, so that weights are unbiased. Absent on detailed records, and where none is told.',
+  },
   epsilon: {
     privacy: 'public',
     stability: 'experimental',

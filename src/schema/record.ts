@@ -42,8 +42,15 @@ export interface RequestSignals {
   readonly marginMean: Probability;
 }
 
-/** Tier 1: one request as the worker knows it, before the mask. It holds no text in any field. */
-export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
+/** How large a request was. */
+export interface RequestSize {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly truncated: boolean;
+}
+
+/** Tier 1: one request, with what of its signals and size is told. It holds no text in any field. */
+export interface RequestRecord extends ModelIdentity, Partial<RequestSignals>, Partial<RequestSize> {
   /** UUIDv7. */
   readonly recordId: string;
   /** 32 hex digits, from the application's `traceparent` or new. */
@@ -68,9 +75,6 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
    */
   readonly inputDigest?: string;
   readonly inputKeyId?: string;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly truncated: boolean;
   readonly inputOrigin: InputOrigin;
   /** Of the prompt and the template it was made with, as the application names it. */
   readonly templateVersion?: string;
@@ -89,9 +93,14 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals> {
   readonly suspicious?: boolean;
   /** Probability with which a record like this one is kept; 1 = always. */
   readonly inclusionProbability: Probability;
+  /** Probability with which the signal that it tells is told; absent where a record tells them all, or none. */
+  readonly signalProbability?: Probability;
   /** Of the local differential privacy under which the record was made; absent where it was not. */
   readonly epsilon?: number;
 }
+
+/** A request as the worker knows it. */
+export type FullRecord = RequestRecord & RequestSize;
 
 /** What became of a request, known later and joined by its id. It holds no text in any field. */
 export interface OutcomeRecord {

@@ -44,6 +44,7 @@ it('the worker part, mask and batch, is at most 15 KiB of gzip', async () => {
     'mask/mask.js': 'maskMeasurement, maskOutcome, maskRecord, maskService',
     'mask/measure.js': 'measureRequest',
     'mask/local-privacy.js': 'withLocalPrivacy',
+    'mask/coarse.js': 'coarsened',
   });
   console.log(`telemetry in the worker: ${size} B gzip`);
   expect(size).toBeLessThanOrEqual(15 * 1024);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCollector } from '../../src/collect/server.ts';
-import { ExponentialHistogram } from '../../src/schema/exponential.ts';
+import { MergingHistogram } from '../../src/schema/exponential.ts';
 import { makeChunk, newSession } from '../unit/collect/chunk.ts';
 import { metricsExport } from '../unit/collect/metrics-export.ts';
 import { builtServer, freePort, howToBuild } from './built.ts';
@@ -134,7 +134,7 @@ describe.skipIf(binary === undefined)("OpenTelemetry's Collector 0.158.0", () =>
     const otelcol = await prepare(1024 * 1024);
     otelcol.start();
     const { post } = await startCollector(otelcol.endpoint);
-    const entropy = new ExponentialHistogram();
+    const entropy = new MergingHistogram();
     for (const value of [0.5, 1, 2, 2]) entropy.add(value);
     const session = newSession();
     await post(

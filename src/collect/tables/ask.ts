@@ -1,5 +1,5 @@
 import type { AnswerRow, Question } from '../query.ts';
-import { type Group, groupKeys, type Quantity } from '../rollups.ts';
+import { type Group, groupKeys, isSignal, type Quantity } from '../rollups.ts';
 import { quoted } from './duck.ts';
 import type { Tables } from './tables.ts';
 
@@ -35,11 +35,12 @@ const rank = (q: number): string => `min(value) FILTER (reached >= total * (${q}
 function quantilesSql(quantity: Quantity, keys: string): string {
   const by = keys === '' ? '' : `PARTITION BY ${keys}`;
   const columns = keys === '' ? '' : `${keys}, `;
+  const weight = isSignal.has(quantity) ? 'weight * untold' : 'weight';
   return `
     SELECT ${columns}'${quantity}' AS quantity, ${rank(0.5)} AS p50, ${rank(0.95)} AS p95, ${rank(0.99)} AS p99
     FROM (
       SELECT ${columns}value, sum(weight) OVER (${by} ORDER BY value) AS reached, sum(weight) OVER (${by}) AS total
-      FROM (SELECT ${columns}${quantity} AS value, sum(weight) AS weight FROM asked WHERE ${quantity} IS NOT NULL GROUP BY ALL))
+      FROM (SELECT ${columns}${quantity} AS value, sum(${weight}) AS weight FROM asked WHERE ${quantity} IS NOT NULL GROUP BY ALL))
     ${keys === '' ? '' : `GROUP BY ${keys}`}`;
 }
 
@@ -51,6 +52,7 @@ export async function askTables(tables: Tables, question: Question): Promise<rea
     ...question.by.map((key) => `${groupColumns[key]} AS ${key}`),
     ...names.map((name) => `${quantityColumns[name]}::DOUBLE AS ${name}`),
     '1 / "inclusionProbability" AS weight',
+    '1 / coalesce("signalProbability", 1) AS untold',
   ];
   const asked = `WITH asked AS MATERIALIZED (
     SELECT ${columns.join(', ')} FROM (${await tables.source()}) WHERE ${conditionOf(question)})`;

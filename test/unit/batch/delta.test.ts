@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Delta } from '../../../src/batch/delta.ts';
 import { maskMeasurement, maskRecord, maskService } from '../../../src/mask/mask.ts';
 import { measureRequest } from '../../../src/mask/measure.ts';
-import { bucketOf, ExponentialHistogram } from '../../../src/schema/exponential.ts';
+import { bucketOf, MergingHistogram } from '../../../src/schema/exponential.ts';
 import type { Masked } from '../../../src/schema/masked.ts';
 import type { Measurement, MetricPoint } from '../../../src/schema/metrics.ts';
 import { encodeMetrics } from '../../../src/schema/otlp-metrics.ts';
@@ -59,7 +59,7 @@ describe('deltas of tier 0', () => {
     fc.assert(
       fc.property(parts, fc.constantFrom<Outcome>('ok', 'error'), (exports, outcome) => {
         const all = exports.flat();
-        const merged = new ExponentialHistogram();
+        const merged = new MergingHistogram();
         const buckets = new Map<number, number>();
         let requests = 0;
         for (const { metric, attributes, amount } of exports.flatMap(sent)) {

@@ -91,6 +91,21 @@ describe('the record line in the worker', () => {
     expect(ledger()).toMatchObject({ emitted: 2, pending: 0, dropped: { masked: 2 } });
   });
 
+  it('tells a signal of few records unless details are asked for', async () => {
+    const told = async (options: Options): Promise<number> => {
+      const { pipe, seen, settle } = open(options);
+      for (let i = 0; i < 300; i++) pipe.record(sampleRecord());
+      await settle();
+      expect(
+        seen.every(({ inputTokens }) => (inputTokens !== undefined) === (options.records === 'detailed')),
+      ).toBe(true);
+      return seen.filter(({ confidenceMean }) => confidenceMean !== undefined).length;
+    };
+    expect(await told({ records: 'detailed' })).toBe(300);
+    // 14 are expected; more than 40 would be over seven standard deviations.
+    expect(await told({})).toBeLessThan(40);
+  });
+
   it('answers at random under an epsilon, and the chance does not tell what the noise hides', async () => {
     const { pipe, seen, settle } = open({ epsilon: 0.7, sampling: 'adaptive' });
     for (let i = 0; i < 200; i++) pipe.record(sampleRecord({ confidenceMean: probability(0.01) }));

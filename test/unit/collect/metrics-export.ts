@@ -1,4 +1,4 @@
-import type { ExponentialHistogram } from '../../../src/schema/exponential.ts';
+import type { MergingHistogram } from '../../../src/schema/exponential.ts';
 import { secondsEdges } from '../../../src/schema/metrics.ts';
 
 const text = (key: string, stringValue: string) => ({ key, value: { stringValue } });
@@ -11,7 +11,7 @@ export interface Export {
   readonly count?: number;
   readonly model?: string;
   readonly requests?: number;
-  readonly entropy?: ExponentialHistogram;
+  readonly entropy?: MergingHistogram;
   /** Seconds. */
   readonly introspection?: readonly number[];
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { subjectOf } from '../../../src/collect/erasures.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
-import { ExponentialHistogram } from '../../../src/schema/exponential.ts';
+import { MergingHistogram } from '../../../src/schema/exponential.ts';
 import { runAudit } from './audit-run.ts';
 import { newSession } from './chunk.ts';
 import { type Export, metricsExport } from './metrics-export.ts';
@@ -52,7 +52,7 @@ describe('an export of tier 0', () => {
 
   it('merges exponential histograms of different scales', async () => {
     const { send, series } = await started();
-    const [fine, coarse] = [new ExponentialHistogram(), new ExponentialHistogram()];
+    const [fine, coarse] = [new MergingHistogram(), new MergingHistogram()];
     for (const value of [0.9, 0.95]) fine.add(value);
     for (const value of [0, 0.001, 3.5, 12]) coarse.add(value);
     expect(fine.read().scale).toBeGreaterThan(coarse.read().scale);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { mostTokens, withLocalPrivacy } from '../../../src/mask/local-privacy.ts';
+import { coarsened } from '../../../src/mask/coarse.ts';
+import { withLocalPrivacy } from '../../../src/mask/local-privacy.ts';
 import { maskRecord } from '../../../src/mask/mask.ts';
 import { observeClasses } from '../../../src/observe/classes.ts';
 import { recordFields } from '../../../src/schema/fields.ts';
-import type { RequestRecord } from '../../../src/schema/record.ts';
+import type { FullRecord, RequestRecord } from '../../../src/schema/record.ts';
 import { mulberry32 } from '../../../src/shared/random.ts';
 import { milliseconds } from '../../../src/shared/units.ts';
 import { rows } from '../observe/sentiment-features.ts';
@@ -16,7 +17,7 @@ import { sampleRecord } from '../schema/sample.ts';
  */
 const lengths = rows('candidates.tokens');
 const sample = sampleRecord();
-const candidates: readonly RequestRecord[] = rows('candidates.logits').map((logits, i) => {
+const candidates: readonly FullRecord[] = rows('candidates.logits').map((logits, i) => {
   const { confidence, entropy, margin } = observeClasses(Float32Array.from(logits), 1);
   return {
     ...sample,
@@ -42,11 +43,11 @@ const told = ({
 }: RequestRecord) =>
   JSON.stringify([inputTokens, confidenceMean, confidenceMin, entropyMean, entropyMax, marginMean]);
 
-/** How many candidates tell the same as each. */
-function anonymity(records: readonly RequestRecord[]): number[] {
+/** How many tell the same as each. */
+function anonymity(tellings: readonly string[]): number[] {
   const counts = new Map<string, number>();
-  for (const record of records) counts.set(told(record), (counts.get(told(record)) ?? 0) + 1);
-  return records.map((record) => counts.get(told(record)) as number);
+  for (const telling of tellings) counts.set(telling, (counts.get(telling) ?? 0) + 1);
+  return tellings.map((telling) => counts.get(telling) as number);
 }
 
 const median = (values: readonly number[]): number =>
@@ -60,14 +61,68 @@ const masked = (record: RequestRecord): RequestRecord => {
 };
 
 describe('candidate confirmation among 10,000 texts', () => {
-  it('is harder on masked records than on raw ones; how much is printed', () => {
-    const raw = anonymity(candidates);
-    const grid = anonymity(candidates.map(masked));
+  const ratioOf = (telling: (record: RequestRecord) => string): string => {
+    const sets = anonymity(candidates.map(telling));
+    return `${timesChance(sets).toFixed(0)} x chance, anonymity set median ${median(sets)}, smallest ${Math.min(...sets)}`;
+  };
+
+  it('is harder on detailed records than on raw ones, and each signal that is told in full gives much away', () => {
+    const grid = candidates.map(masked);
+    const sets = [anonymity(candidates.map(told)), anonymity(grid.map(told))].map(timesChance);
+    console.log(`raw signals: ${ratioOf(told)}`);
+    console.log(`detailed record: ${ratioOf((record) => told(masked(record)))}`);
+    for (const key of ['inputTokens', 'confidenceMean', 'entropyMean'] as const)
+      console.log(`${key} alone, as on a detailed record: ${ratioOf((record) => `${masked(record)[key]}`)}`);
+    const band = (record: RequestRecord) => told(masked(draw(record as FullRecord, [0, 0])));
+    console.log(`the band of the confidence, always told: ${ratioOf(band)}`);
+    expect(sets[1]).toBeLessThan(sets[0] as number);
+  });
+
+  it('succeeds at most twice as often as chance on a record as it leaves by default', () => {
+    const { first, sets } = attack(candidates);
     console.log(
-      `raw signals: true text first ${timesChance(raw).toFixed(0)} x chance, anonymity set median ${median(raw)};`,
-      `masked: ${timesChance(grid).toFixed(0)} x chance, median ${median(grid)}, smallest ${Math.min(...grid)}`,
+      `default record: true text first ${first.toFixed(2)} x chance; anonymity set where nothing is told`,
+      `${candidates.length}, where a band is: median ${median(sets)}, smallest ${Math.min(...sets)}`,
     );
-    expect(timesChance(grid)).toBeLessThan(timesChance(raw));
+    expect(first).toBeLessThanOrEqual(2);
+    expect(first).toBeGreaterThan(1);
+    // Somebody with the very machine, and no other work on it, knows a time for each candidate, too.
+    const timed = candidates.map((record) => ({
+      ...record,
+      duration: milliseconds(2 + 0.25 * record.inputTokens),
+    }));
+    console.log(`default record, times known exactly: ${attack(timed).first.toFixed(2)} x chance`);
+    expect(attack(timed).first).toBeLessThanOrEqual(2);
+  });
+
+  it('leaves means and histograms to be computed from default records without bias', () => {
+    const random = mulberry32(6);
+    for (const key of ['confidenceMean', 'entropyMean'] as const) {
+      const values = candidates.map((record) => coarsened(record, random));
+      const found = values.flatMap((record) => record[key] ?? []);
+      const weight = values.find((record) => record[key] !== undefined)?.signalProbability ?? 0;
+      const truth = mean(candidates.map((record) => record[key] ?? 0));
+      const error = deviation(found) / Math.sqrt(found.length);
+      console.log(
+        `${key} of ${candidates.length} requests: ${mean(found).toFixed(4)} +- ${error.toFixed(4)}, really ${truth.toFixed(4)}`,
+      );
+      // Beside the draw, a band is told by its middle.
+      expect(Math.abs(mean(found) - truth)).toBeLessThan(5 * error + 0.02);
+      const expected = candidates.length * weight;
+      expect(Math.abs(found.length - expected)).toBeLessThan(5 * Math.sqrt(expected));
+    }
+  });
+
+  it('would name the text if tier 2 left: a summary of the layers is told of no request', () => {
+    const summaries = rows('test.embedding').map((row) => row.map((value) => Math.round(value * 16)).join());
+    const sets = anonymity(summaries);
+    console.log(
+      `eight numbers of a middle layer to 8 bits: ${timesChance(sets).toFixed(0)} x chance among ${sets.length}, anonymity set median ${median(sets)}`,
+    );
+    expect(timesChance(sets)).toBeGreaterThan(2);
+    expect(Object.keys(recordFields).filter((key) => /layer|resid|attention|activation/i.test(key))).toEqual(
+      [],
+    );
   });
 
   it('succeeds at most twice as often as chance under local differential privacy of ln 2', () => {
@@ -77,9 +132,9 @@ describe('candidate confirmation among 10,000 texts', () => {
     let success = 0;
     const sets: number[] = [];
     for (let trial = 0; trial < trials; trial++) {
-      const truth = candidates[Math.floor(random() * candidates.length)] as RequestRecord;
+      const truth = candidates[Math.floor(random() * candidates.length)] as FullRecord;
       const seen = masked(withLocalPrivacy(truth, epsilon, random));
-      const likelihoods = likelihoodsOf(seen, epsilon / 6);
+      const likelihoods = likelihoodsOf(seen, epsilon / 3);
       const sum = likelihoods.reduce((total, value) => total + value, 0);
       const best = Math.max(...likelihoods);
       // Who knows the mechanism and ranks by likelihood is right with the posterior of the best: less noise in it
@@ -96,18 +151,40 @@ describe('candidate confirmation among 10,000 texts', () => {
   });
 });
 
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+const deviation = (values: readonly number[]): number =>
+  Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)));
+
+/** A default record under draws that are given. */
+function draw(record: FullRecord, draws: readonly number[]): RequestRecord {
+  const left = [...draws];
+  return coarsened(record, () => left.shift() ?? Number.NaN);
+}
+
+/**
+ * Every outcome of the draws, weighted by its chance: one of two signals is told with the chance on the record, else
+ * nothing. Candidates that can tell the same can do it with the same chance, so the best guess is any of them.
+ */
+function attack(records: readonly FullRecord[]) {
+  let first = 0;
+  let silence = 1;
+  const sets: number[] = [];
+  for (const signal of [0, 0.5]) {
+    const tellings = records.map((record) => masked(draw(record, [signal, 0])));
+    const chance = tellings[0]?.signalProbability ?? Number.NaN;
+    const alike = anonymity(tellings.map((record) => `${told(record)} ${record.duration}`));
+    first += chance * timesChance(alike);
+    silence -= chance;
+    sets.push(...alike);
+  }
+  const silent = records.map((record) => masked(draw(record, [0, 1])));
+  first += silence * timesChance(anonymity(silent.map((record) => `${told(record)} ${record.duration}`)));
+  return { first, sets };
+}
+
 /** Chance of what was seen under each candidate, worked out from the definition of the mechanisms. */
 function likelihoodsOf(seen: RequestRecord, share: number): number[] {
-  const range = Math.log1p(mostTokens);
-  const scale = range / share;
-  const below = (x: number, centre: number): number =>
-    x < centre ? Math.exp((x - centre) / scale) / 2 : 1 - Math.exp((centre - x) / scale) / 2;
-  const edge = (count: number): number => Math.log1p(Math.max(0, count));
-  const blurred = (count: number, truth: number): number => {
-    const centre = Math.log1p(truth);
-    const upper = count >= mostTokens ? 1 : below(edge(count + 0.5), centre);
-    return upper - (count === 0 ? 0 : below(edge(count - 0.5), centre));
-  };
   const answered = (key: 'confidenceMean' | 'entropyMean', truth: number): number => {
     const { min, max } = recordFields[key].spec;
     const odds = Math.exp(share);
@@ -115,9 +192,7 @@ function likelihoodsOf(seen: RequestRecord, share: number): number[] {
     return seen[key] === max ? up : 1 - up;
   };
   return candidates.map(
-    ({ inputTokens, confidenceMean, entropyMean }) =>
-      blurred(seen.inputTokens, inputTokens) *
-      answered('confidenceMean', confidenceMean ?? 0) *
-      answered('entropyMean', entropyMean ?? 0),
+    ({ confidenceMean, entropyMean }) =>
+      answered('confidenceMean', confidenceMean ?? 0) * answered('entropyMean', entropyMean ?? 0),
   );
 }

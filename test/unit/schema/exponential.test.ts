@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   atMost,
   bucketOf,
-  ExponentialHistogram,
+  MergingHistogram,
   mostBuckets,
   quantile,
   upperEdge,
@@ -11,8 +11,8 @@ import {
 
 const values = fc.array(fc.double({ min: 1e-6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 200 });
 
-function of(numbers: readonly number[]): ExponentialHistogram {
-  const histogram = new ExponentialHistogram();
+function of(numbers: readonly number[]): MergingHistogram {
+  const histogram = new MergingHistogram();
   for (const value of numbers) histogram.add(value);
   return histogram;
 }
@@ -53,13 +53,13 @@ describe('an exponential histogram', () => {
   it('merged from parts is the one of the whole', () => {
     fc.assert(
       fc.property(values, values, (left, right) => {
-        const merged = new ExponentialHistogram();
+        const merged = new MergingHistogram();
         merged.merge(of(left).read());
         merged.merge(of(right).read());
         const whole = of([...left, ...right]).read();
         // The parts may have gone coarser than the whole had to; never finer.
         expect(merged.read().scale).toBeLessThanOrEqual(whole.scale);
-        const again = new ExponentialHistogram(merged.read().scale);
+        const again = new MergingHistogram(merged.read().scale);
         again.merge(whole);
         expect({ ...merged.read(), sum: 0 }).toEqual({ ...again.read(), sum: 0 });
       }),
@@ -86,17 +86,17 @@ describe('an exponential histogram', () => {
     [900, 4],
     [9e5, 3],
   ])('begun at scale 5 holds values within a factor of %d at scale %d', (factor, scale) => {
-    const histogram = new ExponentialHistogram(5);
+    const histogram = new MergingHistogram(5);
     for (let i = 0; i <= 1000; i++) histogram.add(0.2 * factor ** (i / 1000));
     expect(histogram.read().scale).toBe(scale);
   });
 
   it('weights a value that stands for ten like ten of it', () => {
-    const weighted = new ExponentialHistogram();
+    const weighted = new MergingHistogram();
     weighted.add(0.3, 10);
     weighted.add(5);
     expect(weighted.read()).toEqual(of([...Array(10).fill(0.3), 5]).read());
     expect(atMost(weighted.read(), 0.31)).toBe(10);
-    expect(quantile(new ExponentialHistogram().read(), 0.5)).toBeUndefined();
+    expect(quantile(new MergingHistogram().read(), 0.5)).toBeUndefined();
   });
 });

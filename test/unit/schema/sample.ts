@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { RequestRecord } from '../../../src/schema/record.ts';
+import type { FullRecord } from '../../../src/schema/record.ts';
 import type { Sha256Hex } from '../../../src/shared/digest.ts';
 import { epochMilliseconds, milliseconds, nats, probability } from '../../../src/shared/units.ts';
 
@@ -15,7 +15,7 @@ export function uuid7(at: number): string {
 }
 
 /** A record as the worker knows it: full precision, every field present. */
-export function sampleRecord(overrides: Partial<RequestRecord> = {}): RequestRecord {
+export function sampleRecord(overrides: Partial<FullRecord> = {}): FullRecord {
   const startedAt = 1_764_000_000_000 + Math.floor(Math.random() * 1e6);
   const duration = 300 + Math.random() * 500;
   const recordId = uuid7(startedAt);
