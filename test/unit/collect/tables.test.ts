@@ -32,6 +32,7 @@ async function filledLog() {
         cohort: j % 3 === 0 ? 'a' : "o'b",
         outcome: j === 9 ? 'error' : 'ok',
         inclusionProbability: probability(j % 2 === 0 ? 1 : 0.25),
+        ...(j % 3 === 0 ? { signalProbability: probability(0.125) } : {}),
       }),
     );
     const chunk = { session: sessions[i % 2] ?? '', epoch: 0, seq: i * 10 };
