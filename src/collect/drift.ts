@@ -2,7 +2,7 @@ import {
   atMost,
   bucketOf,
   type Exponential,
-  ExponentialHistogram,
+  MergingHistogram,
   quantile,
   upperEdge,
 } from '../schema/exponential.ts';
@@ -39,7 +39,7 @@ interface Time {
 
 /** Everything of a time, as one histogram a quantity. */
 function gather(rollups: Rollups, question: Question, { from, to }: Time) {
-  const histograms = new Map(quantities.map((quantity) => [quantity, new ExponentialHistogram()]));
+  const histograms = new Map(quantities.map((quantity) => [quantity, new MergingHistogram()]));
   let records = 0;
   for (const cell of cellsOf(rollups, { ...question, from, to })) {
     records += cell.records;
@@ -49,7 +49,7 @@ function gather(rollups: Rollups, question: Question, { from, to }: Time) {
 }
 
 function atScale(histogram: Exponential, scale: number): Exponential {
-  const coarse = new ExponentialHistogram(scale);
+  const coarse = new MergingHistogram(scale);
   coarse.merge(histogram);
   return coarse.read();
 }
