@@ -117,7 +117,11 @@ export class Rollups {
     return cellOf(fresh, group);
   }
 
+  /** Only where there are too many: a clock that jumps ahead for a while must not empty it. */
   #forgetBefore(first: number): void {
+    let held = 0;
+    for (const { size } of this.#segments.values()) held += size;
+    if (held <= mostMinutes) return;
     for (const [segment, minutes] of this.#segments) {
       for (const at of minutes.keys()) if (at <= first) minutes.delete(at);
       if (minutes.size > 0) return;

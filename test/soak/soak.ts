@@ -1,10 +1,12 @@
 import { soakCold } from './cold.ts';
+import { soakFaults } from './faults.ts';
 import { soakLeaks } from './leaks.ts';
 
 /** Parts by name; each takes the rest of the command line and prints what it saw. */
 const parts: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
   leaks: soakLeaks,
   cold: soakCold,
+  faults: soakFaults,
 };
 
 /** `npm run soak`: every part; `npm run soak -- leaks 50`: that part, so many cycles. */

@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { subjectOf } from '../../../src/collect/erasures.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
 import { runAudit } from './audit-run.ts';
@@ -147,6 +147,27 @@ describe('a start from the checkpoint', () => {
         source: 'rollups',
         groups: [{ records: 45 }],
       });
+    });
+
+    it('are all there when the clock jumped, back and far ahead, and so is every record', async () => {
+      const data = await temporaryFolder();
+      const first = await startCollector({ data, admin, segmentBytes: 8000 });
+      const now = Date.now();
+      vi.useFakeTimers({ toFake: ['Date'] });
+      onTestFinished(() => void vi.useRealTimers());
+      const year = 365 * 24 * 60 * 60 * 1000;
+      for (const [i, jump] of [0, -year, 10 * year, 0].entries()) {
+        vi.setSystemTime(now + jump);
+        expect((await first.post(makeChunk(newSession(), i, 5).body)).status).toBe(200);
+      }
+      expect(await ask(first.collector, '/api/query')).toMatchObject({ groups: [{ records: 20 }] });
+      await first.collector.close();
+      const { collector, address } = await startCollector({ data, admin });
+      expect(await ask(collector, '/api/query')).toMatchObject({
+        source: 'rollups',
+        groups: [{ records: 20 }],
+      });
+      expect(await verified(address)).toMatchObject({ faults: 0 });
     });
 
     it.each([

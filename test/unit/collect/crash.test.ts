@@ -2,46 +2,11 @@ import { describe, expect, it, vi } from 'vitest';
 import { walkLog } from '../../../src/collect/walk.ts';
 import { type Child, startChild } from './child.ts';
 import { makeChunk, newSession } from './chunk.ts';
+import { acknowledgedBy, perChunk, Sender } from './sender.ts';
 import { storedIds, temporaryFolder } from './start.ts';
 
 const rounds = 3;
 const senders = 4;
-const perChunk = 10;
-
-/** Sends chunk after chunk until the collector is gone; keeps what has no answer for the next round. */
-class Sender {
-  readonly acknowledged = new Set<string>();
-  /** Chunks answered since this was last set to 0. */
-  sentInFull = 0;
-  readonly #session = newSession();
-  #next = 0;
-  #pending: { records: readonly { recordId: string }[]; body: string } | undefined;
-
-  async run(child: Child, gone: () => boolean): Promise<void> {
-    while (!gone()) {
-      this.#pending ??= makeChunk(this.#session, this.#next, perChunk);
-      const { records, body } = this.#pending;
-      try {
-        const answer = await fetch(`${child.address}/v1/logs`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body,
-        });
-        if (answer.status !== 200) continue;
-        await answer.arrayBuffer();
-      } catch {
-        return;
-      }
-      for (const { recordId } of records) this.acknowledged.add(recordId);
-      this.#next += perChunk;
-      this.sentInFull += 1;
-      this.#pending = undefined;
-    }
-  }
-}
-
-const acknowledgedBy = (senders: readonly Sender[]): string[] =>
-  senders.flatMap((sender) => [...sender.acknowledged]);
 
 describe('kill -9 under load', () => {
   it('loses no acknowledged record and stores none twice, over restarts', async () => {
