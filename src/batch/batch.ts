@@ -78,7 +78,8 @@ class Pipe implements Batch {
   #life: PageLife;
   #nextSeq: Record<Signal, number> = { logs: 0, metrics: 0 };
   #unwritten: { readonly signal: Signal; readonly log: Log }[] = [];
-  #evicted: { readonly life: Life; readonly seq: number }[] = [];
+  /** By `lifeKey`. */
+  readonly #evicted = new Map<string, { readonly life: Life; readonly numbers: number[] }>();
   /** Ends the life lock and the drain; new with each grant. */
   #granted = new AbortController();
   #drain: Drain | undefined;
@@ -136,7 +137,7 @@ class Pipe implements Batch {
       this.#sampler.spend(text.length);
       if (isNew) this.#post({ kind: 'frame', life, id, frame });
       this.#post({ kind: 'log', log });
-    } else this.#drafting.soon();
+    }
     this.#journalSoon(signal, log);
     sealer.add(life, log);
   }
@@ -258,28 +259,29 @@ class Pipe implements Batch {
     const unwritten = this.#unwritten;
     this.#unwritten = [];
     for (const signal of ['logs', 'metrics'] as const) {
-      const logs = unwritten.flatMap((entry) => (entry.signal === signal ? [entry.log] : []));
+      const logs = unwritten.filter((entry) => entry.signal === signal).map(({ log }) => log);
       if (logs.length === 0) continue;
       const life: Life = { ...this.#life, signal };
       const frames = this.#sealers[signal].framesOf(life, logs);
       void this.#attempt((journal) => journal.put(life, logs, frames));
+      if (signal === 'logs') continue;
+      // Without an open journal the page has the only copy that outlives this worker: it gets each at once.
+      if (!this.#journal?.isOpen) this.#drafting.stop();
+      this.#drafting.soon();
     }
   }
 
   #evictSoon(life: Life, seq: number): void {
-    this.#evicted.push({ life, seq });
-    if (this.#evicted.length > 1) return;
-    queueMicrotask(() => {
-      const lives = new Map<string, { life: Life; numbers: number[] }>();
-      for (const { life: owner, seq: number } of this.#evicted) {
-        const entry = lives.get(lifeKey(owner)) ?? { life: owner, numbers: [] };
-        entry.numbers.push(number);
-        lives.set(lifeKey(owner), entry);
-      }
-      this.#evicted = [];
-      for (const { life: owner, numbers } of lives.values())
-        void this.#drop(owner, rangesOf(numbers), 'journal_full');
-    });
+    if (this.#evicted.size === 0) queueMicrotask(() => this.#dropEvicted());
+    const entry = this.#evicted.get(lifeKey(life)) ?? { life, numbers: [] };
+    entry.numbers.push(seq);
+    this.#evicted.set(lifeKey(life), entry);
+  }
+
+  #dropEvicted(): void {
+    const evicted = [...this.#evicted.values()];
+    this.#evicted.clear();
+    for (const { life, numbers } of evicted) void this.#drop(life, rangesOf(numbers), 'journal_full');
   }
 
   async #settle(chunk: ChunkId, ack: Ack): Promise<void> {

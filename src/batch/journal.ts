@@ -19,6 +19,8 @@ interface Schema extends DBSchema {
 
 /** Records on disk, by their numbers, from the moment they are made until an answer covers them. */
 export interface Journal {
+  /** Before it is, and while storage is blocked, what is put waits in memory. */
+  readonly isOpen: boolean;
   /** Hands its requests over before it returns if the database is open, so a worker that blocks next loses nothing. */
   put(life: Life, logs: readonly Log[], frames: ReadonlyMap<number, Frame>): Promise<void>;
   remove(life: Life, ranges: Ranges): Promise<void>;
@@ -59,7 +61,7 @@ export function openJournal(): Journal {
   };
 
   const database = (): Promise<IDBPDatabase<Schema>> => {
-    if (ended) return Promise.reject(new DOMException('The journal is closed.', 'InvalidStateError'));
+    if (ended) return Promise.reject(new DOMException('Closed.', 'InvalidStateError'));
     opening ??= openDB<Schema>(databases.journal, version, {
       upgrade(fresh) {
         for (const old of [...fresh.objectStoreNames]) fresh.deleteObjectStore(old);
@@ -78,24 +80,23 @@ export function openJournal(): Journal {
     return opening;
   };
 
-  const write = async (
-    db: IDBPDatabase<Schema>,
-    life: Life,
-    logs: readonly Log[],
-    frames: ReadonlyMap<number, Frame>,
-  ): Promise<void> => {
-    const transaction = db.transaction(['logs', 'frames'], 'readwrite', { durability: 'relaxed' });
-    const requests: Promise<unknown>[] = [];
-    for (const [id, frame] of frames)
-      requests.push(transaction.objectStore('frames').put({ frame, at: Date.now() }, [...idOf(life), id]));
-    for (const { seq, ...log } of logs)
-      requests.push(transaction.objectStore('logs').put(log, [...idOf(life), seq]));
-    transaction.commit();
-    await Promise.all([...requests, transaction.done]);
-  };
-
   return {
-    put: async (life, logs, frames) => write(ready ?? (await database()), life, logs, frames),
+    get isOpen() {
+      return ready !== undefined;
+    },
+
+    async put(life, logs, frames) {
+      const db = ready ?? (await database());
+      const transaction = db.transaction(['logs', 'frames'], 'readwrite', { durability: 'relaxed' });
+      const requests = [
+        ...[...frames].map(([id, frame]) =>
+          transaction.objectStore('frames').put({ frame, at: Date.now() }, [...idOf(life), id]),
+        ),
+        ...logs.map(({ seq, ...log }) => transaction.objectStore('logs').put(log, [...idOf(life), seq])),
+      ];
+      transaction.commit();
+      await Promise.all([...requests, transaction.done]);
+    },
 
     async remove(life, ranges) {
       const transaction = (await database()).transaction('logs', 'readwrite');

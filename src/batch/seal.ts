@@ -48,9 +48,8 @@ export function draft(run: Run, frameOf: FrameOf): Chunk {
   };
 }
 
-/** The same, gzip when larger. Longer than `chunkLimits.gzipBytes` is for the caller to cut. */
-export async function seal(run: Run, frameOf: FrameOf): Promise<Chunk> {
-  const chunk = draft(run, frameOf);
+/** Gzip where it is larger. Longer than `chunkLimits.gzipBytes` is for the caller to cut. */
+export async function pack(chunk: Chunk): Promise<Chunk> {
   const plain = chunk.body.length < gzipFrom || typeof CompressionStream === 'undefined';
   return plain ? chunk : { ...chunk, body: await gzip(chunk.body) };
 }

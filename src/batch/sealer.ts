@@ -3,7 +3,7 @@ import type { Ranges } from '../shared/control.ts';
 import { lifeKey } from './life.ts';
 import type { Chunk, ChunkId, Life } from './messages.ts';
 import { type Limits, Pool, type Run } from './pool.ts';
-import { draft, isTooLarge, seal } from './seal.ts';
+import { draft, isTooLarge, pack } from './seal.ts';
 
 /** Records in memory, and per life in the journal: about 4 MB. */
 export const capacity = 4000;
@@ -25,6 +25,8 @@ export class Sealer {
   /** By `lifeKey`, then by `Log.frame`. */
   readonly #frames = new Map<string, Map<number, Frame>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** One after the other: side by side the first would be ready when the last is. */
+  #packing: Promise<unknown> = Promise.resolve();
 
   constructor(options: SealerOptions) {
     this.#options = options;
@@ -135,7 +137,10 @@ export class Sealer {
   }
 
   async #seal(run: Run): Promise<void> {
-    const chunk = await seal(run, (id) => this.#frameOf(run.life, id));
+    const drafted = draft(run, (id) => this.#frameOf(run.life, id));
+    const packing = this.#packing.then(() => pack(drafted));
+    this.#packing = packing.catch(() => undefined);
+    const chunk = await packing;
     if (!this.#pool.holds(run)) return;
     if (isTooLarge(chunk)) await Promise.all(this.#pool.halve(run).map((half) => this.#seal(half)));
     else this.#options.hand(chunk);
@@ -143,8 +148,7 @@ export class Sealer {
 
   #frameOf(life: Life, id: number): Frame {
     const frame = this.#frames.get(lifeKey(life))?.get(id);
-    if (frame === undefined)
-      throw new RangeError(`A record names frame ${id}, which its life does not have.`);
+    if (frame === undefined) throw new RangeError(`No frame ${id} in its life.`);
     return frame;
   }
 }

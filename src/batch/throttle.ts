@@ -27,6 +27,5 @@ export class Throttle {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#isAsked = false;
   }
 }

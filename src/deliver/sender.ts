@@ -15,10 +15,10 @@ const longestTimer = 2 ** 31 - 1;
 /** Answers missing in a row after which the endpoint counts as blocked. */
 const blockedAfter = 3;
 const beaconAgainMs = 1000;
-/** Fetches this small survive the page; they share 64 KiB in flight with beacons. */
+/** Fetches that are to survive the page, together; they share 64 KiB in flight with beacons. */
 const keepaliveUpTo = 16 * 1024;
-
-const survivesThePage = ({ body }: Chunk): boolean => body.length <= keepaliveUpTo;
+/** More would only queue: HTTP/1.1 has six connections. */
+const widest = 6;
 
 const idOf = ({ life, first, count }: Chunk): ChunkId => ({ life, first, count });
 
@@ -32,11 +32,14 @@ export interface SenderOptions {
   readonly onEvent: (event: TelemetryEvent) => void;
 }
 
-/** Sends what the mirror of one signal holds: by fetch, one after the other, while visible; by beacon when hidden. */
+/** Sends what the mirror of one signal holds: by fetch while visible, by beacon when hidden. */
 export class Sender {
   readonly #options: SenderOptions;
   readonly #cover: CrashCover | undefined;
-  #flying: Chunk | undefined;
+  /** What fetches carry, and whether they survive the page. */
+  readonly #flying = new Map<Chunk, boolean>();
+  /** How many may fly: one at first and after a failure, one more with each that was stored. */
+  #window = 1;
   #failures = 0;
   /** Nothing is sent before; a server's own Retry-After holds back beacons too. */
   #wait: { readonly until: number; readonly ordered: boolean } = { until: 0, ordered: false };
@@ -55,7 +58,7 @@ export class Sender {
   kick(): void {
     this.tailGrew();
     if (document.visibilityState === 'hidden') this.leave();
-    else void this.#send();
+    else this.#send();
   }
 
   /** Nothing to send yet, but something to lose in a crash. */
@@ -102,10 +105,9 @@ export class Sender {
     this.#rest();
     if (!this.#maySend()) return;
     this.#cover?.disarm();
-    const flying = this.#flying;
     const draft = mirror.keepDraft();
     if (draft !== undefined) this.#options.tell({ kind: 'left', chunk: idOf(draft) });
-    if (flying !== undefined && !survivesThePage(flying)) mirror.mark(flying, 'ready');
+    for (const [chunk, survives] of this.#flying) if (!survives) mirror.mark(chunk, 'ready');
     leave(mirror, {
       beacon: (chunk) => {
         if (transport.beacon === undefined) void this.#lastResort(chunk);
@@ -133,23 +135,36 @@ export class Sender {
     this.#timer = setTimeout(() => this.kick(), Math.min(ms, longestTimer));
   }
 
-  async #send(): Promise<void> {
-    if (this.#flying !== undefined) return;
+  #send(): void {
     clearTimeout(this.#timer);
-    const { mirror } = this.#options;
-    const chunk = mirror.next();
-    const wait = this.#wait.until - Date.now();
-    if (chunk !== undefined && wait > 0 && !this.#stopped) this.#wakeIn(wait);
-    if (chunk === undefined || wait > 0 || !this.#maySend()) {
-      this.#rest();
-      return;
+    while (this.#flying.size < this.#window) {
+      const chunk = this.#next();
+      const wait = this.#wait.until - Date.now();
+      if (chunk !== undefined && wait > 0 && !this.#stopped) this.#wakeIn(wait);
+      if (chunk === undefined || wait > 0 || !this.#maySend()) break;
+      void this.#fly(chunk);
     }
-    this.#flying = chunk;
-    mirror.mark(chunk, 'flying');
+    if (this.#flying.size > 0) return;
+    this.#window = 1;
+    this.#rest();
+  }
+
+  /** What was beaconed flies alone: the answer to one may cover the others. */
+  #next(): Chunk | undefined {
+    const { mirror } = this.#options;
+    if (this.#flying.size === 0) return mirror.next();
+    return mirror.ready().find((chunk) => !this.#flying.has(chunk));
+  }
+
+  async #fly(chunk: Chunk): Promise<void> {
+    let kept = chunk.body.length;
+    for (const [{ body }, survives] of this.#flying) if (survives) kept += body.length;
+    const survives = kept <= keepaliveUpTo && this.#failures === 0;
+    this.#flying.set(chunk, survives);
+    this.#options.mirror.mark(chunk, 'flying');
     this.#sent(chunk, 'fetch');
-    const keepalive = survivesThePage(chunk) && this.#failures === 0;
-    const answer = await this.#options.transport.post(chunk, keepalive);
-    this.#flying = undefined;
+    const answer = await this.#options.transport.post(chunk, survives);
+    this.#flying.delete(chunk);
     if (answer === undefined) this.#failed(chunk);
     else this.#judge(chunk, answer.status, answer.verdict);
     this.kick();
@@ -164,9 +179,17 @@ export class Sender {
 
   #failed(chunk: Chunk): void {
     this.#options.mirror.mark(chunk, 'ready');
-    this.#failures += 1;
+    if (!this.#countFailure()) return;
     this.#trouble('no_answer', this.#failures >= blockedAfter);
     this.#wait = { until: Date.now() + backoff(this.#failures), ordered: false };
+  }
+
+  /** Chunks that flew side by side fail side by side: only the first of them counts. */
+  #countFailure(): boolean {
+    if (this.#wait.until > Date.now()) return false;
+    this.#failures += 1;
+    this.#window = 1;
+    return true;
   }
 
   #judge(chunk: Chunk, status: number, verdict: Verdict): void {
@@ -177,7 +200,8 @@ export class Sender {
         const { signal } = chunk.life;
         const covered = verdict.ack.stored.map((part): Covered => ({ ...part, signal }));
         this.#failures = 0;
-        this.#wait = { until: 0, ordered: false };
+        this.#window = Math.min(widest, this.#window + 1);
+        if (!this.#wait.ordered) this.#wait = { until: 0, ordered: false };
         mirror.remove(chunk);
         mirror.settle(covered);
         tell({ kind: 'ack', chunk: id, ack: verdict.ack });
@@ -187,8 +211,8 @@ export class Sender {
       }
       case 'retry':
         mirror.mark(chunk, 'ready');
-        this.#failures += 1;
-        this.#backOff(status, verdict.reason, verdict.retryAfter);
+        if (this.#countFailure() || verdict.retryAfter !== undefined)
+          this.#backOff(status, verdict.reason, verdict.retryAfter);
         if (status === 0) this.#trouble(verdict.reason);
         break;
       case 'oversize':

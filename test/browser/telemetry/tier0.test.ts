@@ -98,6 +98,23 @@ describe.concurrent('tier 0', () => {
   );
 
   it(
+    'a worker that dies before its journal is open',
+    play(async ({ collector, context, open }) => {
+      // A connection to another version, which does not give way, keeps it from opening.
+      await context.addInitScript(() => void indexedDB.open('sonde-journal', 1));
+      const page = await open();
+      await page.evaluate(async () => {
+        for (const id of ['a', 'b', 'c', 'd']) await window.harness.serve([id]);
+        // What the worker posted must arrive; a draft that is not urgent comes 100 ms after the one before.
+        setTimeout(() => window.harness.replaceWorker(), 20);
+      });
+      await expectStored(collector, ['a', 'b', 'c', 'd']);
+      await page.evaluate(() => window.harness.flush());
+      await expectCounted(collector, page, { ok: 4 });
+    }),
+  );
+
+  it(
     'an export of which the collector has a part: the rest is added up anew',
     play(async ({ collector, open }) => {
       const page = await open();
