@@ -10,6 +10,7 @@ import buildIfStale from '../setup/built.ts';
 import { coldBench } from './cold.ts';
 import { benchCollector } from './collector.ts';
 import { decodeBench } from './decode.ts';
+import { benchDelivery } from './delivery/delivery.ts';
 import { instrumenting } from './instrument.ts';
 import { plans } from './plans.ts';
 import { sizes } from './sizes.ts';
@@ -79,6 +80,10 @@ async function machine(): Promise<string> {
 
 /** Prints what was measured; `--write` also puts it in docs/benchmarks.md. Asserts nothing. */
 export async function bench(argv: readonly string[]): Promise<void> {
+  if (argv[0] === 'delivery') {
+    process.stdout.write(await benchDelivery(argv.slice(1)));
+    return;
+  }
   buildIfStale();
   if (argv[0] === 'collector') {
     process.stdout.write(await benchCollector(argv));

@@ -1,11 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { chromiumFlags, chromiumPath } from '../../chromium.ts';
+import { kill, launchOwn, type OwnChromium } from '../../own-chromium.ts';
 import { type FaultyCollector, startCollector } from './collector.ts';
 import { type Site, serveSite } from './site.ts';
 import {
@@ -37,46 +34,15 @@ afterEach(async () => {
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 });
 
-interface OwnBrowser {
-  readonly browser: Browser;
-  readonly process: ChildProcess;
-}
+const launched: OwnChromium[] = [];
 
-const launched: OwnBrowser[] = [];
-
-/** A Chromium whose process and profile belong to the test. */
-async function launchOwn(): Promise<OwnBrowser> {
-  const flags = [
-    '--headless=new',
-    '--remote-debugging-port=0',
-    `--user-data-dir=${profile}`,
-    '--disable-gpu',
-  ];
-  const child = spawn(await chromiumPath(), [...chromiumFlags, ...flags, 'about:blank'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    detached: true,
-  });
-  const address = await new Promise<string>((resolve, reject) => {
-    child.once('exit', () => reject(new Error('Chromium ended before it listened.')));
-    child.stderr.on('data', (text: Buffer) => {
-      const found = /listening on (ws:\S+)/.exec(text.toString());
-      if (found?.[1] !== undefined) resolve(found[1]);
-    });
-  });
-  const own = { browser: await chromium.connectOverCDP(address), process: child };
+async function launch(): Promise<OwnChromium> {
+  const own = await launchOwn(profile);
   launched.push(own);
   return own;
 }
 
-/** SIGKILL to the browser and all its processes, as a power cut would have it. Twice is harmless. */
-async function kill({ process: child }: OwnBrowser): Promise<void> {
-  if (child.pid === undefined || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  process.kill(-child.pid, 'SIGKILL');
-  await gone;
-}
-
-async function open({ browser }: OwnBrowser) {
+async function open({ browser }: OwnChromium) {
   const [context] = browser.contexts();
   if (context === undefined) throw new Error('The browser has no context.');
   return visit(context, site.origin, collector.endpoint);
@@ -84,13 +50,13 @@ async function open({ browser }: OwnBrowser) {
 
 describe('SIGKILL, power loss', () => {
   it('what the journal held is there after the next visit, each record once', async () => {
-    const first = await launchOwn();
+    const first = await launch();
     const page = await open(first);
     await page.evaluate(() => window.harness.emitEvery(20, 'r'));
     await page.waitForTimeout(2500);
     const emitted = await page.evaluate(() => window.harness.emitted);
     await kill(first);
-    const second = await launchOwn();
+    const second = await launch();
     const next = await open(second);
     await eventually(async () =>
       expect((await countStored(collector, names(emitted))) / emitted).toBeGreaterThanOrEqual(0.95),
@@ -105,7 +71,7 @@ describe('journal absent: storage blocked', () => {
     await mkdir(join(profile, 'Default'), { recursive: true });
     const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
     await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
-    const own = await launchOwn();
+    const own = await launch();
     const page = await open(own);
     const problem = await page.evaluate(async () => {
       try {
