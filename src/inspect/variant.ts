@@ -5,6 +5,7 @@ import type { DeviceChoice, DeviceFidelity, DeviceReport, Dtype, Fallback } from
 import type { LoadStage } from '../protocol/model.ts';
 import { untappedGolden } from '../prove/golden.ts';
 import { shortProbe } from '../prove/probe.ts';
+import { prepareChoice } from '../run/choose.ts';
 import { openGpu } from '../run/device.ts';
 import type { Gpu } from '../run/gpu.ts';
 import { loadParts, type PartWeights } from '../run/load-parts.ts';
@@ -126,6 +127,7 @@ async function openAndProve(
     for (const each of weights)
       parts.push({ ...each, model: await openModel(runtime, folder, each.weights, gpu) });
     onStage('session');
+    for (const { model } of parts) prepareChoice(model);
     for (const { model } of parts) await model.sessions.open(emptyPlan);
     onStage('probe');
     const untapped = new Map<string, FloatTensor>();

@@ -47,6 +47,8 @@ export interface Executor {
   readonly counts: GpuCounts;
   /** Submits everything behind whatever the queue holds, and reads all results back in one go. */
   ask<T extends readonly unknown[]>(...queries: { readonly [K in keyof T]: Query<T[K]> }): Promise<T>;
+  /** Begins to compile what will be asked for: some drivers take seconds. */
+  prepare(kernels: readonly Kernel[]): void;
   write(buffer: GPUBuffer, offset: number, words: Uint32Array<ArrayBuffer>): void;
   dispose(): void;
 }
@@ -104,6 +106,10 @@ export function createExecutor(device: GPUDevice): Executor {
     device,
     counts,
     write,
+    prepare(kernels) {
+      // Whoever asks for one that does not compile hears of it.
+      for (const kernel of kernels) pipelineOf(kernel).catch(() => undefined);
+    },
     async ask(...queries) {
       const steps = (queries as readonly Query<unknown>[]).flatMap((query) => query.steps);
       const programs = new Map<Kernel, GPUComputePipeline>();

@@ -42,6 +42,9 @@ interface Shape {
   readonly isPenalised: boolean;
 }
 
+const placesFor = (wanted: number): number => sizes.find((size) => size >= wanted) ?? mostCandidates;
+const groupsFor = (length: number): number => Math.max(1, Math.ceil(length / share));
+
 const kernels = new Map<string, Kernel>();
 
 function kernelFor(stage: 'row' | 'merge', shape: Shape): Kernel {
@@ -220,9 +223,9 @@ function reduction(
   temperature: number,
   penalty?: { readonly factor: number; readonly seen: GPUBuffer },
 ): Query<Reduced> {
-  const k = sizes.find((size) => size >= wanted) ?? mostCandidates;
+  const k = placesFor(wanted);
   const shape: Shape = { k, half: row.half, isPenalised: penalty !== undefined };
-  const groups = Math.max(1, Math.ceil(row.length / share));
+  const groups = groupsFor(row.length);
   const bits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0;
   const cold = bits(1 / temperature);
   const bytes = 4 * wordsFor(k);
@@ -299,3 +302,13 @@ export function candidatesOnGpu(
 /** Both of a row without penalties, in one pass over it. */
 export const reducedOnGpu = (row: LogitsOnGpu, k: number, temperature: number): Query<Reduced> =>
   reduction(row, k, temperature);
+
+/** What `reducedOnGpu` runs, so that it can be compiled before there is a row. */
+export function reductionKernels(
+  { length, half }: Omit<LogitsOnGpu, 'buffer' | 'offset'>,
+  k: number,
+): readonly Kernel[] {
+  const shape: Shape = { k: placesFor(k), half, isPenalised: false };
+  const row = kernelFor('row', shape);
+  return groupsFor(length) === 1 ? [row] : [row, kernelFor('merge', shape)];
+}

@@ -9,8 +9,8 @@ import { type Config, probeInputs, shortProbe } from './probe.ts';
 /** What a short forward gives at every hook of a model: a tensor by hook name, longer ones drawn from. */
 export type Golden = ReadonlyMap<string, FloatTensor>;
 
-/** Of longer values so many are kept, drawn evenly. It bounds what a golden weighs: 16 KiB a hook. */
-const mostValues = 4096;
+/** Of longer values so many are kept, drawn evenly. It bounds what a golden weighs: 2 KiB a hook. */
+const mostValues = 512;
 
 /** The same places for the same length, one out of each of equal stretches, so that no axis is hit always alike. */
 function drawn({ type, dims, data }: FloatTensor): FloatTensor {

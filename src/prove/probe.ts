@@ -66,13 +66,21 @@ export function probeInputs(
 }
 
 /**
- * The least that runs a graph once: three tokens; where it reads no tokens, one row of made-up inputs.
+ * WebGPU programs of a matrix product differ for up to eight rows and for more. A prompt has more: with as many here, a
+ * load compiles what the first prompt runs, and compares that.
+ */
+const shortLength = 9;
+
+/**
+ * The least that runs a graph once: a few tokens; where it reads no tokens, one row of made-up inputs.
  * @param states what a decoder reads of its encoder
  */
 export function shortProbe(model: Instrumented, config: Config, states?: FloatTensor): ModelInputs {
   if (states !== undefined) return probeInputs(model, config, { encoder_hidden_states: states }, 1);
   const ofTokens = model.inputs.some(({ name }) => name === 'input_ids');
-  return ofTokens ? { input_ids: idTensor([[1, 2, 3]]) } : probeInputs(model, config, {}, 1);
+  return ofTokens
+    ? { input_ids: idTensor([Array.from({ length: shortLength }, (_, at) => at + 1)]) }
+    : probeInputs(model, config, {}, 1);
 }
 
 const numericOf = ({ dims }: Port, axis: number): number | undefined => {

@@ -5,6 +5,7 @@ import {
   mostCandidates,
   type Reduced,
   reducedOnGpu,
+  reductionKernels,
   tokenStatisticsOnGpu,
 } from '../kernels/token-statistics.gpu.ts';
 import { candidatesBySimd, tokenStatisticsBySimd } from '../kernels/token-statistics.simd.ts';
@@ -17,6 +18,7 @@ import {
 import { SondeError } from '../shared/errors.ts';
 import { halfToFloat } from '../shared/half.ts';
 import { toFloatTensor } from './float.ts';
+import { generates } from './generates.ts';
 import type { LoadedModel } from './model.ts';
 import type { OrtTensor } from './runtime.ts';
 import type { Sampler } from './sample.ts';
@@ -87,6 +89,15 @@ export function createChooser({ executor }: LoadedModel, sampler: Sampler): Choo
     },
     dispose: () => seen.dispose(),
   };
+}
+
+/** Compiles what a greedy choice runs, beside all that a load waits for. */
+export function prepareChoice({ executor, instrumented }: LoadedModel): void {
+  const { anatomy, outputs } = instrumented;
+  const logits = outputs.find(({ name }) => name === anatomy.logits);
+  const length = logits?.dims.at(-1);
+  if (executor === undefined || typeof length !== 'number' || !generates(anatomy)) return;
+  executor.prepare(reductionKernels({ length, half: logits?.type === 'float16' }, Math.min(length, shown)));
 }
 
 const nothing: Query<undefined> = { steps: [], answer: () => undefined };

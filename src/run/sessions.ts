@@ -3,6 +3,7 @@ import { canonicalJson, type Json } from '../shared/digest.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
 import { nameFault } from './fault.ts';
+import { generates } from './generates.ts';
 import type { Gpu } from './gpu.ts';
 import type {
   OrtFetches,
@@ -152,10 +153,9 @@ async function create(
   const own = instrumented.outputs.map(({ name }) => name);
   // A tap may be an output of the model's own, such as the logits: those are read in every run anyway.
   const taps = graph.taps.map(({ output }) => output).filter((output) => !own.includes(output));
-  const { cache, kind, logits } = instrumented.anatomy;
+  const { cache, logits } = instrumented.anatomy;
   // A decoder's logits are reduced where they lie, and of a cache nothing is ever read.
-  const generates = kind === 'decoder' || kind === 'encoder-decoder';
-  const kept = generates && logits !== undefined ? [logits] : [];
+  const kept = generates(instrumented.anatomy) && logits !== undefined ? [logits] : [];
   const stays = new Set([...taps, ...kept, ...cache.map(({ present }) => present)]);
   const outputs = [...own, ...taps];
   const locationOf = (name: string): OrtTensor['location'] => {

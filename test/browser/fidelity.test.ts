@@ -97,10 +97,11 @@ describe('WebGPU', () => {
 
     // The same by hand, from what two models on WASM show of the same tokens.
     const onWasm = createSonde({ device: 'wasm' });
-    const hook = 'blocks.1.hook_mlp_out';
+    const nine = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+    const hook = 'blocks.1.attn.hook_pattern';
     const [exact = [], rounded = []] = await Promise.all(
       (['fp32', 'q8'] as const).map(async (dtype) => {
-        const capture = await (await onWasm.load('/models/sentiment', { dtype })).capture([1, 2, 3], [hook]);
+        const capture = await (await onWasm.load('/models/sentiment', { dtype })).capture(nine, [hook]);
         return [...(await capture.get(hook)).data];
       }),
     );
