@@ -86,7 +86,7 @@ export class Controls {
       model: choice ?? shipped(pageModels[0] as PageModel),
       input: this.#runInput(),
       ...(part('div', 'stack-field').hidden ? {} : { stack }),
-      origin: this.#origin.origin,
+      coming: this.#origin.coming,
       maxNewTokens: part('input', 'tokens').valueAsNumber,
       temperature: part('input', 'temperature').valueAsNumber,
       seed: part('input', 'seed').valueAsNumber,

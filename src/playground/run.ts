@@ -1,7 +1,6 @@
 import type { AttentionMaps } from '../elements/maps.ts';
 import {
   type Capture,
-  type InputOrigin,
   type LoadProgress,
   type Model,
   type ModelInfo,
@@ -14,6 +13,7 @@ import {
 } from '../index.ts';
 import type { ModelChoice } from './choice.ts';
 import { GrowingMaps } from './growing-maps.ts';
+import type { Coming } from './origin.ts';
 import type { Insides, Reading, ReadingModel } from './reading.ts';
 import type { Session } from './session.ts';
 import { hooksToDraw, type Stack, stacksOf } from './stack.ts';
@@ -30,7 +30,7 @@ export interface RunRequest {
   readonly input: RunInput;
   /** Which stack to draw, by the start of its hooks' names; undefined: the first. */
   readonly stack?: string;
-  readonly origin: InputOrigin;
+  readonly coming: Coming;
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly seed: number;
@@ -123,7 +123,7 @@ async function look(
   signal: AbortSignal,
   show: Show,
 ): Promise<void> {
-  const { input, origin } = request;
+  const { input, coming } = request;
   const text = 'text' in input ? input.text : '';
   const given =
     input.kind === 'text'
@@ -131,7 +131,7 @@ async function look(
       : input.kind === 'ids'
         ? idsOf(text, model.vocabulary)
         : await model.madeUpInputs();
-  const captured = await model.capture(given, hooksToDraw(model.hooks, stack), { origin, signal });
+  const captured = await model.capture(given, hooksToDraw(model.hooks, stack), { ...coming, signal });
   show({ kind: 'summarising' });
   const insides = await insidesOf(model, stack, captured, captured.tokens);
   const reading: Reading = {
@@ -153,9 +153,9 @@ async function generate(
   signal: AbortSignal,
   show: Show,
 ): Promise<void> {
-  const { text, origin, maxNewTokens, temperature, seed } = request;
+  const { text, coming, maxNewTokens, temperature, seed } = request;
   const capture = hooksToDraw(model.hooks, stack);
-  const options = { origin, maxNewTokens, temperature, seed, capture };
+  const options = { ...coming, maxNewTokens, temperature, seed, capture };
   const generation = model.generate(text, options);
   const steps: Step[] = [];
   const growing = new GrowingMaps(model.hooks, stack);
@@ -191,10 +191,10 @@ async function classify(
   signal: AbortSignal,
   show: Show,
 ): Promise<void> {
-  const { text, origin } = request;
-  const classified = await model.classify(text, { origin, signal });
+  const { text, coming } = request;
+  const classified = await model.classify(text, { ...coming, signal });
   const { provenance, tokens, ...answer } = classified;
-  const captured = await model.capture(text, hooksToDraw(model.hooks, stack), { origin, signal });
+  const captured = await model.capture(text, hooksToDraw(model.hooks, stack), { ...coming, signal });
   show({ kind: 'summarising' });
   const insides = await insidesOf(model, stack, captured, captured.tokens);
   const reading: Reading = {

@@ -128,6 +128,19 @@ describe('the live page', () => {
     await page.locator('sonde-provenance').getByText(origin, { exact: true }).waitFor();
   });
 
+  it('counts the edits since a text was pasted', async () => {
+    const field = page.getByLabel('Text', { exact: true });
+    await field.fill('');
+    await field.focus();
+    await paste(field, 'Now is the winter');
+    await field.press('End');
+    await field.pressSequentially(' of');
+    await run(page, undefined);
+    const edits = page.locator('sonde-provenance').getByText('Edits since paste', { exact: true });
+    await edits.waitFor();
+    expect(await edits.evaluate((term) => term.nextElementSibling?.textContent?.trim())).toBe('3');
+  });
+
   it('shows the calibration of the held-out split as netcal and MAPIE have it', async () => {
     const view = page.locator('sonde-reliability');
     await view.scrollIntoViewIfNeeded();

@@ -12,7 +12,7 @@ const loading = {
 const request = (key: string): RunRequest => ({
   model: { key, source: key },
   input: { kind: 'nothing' },
-  origin: 'programmatic',
+  coming: { origin: 'programmatic' },
   maxNewTokens: 1,
   temperature: 0,
   seed: 0,
