@@ -11,6 +11,7 @@ import { coldBench } from './cold.ts';
 import { benchCollector } from './collector.ts';
 import { decodeBench } from './decode.ts';
 import { benchDelivery } from './delivery/delivery.ts';
+import { ingestionBench } from './ingestion.ts';
 import { instrumenting } from './instrument.ts';
 import { plans } from './plans.ts';
 import { sizes } from './sizes.ts';
@@ -120,6 +121,7 @@ export async function bench(argv: readonly string[]): Promise<void> {
   const parts: Readonly<Record<string, () => Promise<string>>> = {
     decode: () => decodeBench(openBench, chosen),
     cold: () => coldBench(openBench, chosen),
+    ingestion: () => ingestionBench(() => openBench('wasm')),
     plans: () => plans(() => openBench('webgpu')),
     smooth: () => smooth(root, () => launch('wasm')),
   };
