@@ -40,12 +40,16 @@ export async function replaceFile(path: string, text: string, mode?: number): Pr
   await rename(draft, path);
 }
 
-/** Makes a new file's name survive a power cut: its folder is synced too. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+async function sync(path: string, flags: string): Promise<void> {
+  const handle = await open(path, flags);
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
 }
+
+export const syncFile = (path: string): Promise<void> => sync(path, 'r+');
+
+/** Makes a new file's name survive a power cut: its folder is synced too. */
+export const syncFolder = (folder: string): Promise<void> => sync(folder, 'r');

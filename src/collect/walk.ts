@@ -77,9 +77,9 @@ function* linesOf(bytes: Buffer): Generator<{ text: string; end: number }> {
 
 /**
  * Reads the whole log in order, checks every hash, every link of the chain and every signed head, and hands
- * over each chunk's records and their segment once the chunk is known to be stored. Behind a fault it goes on from what it finds,
- * so that one changed line is one fault, not a fault for each line after it. With each chunk it tells how many
- * records stand in the log up to there, erased ones among them.
+ * over each chunk's records and their segment once the chunk is known to be stored. Behind a fault it goes on from
+ * what it finds, so that one changed line is one fault, not a fault for each line after it. With each chunk it tells
+ * how many records stand in the log up to there, erased ones among them.
  */
 export async function walkLog(
   folder: string,

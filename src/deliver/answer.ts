@@ -1,6 +1,6 @@
 import type { Ack, Policy, Stored } from '../shared/control.ts';
+import { retryAfter } from '../shared/retry-after.ts';
 import { type Milliseconds, probability } from '../shared/units.ts';
-import { retryAfter } from './backoff.ts';
 
 /** What an HTTP answer means for the chunk it answers. */
 export type Verdict =

@@ -53,10 +53,11 @@ function wordReader(values: readonly (readonly [sent: string, value: unknown])[]
   };
 }
 
-function wholeReader(spec: Spec): Read {
+/** A number that is stored as it was sent. */
+function numberReader(spec: Spec, read: (cursor: Cursor) => number | undefined): Read {
   return (cursor) => {
     const from = cursor.at;
-    const value = cursor.whole();
+    const value = read(cursor);
     if (value === undefined || !accepts(spec, value)) return undefined;
     cursor.copy(from);
     return value;
@@ -75,16 +76,6 @@ function instantReader(spec: Spec): Read {
     const value = Number(cursor.text.slice(from, to));
     if (!cursor.skip(zeros) || !accepts(spec, value)) return undefined;
     cursor.writeNumber(value);
-    return value;
-  };
-}
-
-function decimalReader(spec: Spec): Read {
-  return (cursor) => {
-    const from = cursor.at;
-    const value = cursor.decimal();
-    if (value === undefined || !accepts(spec, value)) return undefined;
-    cursor.copy(from);
     return value;
   };
 }
@@ -145,14 +136,14 @@ function layoutOf(spec: Spec): { readonly carrier: string; readonly quote: '"' |
       return { carrier: 'stringValue', quote: '"', read };
     }
     case 'whole':
-      return { carrier: 'intValue', quote: '"', read: wholeReader(spec) };
+      return { carrier: 'intValue', quote: '"', read: numberReader(spec, (cursor) => cursor.whole()) };
     case 'instant':
       return { carrier: 'intValue', quote: '"', read: instantReader(spec) };
     case 'duration':
       return { carrier: 'doubleValue', quote: '', read: durationReader(spec) };
     case 'grid':
     case 'exact':
-      return { carrier: 'doubleValue', quote: '', read: decimalReader(spec) };
+      return { carrier: 'doubleValue', quote: '', read: numberReader(spec, (cursor) => cursor.decimal()) };
     case 'flag':
       return {
         carrier: 'boolValue',

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -37,4 +38,13 @@ export async function startCollector(
     child.once('exit', (code) => fail(new Error(`the collector ended with ${code}`)));
   });
   return { child, address, admin };
+}
+
+export async function endCollector(
+  { child }: { readonly child: ChildProcess },
+  signal: NodeJS.Signals = 'SIGTERM',
+) {
+  const exit = once(child, 'exit');
+  child.kill(signal);
+  await exit;
 }

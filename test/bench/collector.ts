@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Loaded, openPages, perBeacon, sendFrom } from './beacons.ts';
-import { startCollector } from './collector-process.ts';
+import { endCollector, startCollector } from './collector-process.ts';
 import { starts } from './starts.ts';
-import { table } from './table.ts';
+import { quantile, table } from './table.ts';
 
 const keys = ['k1', 'k2', 'k3', 'k4'];
 const warmUp = 2000;
@@ -19,9 +19,6 @@ async function cpuSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-const quantile = (sorted: readonly number[], q: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
-
 async function measure(gzip: boolean): Promise<Loaded & { collector: number }> {
   const data = await mkdtemp(join(tmpdir(), 'sonde-bench-'));
   const { child, address } = await startCollector(data, keys);
@@ -31,9 +28,7 @@ async function measure(gzip: boolean): Promise<Loaded & { collector: number }> {
   const loaded = await sendFrom(pages, measured);
   const collector = (await cpuSeconds(child.pid ?? 0)) - before;
   for (const page of pages) page.close();
-  const exit = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  await exit;
+  await endCollector({ child });
   await rm(data, { recursive: true });
   return { ...loaded, collector };
 }

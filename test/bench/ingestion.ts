@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright';
-import { startCollector } from './collector-process.ts';
-import { table } from './table.ts';
+import { endCollector, startCollector } from './collector-process.ts';
+import { quantile, table } from './table.ts';
 
 const token = 'bench';
 const requests = 100;
@@ -29,11 +29,9 @@ export async function ingestionBench(openPage: () => Promise<Page>): Promise<str
   await page.evaluate(`makeRequests('${address}', ${requests})`);
   const sorted = (await Promise.all(latencies)).sort((a, b) => a - b);
   await page.context().browser()?.close();
-  const exit = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  await exit;
+  await endCollector({ child });
   await rm(data, { recursive: true });
-  const at = (share: number): string => `${sorted[Math.ceil(share * sorted.length) - 1] ?? 0} ms`;
+  const at = (share: number): string => `${quantile(sorted, share)} ms`;
   return [
     `From the end of a request in Chromium until the query API gives its record, ${sorted.length} requests (target: p95 below 5 s):`,
     '',

@@ -1,5 +1,6 @@
 import { instrument } from '../../src/instrument/instrument.ts';
 import { transformer } from '../transformer.ts';
+import { median } from './table.ts';
 
 const layers = 12;
 const headSize = 16;
@@ -18,9 +19,6 @@ export interface Instrumenting {
   readonly weights: number;
   readonly allocated: number;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 /** Models of equal depth and growing width: what instrumenting costs must not grow with the weights. */
 export function instrumenting(megabytes: readonly number[]): Instrumenting[] {

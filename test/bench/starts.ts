@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +7,7 @@ import { Known } from '../../src/collect/known.ts';
 import { bytesOf, recordWriter } from '../../src/collect/line.ts';
 import { SegmentLog } from '../../src/collect/log.ts';
 import { maskedRecord } from '../unit/collect/chunk.ts';
-import { startCollector } from './collector-process.ts';
+import { endCollector, startCollector } from './collector-process.ts';
 import { table } from './table.ts';
 
 const perChunk = 50;
@@ -82,9 +81,7 @@ async function start(data: string): Promise<Started> {
     if (source !== 'rollups') break;
     await sleep(100);
   }
-  const exit = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exit;
+  await endCollector({ child });
   return { took, queries: queries.sort((a, b) => a - b), source };
 }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -8,19 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { walkLog } from '../../src/collect/walk.ts';
 import { openPages, sendFrom } from '../bench/beacons.ts';
-import { startCollector } from '../bench/collector-process.ts';
+import { endCollector, startCollector } from '../bench/collector-process.ts';
 import { table } from '../bench/table.ts';
 import { makeChunk, newSession } from '../unit/collect/chunk.ts';
 import { acknowledgedBy, Sender } from '../unit/collect/sender.ts';
 
 type Collector = Awaited<ReturnType<typeof startCollector>>;
 type Row = [fault: string, did: string, saw: string];
-
-async function end({ child }: Collector, signal: NodeJS.Signals): Promise<void> {
-  const exit = once(child, 'exit');
-  child.kill(signal);
-  await exit;
-}
 
 /** Ids of the records in the log, and what is wrong with it. */
 async function storedIn(data: string): Promise<{ ids: string[]; faults: number }> {
@@ -46,7 +39,7 @@ async function kills(data: string, rounds: number): Promise<Row> {
       gone = true;
       await sending;
     }
-    await end(collector, round === rounds ? 'SIGTERM' : 'SIGKILL');
+    await endCollector(collector, round === rounds ? 'SIGTERM' : 'SIGKILL');
     gone = true;
     await sending;
   }
@@ -201,7 +194,7 @@ export async function soakFaults([rounds = '100', minutes = '10', connections = 
   rows.push(...(await hostile(collector)));
   rows.push(await crowd(collector, Number(connections)));
   rows.push(await memory(collector, Number(minutes)));
-  await end(collector, 'SIGTERM');
+  await endCollector(collector, 'SIGTERM');
   const { ids, faults } = await storedIn(data);
   rows.push(['afterwards', 'the log read again', `${ids.length} records, ${faults} faults`]);
   await rm(folder, { recursive: true });

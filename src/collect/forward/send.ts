@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { retryAfter } from '../../shared/retry-after.ts';
 
 /** What an endpoint did with a body. `later`: wait so long (ms), or as long as one sees fit. */
 export type Answer =
@@ -10,13 +11,6 @@ export type Answer =
 
 const timeout = 30_000;
 const compress = promisify(gzip);
-
-/** Seconds or a date (RFC 9110, 10.2.3), as ms from now. */
-function waitOf(retryAfter: string | null): number | undefined {
-  if (retryAfter === null) return undefined;
-  const wait = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
-  return Number.isFinite(wait) ? Math.max(0, wait) : undefined;
-}
 
 /** How many of a body's records a 200 says it did not take. */
 function rejectedIn(text: string): number {
@@ -57,6 +51,6 @@ export async function send(
   if (status === 413 || (status === 400 && text.includes('too large'))) return { kind: 'too_large' };
   if (status === 400 || status === 422) return { kind: 'refused', status };
   // A wrong address or key is the operator's to mend, so nothing is given up for it.
-  const wait = waitOf(response.headers.get('retry-after'));
+  const wait = retryAfter(response.headers.get('retry-after'), Date.now());
   return { kind: 'later', ...(wait === undefined ? {} : { wait }) };
 }

@@ -1,19 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { SondeError } from '../../shared/errors.ts';
+import { optional } from '../optional.ts';
 import type { ColdStore } from './cold.ts';
-
-async function loadClient(): Promise<typeof import('@aws-sdk/client-s3')> {
-  try {
-    return await import('@aws-sdk/client-s3');
-  } catch (cause) {
-    throw new SondeError(
-      'file_not_found',
-      'Cold storage in S3 needs the package @aws-sdk/client-s3, which is not installed.',
-      'Run npm install @aws-sdk/client-s3@3 beside sonde.',
-      { cause },
-    );
-  }
-}
 
 /** Objects of a bucket. The server checks the digest of what it takes, and is asked for it afterwards. */
 export async function openBucket(
@@ -21,7 +9,12 @@ export async function openBucket(
   prefix: string,
   endpoint: string | undefined,
 ): Promise<ColdStore> {
-  const { GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } = await loadClient();
+  const { GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } = await optional(
+    'Cold storage in S3 needs',
+    '@aws-sdk/client-s3',
+    '3',
+    () => import('@aws-sdk/client-s3'),
+  );
   const client = new S3Client(endpoint === undefined ? {} : { endpoint, forcePathStyle: true });
   const keyOf = (name: string): string => (prefix === '' ? name : `${prefix.replace(/\/$/, '')}/${name}`);
   return {

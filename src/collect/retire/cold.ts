@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, open, rename } from 'node:fs/promises';
+import { copyFile, mkdir, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SondeError } from '../../shared/errors.ts';
-import { syncFolder } from '../folder.ts';
+import { syncFile, syncFolder } from '../folder.ts';
 import { openBucket } from './bucket.ts';
 
 /** Where tables of retired segments are kept. */
@@ -37,12 +37,7 @@ async function openFolder(folder: string): Promise<ColdStore> {
     async put(name, path, sha256) {
       const draft = join(folder, `${name}.new`);
       await copyFile(path, draft);
-      const file = await open(draft, 'r+');
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await syncFile(draft);
       await requireDigest(draft, sha256);
       await rename(draft, join(folder, name));
       await syncFolder(folder);

@@ -4,10 +4,11 @@ import type { Erasures } from '../erasures.ts';
 import { segmentName } from '../folder.ts';
 import type { SegmentLog } from '../log.ts';
 import { type Swept, swept } from '../sweep.ts';
+import { tableName } from '../tables/path.ts';
 import { writeTable } from '../tables/table.ts';
 import type { Tables } from '../tables/tables.ts';
 import { type ColdStore, digestOf } from './cold.ts';
-import { fetchSegment, inScratch, tableName } from './fetch.ts';
+import { fetchSegment, inScratch } from './fetch.ts';
 import type { Retired, RetiredSegment } from './retired.ts';
 
 export interface EraseParts {
@@ -46,11 +47,11 @@ export async function eraseCold({ log, tables, cold }: EraseParts): Promise<numb
         for (const [subject, count] of counts) if (count.waiting > 0) waiting.add(subject);
         if (after === before) return told;
         const segment = join(scratch, segmentName(told.segment));
-        const table = join(scratch, tableName(told.segment));
+        const table = join(scratch, tableName(segment));
         await writeFile(segment, after);
         await writeTable(tables.duck, segment, table);
         const sha256 = await digestOf(table);
-        await cold.put(tableName(told.segment), table, sha256);
+        await cold.put(tableName(segment), table, sha256);
         return { ...told, sha256, bytes: (await stat(table)).size };
       }),
     );

@@ -4,6 +4,7 @@ import { SondeError } from '../../shared/errors.ts';
 import { segmentName } from '../folder.ts';
 import { hashEntry, nextChain, readHeader, readLine } from '../line.ts';
 import type { Duck } from '../tables/duck.ts';
+import { tableName } from '../tables/path.ts';
 import { textOf } from '../tables/table.ts';
 import type { ColdStore } from './cold.ts';
 import type { RetiredSegment } from './retired.ts';
@@ -17,9 +18,6 @@ export async function inScratch<T>(folder: string, work: (scratch: string) => Pr
     await rm(scratch, { recursive: true, force: true });
   }
 }
-
-/** Name of a segment's table in cold storage. */
-export const tableName = (segment: number): string => segmentName(segment).replace(/ndjson$/, 'parquet');
 
 /** The chain value at the end of a segment's text, if every entry and every link of it is in order. */
 function chainOf(text: string): string | undefined {
@@ -45,8 +43,9 @@ export async function fetchSegment(
   { segment, head }: RetiredSegment,
   scratch: string,
 ): Promise<string> {
-  const table = join(scratch, tableName(segment));
-  await cold.get(tableName(segment), table);
+  const name = tableName(segmentName(segment));
+  const table = join(scratch, name);
+  await cold.get(name, table);
   const text = await textOf(duck, table);
   if (chainOf(text) === head.chain) return text;
   throw new SondeError(

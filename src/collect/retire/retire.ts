@@ -1,5 +1,4 @@
 import { readFile, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import type { Checkpoint } from '../checkpoint.ts';
 import { Erasures } from '../erasures.ts';
 import { listSegments } from '../folder.ts';
@@ -8,7 +7,7 @@ import { headerOf } from '../header.ts';
 import { type Entry, readEntry } from '../line.ts';
 import type { SegmentLog } from '../log.ts';
 import { quoted } from '../tables/duck.ts';
-import { tablePath } from '../tables/path.ts';
+import { tableName, tablePath } from '../tables/path.ts';
 import { sourceOf, textOf } from '../tables/table.ts';
 import type { Tables } from '../tables/tables.ts';
 import { type ColdStore, digestOf } from './cold.ts';
@@ -108,7 +107,7 @@ async function storeOldest({ log, tables, cold, hotDays, stayFrom }: RetireParts
   // A fault, or erased meanwhile: it stays.
   if (head === undefined || !isWhole) return undefined;
   const sha256 = await digestOf(table);
-  await cold.put(basename(table), table, sha256);
+  await cold.put(tableName(segment.path), table, sha256);
   const { records, to } = contents;
   const { size: bytes } = await stat(table);
   const told: RetiredSegment = { segment: segment.number, records, to, bytes, sha256, head };

@@ -1,6 +1,7 @@
 import type { Field, Spec } from '../../schema/field.ts';
 import { recordFields, serviceFields } from '../../schema/fields.ts';
 import { outcomeFields } from '../../schema/outcome-fields.ts';
+import { quoted } from './duck.ts';
 
 function typeOf({ kind }: Spec): string {
   switch (kind) {
@@ -42,9 +43,8 @@ const serviceColumn = (key: string): string => `service${key.charAt(0).toUpperCa
  * The lines of a segment with the fields of its records as columns, named as in the log; a service's are
  * `serviceName` and so on. A line: its number in the file, its entry's hash, the entry as it was written, and where it
  * was erased the session's digest instead.
- * @param source an SQL expression for the segment's text
  */
-export const linesOf = (source: string): string => {
+export const linesOf = (segment: string): string => {
   const columns = [
     ...['session', 'epoch', 'seq', 'receivedAt'].map((key) => `fields.${key} AS "${key}"`),
     ...Object.keys(serviceTypes).map((key) => `fields.service."${key}" AS "${serviceColumn(key)}"`),
@@ -52,7 +52,7 @@ export const linesOf = (source: string): string => {
   ];
   // The prefix of a line has a fixed length: src/collect/line.ts, writeLine.
   return `
-    WITH pieces AS (SELECT string_split(content, chr(10)) AS all_lines FROM (SELECT ${source} AS content)),
+    WITH pieces AS (SELECT string_split(content, chr(10)) AS all_lines FROM read_text(${quoted(segment)})),
     numbered AS (SELECT unnest(all_lines) AS text, unnest(range(1, len(all_lines) + 1)) AS line FROM pieces),
     parts AS (
       SELECT line, substr(text, 85, 64) AS hash,

@@ -1,4 +1,4 @@
-import { SondeError } from '../../shared/errors.ts';
+import { optional } from '../optional.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -9,22 +9,14 @@ export interface Duck {
   close(): void;
 }
 
-async function loadDuck(): Promise<typeof import('@duckdb/node-api')> {
-  try {
-    return await import('@duckdb/node-api');
-  } catch (cause) {
-    throw new SondeError(
-      'file_not_found',
-      'Tables need the package @duckdb/node-api, which is not installed.',
-      'Run npm install @duckdb/node-api@1.5.6-r.1 beside sonde.',
-      { cause },
-    );
-  }
-}
-
 /** @throws SondeError `file_not_found` when the optional package is not installed */
 export async function openDuck(): Promise<Duck> {
-  const { DuckDBInstance } = await loadDuck();
+  const { DuckDBInstance } = await optional(
+    'Tables need',
+    '@duckdb/node-api',
+    '1.5.6-r.1',
+    () => import('@duckdb/node-api'),
+  );
   // Two: the collector's own thread needs a core too.
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
   return {

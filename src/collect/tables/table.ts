@@ -1,5 +1,6 @@
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { SondeError } from '../../shared/errors.ts';
+import { syncFile } from '../folder.ts';
 import { nextChain, readHeader, type Tombstone, writeLine, writeTombstone } from '../line.ts';
 import { linesOf } from './columns.ts';
 import { type Duck, quoted } from './duck.ts';
@@ -26,14 +27,9 @@ export async function writeTable(duck: Duck, segment: string, table: string): Pr
   const header = text.slice(0, text.indexOf('\n'));
   const label: Label = { format: 1, source, header };
   const draft = `${table}.new`;
-  await duck.rows(`COPY (${linesOf(`(SELECT content FROM read_text(${quoted(segment)}))`)} ORDER BY line)
+  await duck.rows(`COPY (${linesOf(segment)} ORDER BY line)
     TO ${quoted(draft)} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {sonde: ${quoted(JSON.stringify(label))}})`);
-  const file = await open(draft, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await syncFile(draft);
   // Erased meanwhile: what was read must not come back.
   if ((await sourceOf(segment)) === source) await rename(draft, table);
   else await rm(draft);

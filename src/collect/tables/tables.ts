@@ -1,9 +1,9 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { listSegments, type SegmentFile } from '../folder.ts';
 import { linesOf } from './columns.ts';
 import { type Duck, openDuck, quoted } from './duck.ts';
-import { tablePath } from './path.ts';
+import { tableName, tablePath } from './path.ts';
 import { readLabel, sourceOf, writeTable } from './table.ts';
 
 /**
@@ -41,7 +41,7 @@ export class Tables {
    */
   async refresh(): Promise<number> {
     const closed = await this.#closed();
-    const names = new Set(closed.map(({ path }) => basename(tablePath(path))));
+    const names = new Set(closed.map(({ path }) => tableName(path)));
     for (const name of await readdir(join(this.#folder, 'tables')))
       if (!names.has(name)) await rm(join(this.#folder, 'tables', name), { force: true });
     let made = 0;
@@ -73,7 +73,7 @@ export class Tables {
     for (const segment of await listSegments(this.#folder))
       if (await this.#isFresh(segment)) tables.push(quoted(tablePath(segment.path)));
       else
-        selects.push(`SELECT * FROM (${linesOf(`(SELECT content FROM read_text(${quoted(segment.path)}))`)})
+        selects.push(`SELECT * FROM (${linesOf(segment.path)})
           QUALIFY line <= max(line) FILTER (kind <> 'record') OVER ()`);
     if (tables.length > 0) selects.unshift(`SELECT * FROM read_parquet([${tables.join(', ')}])`);
     return selects.join(' UNION ALL BY NAME ');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { backoff, retryAfter } from '../../../src/deliver/backoff.ts';
+import { backoff } from '../../../src/deliver/backoff.ts';
+import { retryAfter } from '../../../src/shared/retry-after.ts';
 
 describe('full jitter', () => {
   it('is uniform below a limit that doubles from 1 s to 5 min', () => {
