@@ -27,6 +27,7 @@ export interface Inside {
   readonly store?: CaptureStore;
   /** Sees every forward before its values are freed. */
   readonly watcher?: Watcher<Seen>;
+  readonly isGathered?: true;
   /** @throws SondeError `capture_too_large` @param tokens of the whole text */
   requireRoom(tokens: number, encoderTokens: number): void;
 }
@@ -51,7 +52,9 @@ export function insideOf(
       watchSummary(executor, keyed),
       (summary): Seen => ({ kind: 'summary', summary }),
     );
-    return { plan, watcher, requireRoom: () => undefined };
+    // On the GPU every hook stays where it is; what leaves for the CPU leaves in few pieces.
+    const form = executor === undefined ? { isGathered: true as const } : {};
+    return { plan, watcher, ...form, requireRoom: () => undefined };
   }
   const wanted = new Set(plan.taps);
   const hooks = entry.info.hooks.filter(({ name }) => wanted.has(name));

@@ -1,9 +1,9 @@
 import { SondeError } from '../shared/errors.ts';
-import type { Edit, Plan } from '../shared/plan.ts';
+import type { Edit } from '../shared/plan.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { Append, writeValue } from './append.ts';
 import type { Draft, Site } from './draft.ts';
-import type { EditedGraph, Port, TapOutput, WeightsAs } from './instrumented.ts';
+import type { EditedGraph, GraphPlan, Port, TapOutput, WeightsAs } from './instrumented.ts';
 import { arrange, restore } from './layout.ts';
 import type { Graph, Node } from './onnx.ts';
 import type { View } from './view.ts';
@@ -71,18 +71,37 @@ class Editing {
     return new Append(view.shapesOf(graph), opset, this.#isOnCpu, prefix);
   }
 
-  tap(hook: string): void {
-    const draft = this.#source.draft(hook);
+  /** The same hook of several layers, as one output. */
+  gather(hooks: readonly string[]): void {
     const { graph } = this.#source.view.index;
+    const values = hooks.map((hook) => this.#value(graph, this.#tapped(hook)));
+    const output = this.#board(graph).append.node('Concat', values, { axis: 0 });
+    this.taps.push(...hooks.map((hook, part) => ({ hook, output, part })));
+    this.#leave(graph, output);
+  }
+
+  tap(hook: string): void {
+    const draft = this.#tapped(hook);
+    const { graph } = this.#source.view.index;
+    const value =
+      draft.branches === undefined ? this.#value(graph, draft) : this.#throughIf(hook, draft.branches);
+    const output = this.#isNamed ? this.#named(hook, value) : value;
+    this.taps.push({ hook, output });
+    this.#leave(graph, output);
+  }
+
+  /** @throws SondeError `invalid_plan` where an edit left nothing to see */
+  #tapped(hook: string): Draft {
+    const draft = this.#source.draft(hook);
     const changed = draft.source.kind === 'tap' ? this.#makeshift.get(draft.source.tensor) : undefined;
     if (changed !== undefined) {
       const what = `Behind ${hook} the graph makes up for the change to ${changed}.`;
       throw invalidPlan(what, 'Tap it in a plan without that edit.');
     }
-    const value =
-      draft.branches === undefined ? this.#value(graph, draft) : this.#throughIf(hook, draft.branches);
-    const output = this.#isNamed ? this.#named(hook, value) : value;
-    this.taps.push({ hook, output });
+    return draft;
+  }
+
+  #leave(graph: Graph, output: string): void {
     if (this.#outputs.has(output)) return;
     this.#outputs.add(output);
     this.#board(graph).outputs.push(onlyName(output));
@@ -193,10 +212,22 @@ function siteOf(edit: Edit, draft: Draft): Site {
   );
 }
 
+/** Which hooks leave together. Those of a branch leave through its `If`, each alone. */
+function outputsOf(source: Source, { taps, isGathered }: GraphPlan): readonly (readonly string[])[] {
+  const groups = new Map<string, string[]>();
+  for (const hook of new Set(taps)) {
+    const { dims, branches } = source.draft(hook);
+    const isAlone = isGathered === undefined || branches !== undefined || dims[0] !== 'batch';
+    const key = isAlone ? hook : `${hook.replace(/\d+/, '*')} ${dims.join()}`;
+    groups.set(key, [...(groups.get(key) ?? []), hook]);
+  }
+  return [...groups.values()];
+}
+
 /** @throws SondeError `invalid_plan` | `hook_unknown` | `hook_unavailable` */
 export function editGraph(
   source: Source,
-  plan: Plan,
+  plan: GraphPlan,
   as: WeightsAs,
   constants: ReadonlyMap<string, FloatTensor> = new Map(),
 ): EditedGraph {
@@ -212,7 +243,11 @@ export function editGraph(
     }
     editing.edit(edit);
   }
-  for (const hook of new Set(plan.taps)) editing.tap(hook);
+  for (const hooks of outputsOf(source, plan)) {
+    const [first = '', second] = hooks;
+    if (second === undefined) editing.tap(first);
+    else editing.gather(hooks);
+  }
   const placed = weightsOf(model, graph, source.file, as);
   const weights = allWeights(placed);
   const declared = new Set(graph.inputs.map((input) => input.name));

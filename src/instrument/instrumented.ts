@@ -26,10 +26,21 @@ export interface Weight {
 
 export type WeightsAs = 'inputs' | 'external' | 'published';
 
-/** Where a hook comes out of an edited graph. The output already has the hook's own dims. */
+/** Where a hook comes out of an edited graph. The output, or its part, already has the hook's own dims. */
 export interface TapOutput {
   readonly hook: string;
   readonly output: string;
+  /** Which of the equal parts along the first axis; without it the output is the hook's alone. */
+  readonly part?: number;
+}
+
+/** What to do to a graph, and how its taps leave it. */
+export interface GraphPlan extends Plan {
+  /**
+   * The same hook of every layer in one output, a layer a part: to a runtime on the CPU an output costs more than a node.
+   * For one sequence at a time.
+   */
+  readonly isGathered?: true;
 }
 
 /** A graph to create a session from: everything but the large weights. */
@@ -79,5 +90,5 @@ export interface Instrumented {
    * @param constants values of edits that are part of the graph, by the edit's `input`, which is then no run-time input
    * @throws SondeError `invalid_plan` | `hook_unknown` | `hook_unavailable`
    */
-  edit(plan: Plan, weights: WeightsAs, constants?: ReadonlyMap<string, FloatTensor>): EditedGraph;
+  edit(plan: GraphPlan, weights: WeightsAs, constants?: ReadonlyMap<string, FloatTensor>): EditedGraph;
 }

@@ -1,3 +1,4 @@
+import { assembled, type Memory, reserve } from './assembled.ts';
 import {
   type Candidate,
   type Candidates,
@@ -13,38 +14,21 @@ import { program } from './token-statistics.wasm.ts';
 
 /** What the program of token-statistics.wat gives. Places are bytes of its memory. */
 interface Program {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: Memory;
   largest(row: number, end: number, values: number, ids: number, k: number): number;
   moments(row: number, end: number, max: number, colder: number, out: number): void;
 }
 
-/** As much of it as is used: the types of Node do not know it. */
-interface Assembly {
-  readonly WebAssembly: {
-    readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
-    readonly Instance: new (module: object) => { readonly exports: unknown };
-  };
-}
+/** One for each thread: nothing waits while a row lies in it. */
+const opened = assembled<Program>(program);
 
 /** Insertion into more places than this costs more than what it saves. */
 const mostPlaces = 256;
 const values = 64;
 const ids = values + 4 * mostPlaces;
 const rowAt = ids + 4 * mostPlaces;
-const page = 2 ** 16;
 /** Logits in a block of the program. */
 const block = 16;
-
-let instance: Program | undefined;
-
-/** One for each thread: nothing waits while a row lies in it. */
-function opened(): Program {
-  if (instance !== undefined) return instance;
-  const bytes = Uint8Array.from(atob(program), (character) => character.charCodeAt(0));
-  const { Module, Instance } = (globalThis as unknown as Assembly).WebAssembly;
-  instance = new Instance(new Module(bytes)).exports as Program;
-  return instance;
-}
 
 interface Placed extends Program {
   readonly end: number;
@@ -56,8 +40,7 @@ function place(row: Float32Array, k: number): Placed {
   const { memory, largest, moments } = opened();
   const padded = Math.ceil(row.length / block) * block;
   const end = rowAt + 4 * padded;
-  const missing = end - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / page));
+  reserve(memory, end);
   const there = new Float32Array(memory.buffer, rowAt, padded);
   there.set(row);
   there.fill(Number.NEGATIVE_INFINITY, row.length);

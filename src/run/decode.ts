@@ -31,6 +31,8 @@ export interface DecodeOptions<Seen = never> {
   readonly capture?: CaptureStore;
   /** Looks at what each step's taps gave. */
   readonly watcher?: Watcher<Seen>;
+  /** The taps leave the graph gathered; for a watcher that knows parts. */
+  readonly isGathered?: true;
 }
 
 /** A chosen token, and what was seen in the forwards before it: one, or one for each chunk of the prompt. */
@@ -68,7 +70,8 @@ export async function* decode<Seen = never>(
   const { plan = emptyPlan, sampler, capture, watcher, window = Number.POSITIVE_INFINITY } = options;
   const { prefillChunk: chunk = Number.POSITIVE_INFINITY } = options;
   const source = encoder === undefined ? {} : await encode(encoder, options.source ?? [], plan, capture);
-  const session = await model.sessions.open(ownPlan(model, plan));
+  const own = ownPlan(model, plan);
+  const session = await model.sessions.open(options.isGathered ? { ...own, isGathered: true } : own);
   const decoder: Decoder<Seen> = { model, session, cache, source, options, chunk };
   const chooser = createChooser(model, sampler);
   const sequence = [...prompt];

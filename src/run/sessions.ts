@@ -1,7 +1,7 @@
-import type { EditedGraph, Instrumented } from '../instrument/instrumented.ts';
+import type { EditedGraph, GraphPlan, Instrumented } from '../instrument/instrumented.ts';
 import { canonicalJson, type Json } from '../shared/digest.ts';
 import { SondeError } from '../shared/errors.ts';
-import { emptyPlan, type Plan } from '../shared/plan.ts';
+import { emptyPlan } from '../shared/plan.ts';
 import { nameFault } from './fault.ts';
 import { generates } from './generates.ts';
 import type { Gpu } from './gpu.ts';
@@ -43,13 +43,13 @@ export interface CallerOptions {
 /** The sessions of one model on one device: one weight set, a small graph for each plan. */
 export interface Sessions {
   readonly device: 'webgpu' | 'wasm';
-  open(plan: Plan): Promise<PlanSession>;
+  open(plan: GraphPlan): Promise<PlanSession>;
   /** Frees the session of a plan that will not be wanted again. */
-  close(plan: Plan): Promise<void>;
+  close(plan: GraphPlan): Promise<void>;
   dispose(): Promise<void>;
 }
 
-const keyOf = (plan: Plan): string => canonicalJson(plan as unknown as Json);
+const keyOf = (plan: GraphPlan): string => canonicalJson(plan as unknown as Json);
 const emptyKey = keyOf(emptyPlan);
 
 /** Plans kept open at once; the empty one stays, of the others the least recently used leaves first. */
@@ -82,7 +82,7 @@ export function openSessions(
     await sweep();
   };
   /** The session of a plan, the most recently used from now on; another one may have to leave for it. */
-  const reach = async (key: string, plan: Plan): Promise<[Promise<OpenSession>, OpenSession]> => {
+  const reach = async (key: string, plan: GraphPlan): Promise<[Promise<OpenSession>, OpenSession]> => {
     if (isDisposed) throw new SondeError('disposed', 'This model was disposed.', 'Load it again.');
     const session = sessions.get(key) ?? create(runtime, instrumented, files, gpu, weights, plan, caller);
     sessions.delete(key);
@@ -146,7 +146,7 @@ async function create(
   files: WeightFiles,
   gpu: Gpu | undefined,
   weights: SharedWeights | undefined,
-  plan: Plan,
+  plan: GraphPlan,
   caller: CallerOptions | undefined,
 ): Promise<OpenSession> {
   const graph = instrumented.edit(plan, weights === undefined ? 'external' : 'inputs');

@@ -1,11 +1,16 @@
 import type { KeyedPattern, TapOutput } from '../instrument/instrumented.ts';
 import { rowStatisticsOnGpu } from '../kernels/activation-statistics.gpu.ts';
-import { rowStatistics } from '../kernels/activation-statistics.ts';
+import { rowStatisticsBySimd } from '../kernels/activation-statistics.simd.ts';
 import { attentionStatisticsOnGpu } from '../kernels/attention-statistics.gpu.ts';
-import { attentionStatistics } from '../kernels/attention-statistics.ts';
+import { attentionStatisticsBySimd } from '../kernels/attention-statistics.simd.ts';
 import type { Executor, Query } from '../kernels/kernel.ts';
 import { mostHeadSize, patternStatisticsOnGpu } from '../kernels/pattern-statistics.gpu.ts';
-import type { AttentionStatistics, RowStatistics } from '../shared/statistics.ts';
+import {
+  type AttentionStatistics,
+  attentionPart,
+  type RowStatistics,
+  rowsPart,
+} from '../shared/statistics.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
 import { toFloatTensor } from './float.ts';
 import type { LoadedModel } from './model.ts';
@@ -22,10 +27,12 @@ export interface Watcher<T> {
   dispose(): void;
 }
 
+type HeadStatistics = AttentionStatistics & { readonly heads: number };
+
 /** What the hooks of one forward look like, without their values. */
 export interface Summary {
   /** By hook, rows [heads, queries]. */
-  readonly attention: ReadonlyMap<string, AttentionStatistics & { readonly heads: number }>;
+  readonly attention: ReadonlyMap<string, HeadStatistics>;
   /** By hook, one row a position. */
   readonly activations: ReadonlyMap<string, RowStatistics>;
 }
@@ -51,26 +58,29 @@ export function watchSummary(
   keyed: ReadonlyMap<string, KeyedPattern> = new Map(),
 ): Watcher<Summary> {
   const tokens = createTokens(executor);
+  // One session's taps, forward after forward.
+  let last: readonly TapOutput[] = [];
+  let outputs = hooksByOutput(last);
   return {
     look(taps, fetches, ids) {
-      const found = taps.flatMap(({ hook, output }) => {
+      if (taps !== last) outputs = hooksByOutput(taps);
+      last = taps;
+      const found: Output[] = [];
+      for (const [output, hooks] of outputs) {
         const tensor = fetches[output];
-        return tensor === undefined ? [] : [[hook, tensor] as const];
-      });
-      const tensors = new Map(found);
-      const attention = found.filter(([hook]) => hook.endsWith('.attn.hook_pattern'));
-      const others = found.filter(([hook]) => !hook.includes('attn.hook_'));
+        if (tensor !== undefined) found.push({ hooks, tensor });
+      }
+      const tensors = new Map(found.flatMap(({ hooks, tensor }) => hooks.map((hook) => [hook, tensor])));
+      const attention = found.filter(({ hooks }) => hooks[0]?.endsWith('.attn.hook_pattern'));
+      const others = found.filter(({ hooks }) => !hooks[0]?.includes('attn.hook_'));
       const beside = [...keyed].flatMap(([hook, pattern]) => {
         const [queries, keys] = [tensors.get(pattern.queries), fetches[pattern.keys]];
         if (queries === undefined || keys === undefined) return [];
         return [[hook, keyedAttention(queries, keys, pattern, ids, tokens)] as const];
       });
       return both(
-        all([
-          ...attention.map(([hook, tensor]) => [hook, attentionOf(tensor, ids, tokens)] as const),
-          ...beside,
-        ]),
-        all(others.map(([hook, tensor]) => [hook, rowsOf(tensor)] as const)),
+        all([...attention.flatMap((output) => attentionOf(output, ids, tokens)), ...beside]),
+        all(others.flatMap(rowsOf)),
       );
     },
     dispose: () => tokens.dispose(),
@@ -108,20 +118,55 @@ export const watchRows = (executor: Executor | undefined): Watcher<ReadonlyMap<s
 
 const copyOf = (tensor: FloatTensor): FloatTensor => ({ ...tensor, data: tensor.data.slice() });
 
+/** One output of a forward: a hook's, or that of several, each a part of it. */
+interface Output {
+  readonly hooks: readonly string[];
+  readonly tensor: OrtTensor;
+}
+
+/** Which hooks each output holds, in the order of its parts. */
+function hooksByOutput(taps: readonly TapOutput[]): ReadonlyMap<string, readonly string[]> {
+  const hooks = new Map<string, string[]>();
+  for (const { hook, output } of taps) {
+    const known = hooks.get(output);
+    if (known === undefined) hooks.set(output, [hook]);
+    else known.push(hook);
+  }
+  return hooks;
+}
+
 function attentionOf(
-  tensor: OrtTensor,
+  { hooks, tensor }: Output,
   ids: readonly number[],
   tokens: Tokens,
-): Query<AttentionStatistics & { readonly heads: number }> {
+): readonly Named<Query<HeadStatistics>>[] {
   const [, heads = 0, queries = 0, keys = 0] = tensor.dims;
-  const shape = { heads, queries, keys };
   const seen = ids.slice(0, keys);
   const buffer = tensor.location === 'gpu-buffer' ? tokens.upload(seen) : undefined;
-  const query =
-    buffer === undefined
-      ? computed(() => attentionStatistics(toFloatTensor(tensor).data, shape, seen))
-      : attentionStatisticsOnGpu(tensor.gpuBuffer as GPUBuffer, shape, buffer);
-  return { steps: query.steps, answer: (read) => ({ ...query.answer(read), heads }) };
+  if (buffer === undefined) {
+    const shape = { heads: heads * hooks.length, queries, keys };
+    const work = () => attentionStatisticsBySimd(toFloatTensor(tensor).data, shape, seen);
+    return parts(hooks, work, (whole, part) => ({ ...attentionPart(whole, part, heads * queries), heads }));
+  }
+  const shape = { heads, queries, keys };
+  const { steps, answer } = attentionStatisticsOnGpu(tensor.gpuBuffer as GPUBuffer, shape, buffer);
+  return hooks.map((hook) => [hook, { steps, answer: (read) => ({ ...answer(read), heads }) }]);
+}
+
+/** Computed once for all hooks of an output. */
+function parts<Whole, Part>(
+  hooks: readonly string[],
+  work: () => Whole,
+  partOf: (whole: Whole, part: number) => Part,
+): readonly Named<Query<Part>>[] {
+  let whole: Whole | undefined;
+  return hooks.map((hook, part) => [
+    hook,
+    computed(() => {
+      whole ??= work();
+      return partOf(whole, part);
+    }),
+  ]);
 }
 
 function keyedAttention(
@@ -130,7 +175,7 @@ function keyedAttention(
   pattern: KeyedPattern,
   ids: readonly number[],
   tokens: Tokens,
-): Query<AttentionStatistics & { readonly heads: number }> {
+): Query<HeadStatistics> {
   const shape = { ...pattern, queries: queries.dims[1] ?? 0, keys: keys.dims[2] ?? 0 };
   const seen = tokens.upload(ids.slice(0, shape.keys));
   if (seen === undefined) throw new RangeError('Keys lie on the GPU, and no executor is there.');
@@ -143,12 +188,13 @@ function keyedAttention(
   return { steps, answer: (read) => ({ ...answer(read), heads: pattern.heads }) };
 }
 
-function rowsOf(tensor: OrtTensor): Query<RowStatistics> {
+function rowsOf({ hooks, tensor }: Output): readonly Named<Query<RowStatistics>>[] {
   const width = tensor.dims.at(-1) ?? 0;
   const rows = width === 0 ? 0 : tensor.size / width;
-  return tensor.location === 'gpu-buffer'
-    ? rowStatisticsOnGpu(tensor.gpuBuffer as GPUBuffer, rows, width)
-    : computed(() => rowStatistics(toFloatTensor(tensor).data, rows, width));
+  if (tensor.location === 'gpu-buffer')
+    return hooks.map((hook) => [hook, rowStatisticsOnGpu(tensor.gpuBuffer as GPUBuffer, rows, width)]);
+  const work = () => rowStatisticsBySimd(toFloatTensor(tensor).data, rows, width);
+  return parts(hooks, work, (whole, part) => rowsPart(whole, part, rows / hooks.length));
 }
 
 const computed = <T>(work: () => T): Query<T> => ({ steps: [], answer: work });

@@ -42,3 +42,31 @@ export const rowFields = [
 
 /** Bins of |x| by powers of two: below 2^-8 (0 too), then one a power, the last from 2^6 on. */
 export const histogramBins = 16;
+
+const cut = (column: Float32Array, part: number, size: number): Float32Array =>
+  column.subarray(part * size, (part + 1) * size);
+
+/** Those of the rows [part * rows, (part + 1) * rows), as views. */
+export const attentionPart = (
+  whole: AttentionStatistics,
+  part: number,
+  rows: number,
+): AttentionStatistics => ({
+  entropy: cut(whole.entropy, part, rows),
+  first: cut(whole.first, part, rows),
+  previous: cut(whole.previous, part, rows),
+  induction: cut(whole.induction, part, rows),
+  max: cut(whole.max, part, rows),
+  notFinite: cut(whole.notFinite, part, rows),
+});
+
+/** Those of the rows [part * rows, (part + 1) * rows), as views. */
+export const rowsPart = (whole: RowStatistics, part: number, rows: number): RowStatistics => ({
+  mean: cut(whole.mean, part, rows),
+  standardDeviation: cut(whole.standardDeviation, part, rows),
+  absoluteMaximum: cut(whole.absoluteMaximum, part, rows),
+  zeroFraction: cut(whole.zeroFraction, part, rows),
+  outlierFraction: cut(whole.outlierFraction, part, rows),
+  notFinite: cut(whole.notFinite, part, rows),
+  histogram: cut(whole.histogram, part, rows * histogramBins),
+});

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowStatisticsOnGpu } from '../../src/kernels/activation-statistics.gpu.ts';
+import { rowStatisticsBySimd } from '../../src/kernels/activation-statistics.simd.ts';
 import { rowStatistics } from '../../src/kernels/activation-statistics.ts';
 import { attentionStatisticsOnGpu } from '../../src/kernels/attention-statistics.gpu.ts';
+import { attentionStatisticsBySimd } from '../../src/kernels/attention-statistics.simd.ts';
 import { type AttentionShape, attentionStatistics } from '../../src/kernels/attention-statistics.ts';
 import type { Query } from '../../src/kernels/kernel.ts';
 import {
@@ -184,6 +186,7 @@ const attentionOnGpu: LookAtAttention = (pattern, shape, ids) =>
 
 describe.each<[string, LookAtAttention]>([
   ['the oracle', async (...call) => attentionStatistics(...call)],
+  ['SIMD', async (...call) => attentionStatisticsBySimd(...call)],
   ['WebGPU', attentionOnGpu],
 ])('statistics of attention rows by %s', (_name, compute) => {
   it('are those of the published pattern A1', async () => {
@@ -240,6 +243,7 @@ const rowsOnGpu: LookAtRows = (values, rows, width) =>
 
 describe.each<[string, LookAtRows]>([
   ['the oracle', async (...call) => rowStatistics(...call)],
+  ['SIMD', async (...call) => rowStatisticsBySimd(...call)],
   ['WebGPU', rowsOnGpu],
 ])('statistics of activations by %s', (_name, compute) => {
   it.each(sizes)('agree with sums in float64 over rows of %i values', async (width) => {
@@ -325,25 +329,27 @@ describe('any row gives on the GPU, and four at a time, what it gives in float64
       fc.asyncProperty(tables, async ({ rows, values }) => {
         const data = Float32Array.from(values);
         const width = values.length / rows;
-        const [found, expected] = [await rowsOnGpu(data, rows, width), rowStatistics(data, rows, width)];
-        expect(found.histogram).toEqual(expected.histogram);
-        for (const name of ['absoluteMaximum', 'notFinite', 'zeroFraction'] as const)
-          expect(
-            found[name].every((each, row) => near(each, expected[name][row] ?? 0, 1e-6)),
-            name,
-          ).toBe(true);
-        // A sum of huge values leaves nothing of small ones, so it is near by the largest.
-        for (const name of ['mean', 'standardDeviation'] as const)
-          for (const [row, each] of found[name].entries()) {
-            const scale = expected.absoluteMaximum[row] ?? 0;
-            const wanted = expected[name][row] ?? 0;
+        const expected = rowStatistics(data, rows, width);
+        for (const found of [await rowsOnGpu(data, rows, width), rowStatisticsBySimd(data, rows, width)]) {
+          expect(found.histogram).toEqual(expected.histogram);
+          for (const name of ['absoluteMaximum', 'notFinite', 'zeroFraction'] as const)
             expect(
-              Number.isNaN(wanted)
-                ? Number.isNaN(each)
-                : Math.abs(each - wanted) <= 1e-5 * Math.max(1, scale),
-              `${name} ${each} ${wanted}`,
+              found[name].every((each, row) => near(each, expected[name][row] ?? 0, 1e-6)),
+              name,
             ).toBe(true);
-          }
+          // A sum of huge values leaves nothing of small ones, so it is near by the largest.
+          for (const name of ['mean', 'standardDeviation'] as const)
+            for (const [row, each] of found[name].entries()) {
+              const scale = expected.absoluteMaximum[row] ?? 0;
+              const wanted = expected[name][row] ?? 0;
+              expect(
+                Number.isNaN(wanted)
+                  ? Number.isNaN(each)
+                  : Math.abs(each - wanted) <= 1e-5 * Math.max(1, scale),
+                `${name} ${each} ${wanted}`,
+              ).toBe(true);
+            }
+        }
       }),
       { numRuns: 60, seed: 12 },
     );
@@ -373,11 +379,14 @@ describe('any row gives on the GPU, and four at a time, what it gives in float64
       fc.asyncProperty(cases, async ({ shape, values }) => {
         const pattern = Float32Array.from(values);
         const ids = Array.from({ length: shape.keys }, (_, at) => (at * at) % shape.vocabulary);
-        const found = await attentionOnGpu(pattern, shape, ids);
         const expected = attentionStatistics(pattern, shape, ids);
-        for (const field of attentionFields)
-          for (const [row, each] of expected[field].entries())
-            expect(near(found[field][row], each, 1e-5), `${field} ${row}`).toBe(true);
+        for (const found of [
+          await attentionOnGpu(pattern, shape, ids),
+          attentionStatisticsBySimd(pattern, shape, ids),
+        ])
+          for (const field of attentionFields)
+            for (const [row, each] of expected[field].entries())
+              expect(near(found[field][row], each, 1e-5), `${field} ${row}`).toBe(true);
       }),
       { numRuns: 40, seed: 13 },
     );

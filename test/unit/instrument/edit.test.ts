@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-web';
 import { describe, expect, it } from 'vitest';
 import { type Edit, emptyPlan } from '../../../src/shared/plan.ts';
-import { feeds, load, type ModelFile, readFolder, runPlan, type Values, zoo } from './zoo.ts';
+import { feeds, load, type ModelFile, readFolder, runGraph, runPlan, type Values, zoo } from './zoo.ts';
 
 const folders = new Map(zoo().map((folder) => [folder.name, folder]));
 const folder = folders.get('gpt2') ?? readFolder('test/zoo/gpt2', 'gpt2');
@@ -66,6 +66,33 @@ const bytesOf = (tensor: ort.Tensor | undefined): Uint8Array => {
   if (!ArrayBuffer.isView(data)) throw new Error('the output has no numbers');
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 };
+
+describe('a gathered plan', () => {
+  for (const each of folders.values()) {
+    const files = each.variants.get('fp32')?.filter((name) => !name.startsWith('decoder')) ?? [];
+    it.each(files)(`gives the hooks of ${each.name} %s as parts of few outputs`, async (file) => {
+      const model = load(each, file);
+      const { instrumented } = model;
+      const known = instrumented.hooks.filter(({ source }) => source.kind !== 'unavailable');
+      const taps = known.map(({ name }) => name).filter((name) => isSummarised.test(name));
+      if (taps.length === 0) return;
+      const inputs = feeds(each, 'single', instrumented.inputs);
+      const apart = await runPlan(model, { taps, edits: [] }, inputs);
+      const graph = instrumented.edit({ taps, edits: [], isGathered: true }, 'external');
+      expect(new Set(graph.taps.map(({ output }) => output)).size).toBeLessThanOrEqual(6);
+      const { taps: together } = await runGraph(model, graph, inputs);
+      for (const [hook, { dims, data }] of apart.taps) {
+        const found = together.get(hook);
+        expect(found?.dims, hook).toEqual(dims);
+        // An output may keep the runtime from fusing what a Concat lets it fuse.
+        expect(largestDifference(found?.data ?? new Float32Array(), data), hook).toBeLessThan(5e-5);
+        expect(found?.data).toHaveLength(data.length);
+      }
+    });
+  }
+});
+
+const isSummarised = /attn\.hook_pattern$|hook_resid_post$|mlp\.hook_post$/;
 
 describe('an edit', () => {
   it('replaced by what was there, changes nothing', async () => {

@@ -133,14 +133,27 @@ export async function runPlan(
   plan: Plan,
   fed: Record<string, ort.Tensor>,
 ): Promise<{ taps: Map<string, Values>; outputs: ort.InferenceSession.OnnxValueMapType }> {
-  const graph = model.instrumented.edit(plan, 'external');
+  return runGraph(model, model.instrumented.edit(plan, 'external'), fed);
+}
+
+export async function runGraph(
+  model: ModelFile,
+  graph: EditedGraph,
+  fed: Record<string, ort.Tensor>,
+): Promise<{ taps: Map<string, Values>; outputs: ort.InferenceSession.OnnxValueMapType }> {
   const created = await session(graph, model);
   try {
     const outputs = await created.run(fed);
     const taps = new Map<string, Values>();
-    for (const { hook, output } of graph.taps) {
+    for (const { hook, output, part } of graph.taps) {
       const tensor = outputs[output];
-      if (tensor !== undefined) taps.set(hook, { dims: tensor.dims, data: tensor.data as Float32Array });
+      if (tensor === undefined) continue;
+      const [count = 1, ...rest] = tensor.dims;
+      const all = tensor.data as Float32Array;
+      const [batch, from] = part === undefined ? [count, 0] : [1, part];
+      const size = all.length / count;
+      const data = all.slice(from * size, (from + batch) * size);
+      taps.set(hook, { dims: [batch, ...rest], data });
     }
     return { taps, outputs };
   } finally {

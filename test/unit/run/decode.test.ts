@@ -160,6 +160,24 @@ describe('a decoder with a cache', () => {
     expect(whole.slice(5)).toEqual((await theirs('test/zoo/llama-gqa-genai', half)).slice(0, length - 5));
   });
 
+  it('gives the same summary from gathered taps', async () => {
+    const { instrumented, executor } = generator.decoder;
+    const plan = { taps: instrumented.resolve([...summarised]), edits: [] };
+    const summaries: unknown[][] = [];
+    for (const form of [{}, { isGathered: true as const }]) {
+      const cache = createCache(generator.decoder);
+      const watcher = watchSummary(executor);
+      const steps: unknown[] = [];
+      const options = { sampler: createSampler({}), maxNewTokens: 3, stop: new Set<number>() };
+      for await (const { seen } of decode(generator, ids, cache, { ...options, ...form, plan, watcher }))
+        steps.push(...seen);
+      cache.dispose();
+      summaries.push(steps);
+    }
+    expect(summaries[1]).toEqual(summaries[0]);
+    expect(summaries[1]).toHaveLength(3);
+  });
+
   it('gives the rows of a summary that whole attention gives', async () => {
     const { runtime, instrumented, executor } = generator.decoder;
     const taps = instrumented.resolve([...summarised]);
