@@ -108,8 +108,8 @@ export interface TransformersInspector {
   subscribe(listener: (request: ObservedRequest) => void): () => void;
   /**
    * Names the requests that begin inside. A `request` or `capture` waits for the one before it, so none can be begun
-   * inside another: at once it is refused; after an `await` in `work` it looks like one begun beside it, and both wait
-   * for ever. Give `capture` its `context` instead.
+   * inside another, or both would wait for ever: it is refused. Engines other than V8 do not say who waits for whom
+   * after an `await` in `work`, so there it does wait. Give `capture` its `context` instead.
    * @throws SondeError `second_runtime` when the application's pipelines use another copy of onnxruntime-web,
    * `invalid_argument` when begun inside another
    */

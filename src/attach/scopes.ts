@@ -16,18 +16,14 @@ export interface Scope {
 export class Scopes {
   #current: Scope | undefined;
   #tail: Promise<unknown> = Promise.resolve();
-  #isEntering = false;
 
   get current(): Scope | undefined {
     return this.#current;
   }
 
-  /**
-   * @throws SondeError `invalid_argument` for one that begins within another, which would wait for itself. Only before
-   * the other's first `await` is that seen: after it, nothing tells it from one that begins beside it.
-   */
+  /** @throws SondeError `invalid_argument` for one that the `work` of another waits for: both would wait for ever */
   run<T>(scope: Scope, work: () => T | Promise<T>): Promise<T> {
-    if (this.#isEntering) {
+    if (isInside()) {
       throw new SondeError(
         'invalid_argument',
         'A request or capture was begun inside another.',
@@ -37,7 +33,7 @@ export class Scopes {
     const done = this.#tail.then(async () => {
       this.#current = scope;
       try {
-        return await this.#enter(work);
+        return await marked[mark](work);
       } finally {
         this.#current = undefined;
       }
@@ -45,13 +41,30 @@ export class Scopes {
     this.#tail = done.catch(() => undefined);
     return done;
   }
+}
 
-  #enter<T>(work: () => T): T {
-    this.#isEntering = true;
-    try {
-      return work();
-    } finally {
-      this.#isEntering = false;
-    }
+const mark = 'workOfOneSondeScope';
+
+/** A key keeps its name where a bundler shortens those of functions. */
+const marked = {
+  async [mark]<T>(work: () => T | Promise<T>): Promise<T> {
+    // Without this `await` the frame is gone before the work is done.
+    return await work();
+  },
+};
+
+/**
+ * Whether the work of a scope called, or waits for, what calls this. Engines tell who waits in the stack of an Error:
+ * V8 always, others only before the work's first `await`.
+ */
+function isInside(): boolean {
+  const errors = Error as { stackTraceLimit?: number };
+  const { stackTraceLimit } = errors;
+  errors.stackTraceLimit = Number.POSITIVE_INFINITY;
+  try {
+    return String(new Error().stack).includes(mark);
+  } finally {
+    if (stackTraceLimit === undefined) delete errors.stackTraceLimit;
+    else errors.stackTraceLimit = stackTraceLimit;
   }
 }

@@ -1,4 +1,5 @@
-import { type TokenStatistics, tokenStatistics } from '../kernels/token-statistics.ts';
+import { tokenStatisticsBySimd } from '../kernels/token-statistics.simd.ts';
+import type { TokenStatistics } from '../kernels/token-statistics.ts';
 import { observeStatistics } from '../observe/token.ts';
 import { toFloatTensor } from '../run/float.ts';
 import type { OrtTensor } from '../run/runtime.ts';
@@ -20,7 +21,7 @@ class Row {
 
   /** @throws SondeError `run_failed` for a row that is no distribution */
   reduce(): TokenStatistics {
-    this.#statistics ??= tokenStatistics(this.#logits ?? [], shown);
+    this.#statistics ??= tokenStatisticsBySimd(this.#logits ?? new Float32Array(), shown);
     return this.#statistics;
   }
 

@@ -174,6 +174,19 @@ describe('requests', () => {
     await pipe.dispose();
   });
 
+  it('begun inside another are refused in the midst of its generation too', async () => {
+    const { inspector } = attached();
+    const pipe = await open('text-generation', 'zoo/gpt2');
+    const begun: Promise<unknown>[] = [];
+    const put = () => begun.push(inspector.request({}, () => 0).catch((error: unknown) => error));
+    await inspector.request({}, () =>
+      pipe('the king', { ...greedy, streamer: { put, end: () => undefined } }),
+    );
+    expect(begun.length).toBeGreaterThan(2);
+    for (const each of begun) expect(await each).toMatchObject({ code: 'invalid_argument' });
+    await pipe.dispose();
+  });
+
   it('of a batch have signals for each row', async () => {
     const { inspector, heard } = attached();
     const pipe = await open('text-classification', 'zoo/bert-classifier');
