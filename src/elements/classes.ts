@@ -1,6 +1,6 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Classification } from '../protocol/request.ts';
-import { natsText, probabilityText } from './format.ts';
+import { countText, natsText, probabilityText } from './format.ts';
 import { theme } from './theme.ts';
 import { vars } from './vars.ts';
 
@@ -40,7 +40,9 @@ export class SondeClasses extends LitElement {
     `,
   ];
 
-  declare answer: Pick<Classification, 'label' | 'confidence' | 'entropy' | 'margin' | 'classes'> | undefined;
+  declare answer:
+    | Pick<Classification, 'label' | 'confidence' | 'entropy' | 'margin' | 'classes' | 'calibrated'>
+    | undefined;
   /** What the logits were divided by; absent = as the model gives them. */
   declare temperature: number | undefined;
 
@@ -64,6 +66,18 @@ export class SondeClasses extends LitElement {
             ? 'The confidence is the model’s own, uncalibrated.'
             : `Calibrated: logits were divided by the temperature ${this.temperature.toFixed(3)} of the model's card.`
         }
-      </p>`;
+      </p>
+      ${answer.calibrated === undefined ? nothing : calibratedText(answer.calibrated)}`;
   }
 }
+
+const calibratedText = ({
+  confidence,
+  set,
+  coverage,
+  n,
+}: NonNullable<Classification['calibrated']>): TemplateResult =>
+  html`<p>
+    By your ${countText(n)} labelled texts, an answer this sure is right with chance ${probabilityText(confidence)}; the
+    set that holds the true class with chance ${probabilityText(coverage)} is ${set.length === 0 ? 'empty' : set.join(', ')}.
+  </p>`;

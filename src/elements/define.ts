@@ -3,6 +3,7 @@ import { SondeAttention } from './attention.ts';
 import { SondeAttentionMap } from './attention-map.ts';
 import { SondeAttentionOverview } from './attention-overview.ts';
 import { SondeBadge } from './badge.ts';
+import { SondeCalibrate } from './calibrate.ts';
 import { SondeClasses } from './classes.ts';
 import { SondeDrift } from './drift.ts';
 import { SondeEntropy } from './entropy.ts';
@@ -38,6 +39,7 @@ const elements = {
   'sonde-attention-map': SondeAttentionMap,
   'sonde-attention-overview': SondeAttentionOverview,
   'sonde-badge': SondeBadge,
+  'sonde-calibrate': SondeCalibrate,
   'sonde-classes': SondeClasses,
   'sonde-drift': SondeDrift,
   'sonde-entropy': SondeEntropy,

@@ -20,6 +20,10 @@ export interface SondeEvents {
   'sonde-graph': CustomEvent<undefined>;
   /** Requests over these texts are wanted, to fill a window. */
   'sonde-feed': CustomEvent<'shakespeare' | 'reviews'>;
+  /** Labelled texts were chosen to calibrate on, the fit is wanted no more, or what it gave is to be forgotten. */
+  'sonde-calibrate': CustomEvent<
+    { readonly kind: 'fit'; readonly file: File } | { readonly kind: 'stop' } | { readonly kind: 'forget' }
+  >;
   /** The request of the reading is to be saved. */
   'sonde-save': CustomEvent<undefined>;
   /** A saved request is to be made again. */

@@ -23,3 +23,6 @@ export const clockText = (epochMilliseconds: number | undefined): string =>
   epochMilliseconds === undefined ? '' : new Date(epochMilliseconds).toTimeString().slice(0, 8);
 
 export const deviceName = { webgpu: 'WebGPU', wasm: 'WASM' } as const;
+
+/** 0.884 as `88.4 %`. */
+export const percentText = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -1,6 +1,6 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import { type ChartAt, ChartController, chartStyle } from './chart.ts';
-import { countText, probabilityText } from './format.ts';
+import { countText, percentText, probabilityText } from './format.ts';
 import { theme } from './theme.ts';
 
 /** A number with the 95 % interval of its bootstrap. */
@@ -45,7 +45,6 @@ const looks = [
   { stroke: 'var(--ink)', fill: 'var(--ink)', symbol: 'circle' },
   { stroke: 'var(--accent)', fill: 'var(--surface)', symbol: 'diamond' },
 ] as const;
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Reliability diagram: on the diagonal a model that says 0.8 is right 80 times of 100. */
 export class SondeReliability extends LitElement {
@@ -108,10 +107,10 @@ export class SondeReliability extends LitElement {
           bootstrap.
         </figcaption>
       </figure>
-      <div class="scroll" role="region" aria-label="Calibration errors" tabindex="0">
+      <div class="scroll" role="region" aria-label="Calibration errors of ${model} on ${data}" tabindex="0">
         <table>
           <caption>
-            ${model} on ${data}, ${countText(n)} texts it was not trained on
+            ${model} on ${data}, ${countText(n)} texts
           </caption>
           <thead>
             <tr>
@@ -140,12 +139,12 @@ export class SondeReliability extends LitElement {
             ? 'The ECE is no larger than what a perfectly calibrated model would show by chance with so few texts.'
             : 'The ECE is larger than what chance shows of a perfectly calibrated model with so few texts.'
         }
-        Prediction sets that promise ${percent(sets.coverage)} held the true class in ${percent(sets.held)} of these
+        Prediction sets that promise ${percentText(sets.coverage)} held the true class in ${percentText(sets.held)} of these
         texts, with ${sets.size.toFixed(2)} classes on average.
       </p>
       <details>
         <summary>The bins as numbers</summary>
-        ${curves.map(binTable)}
+        ${curves.map((curve) => binTable(curve, data))}
       </details>`;
   }
 
@@ -199,8 +198,8 @@ export class SondeReliability extends LitElement {
 const within = ({ estimate, lower, upper }: Bounds): string =>
   `${estimate.toFixed(4)} (${lower.toFixed(4)}–${upper.toFixed(4)})`;
 
-const binTable = ({ name, points }: ReliabilityCurve): TemplateResult =>
-  html`<div class="scroll" role="region" aria-label="Bins: ${name}" tabindex="0">
+const binTable = ({ name, points }: ReliabilityCurve, data: string): TemplateResult =>
+  html`<div class="scroll" role="region" aria-label="Bins: ${name}, on ${data}" tabindex="0">
     <table>
       <caption>
         ${name}

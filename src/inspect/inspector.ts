@@ -119,8 +119,8 @@ export function createInspector(): InspectorApi {
       asked(request, (entry, around) => capture(entry, around, request, patterns, context)),
     classify: (request, context) =>
       asked(request, (entry, around) => classify(entry, around, request, context)),
-    calibrate: (request) =>
-      asked(request, (entry, _around, signal) => calibrateEntry(entry, request, signal)),
+    calibrate: (request, onProgress) =>
+      asked(request, (entry, _around, signal) => calibrateEntry(entry, request, signal, onProgress)),
     calibration: (handle) => answer(async () => entryOf(handle).calibration.current),
     forgetCalibrations: () =>
       answer(async () => {

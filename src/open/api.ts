@@ -134,7 +134,7 @@ export interface Model extends ModelInfo {
    */
   calibrate(
     labelled: readonly LabelledText[],
-    options?: Abortable & { readonly coverage?: number },
+    options?: Abortable & { readonly coverage?: number; readonly onProgress?: (done: number) => void },
   ): Promise<StoredCalibration>;
   /** What `classify` goes by; undefined before `calibrate`. */
   calibration(): Promise<Calibration | undefined>;

@@ -155,8 +155,8 @@ export async function openModel(
     },
     classify: (text, { signal, ...context } = {}) =>
       asked(signal, (api, to) => api.classify({ ...to, text }, context)),
-    calibrate: (labelled, { signal, coverage = 0.9 } = {}) =>
-      asked(signal, (api, to) => api.calibrate({ ...to, labelled, coverage })),
+    calibrate: (labelled, { signal, coverage = 0.9, onProgress = () => undefined } = {}) =>
+      asked(signal, (api, to) => api.calibrate({ ...to, labelled, coverage }, proxy(onProgress))),
     calibration: () => told((api, model) => api.calibration(model)),
     forgetCalibration: () => told((api, model) => api.forgetCalibration(model)),
     lens: (text, { signal, ...context } = {}) =>

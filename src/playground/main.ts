@@ -1,6 +1,7 @@
 import { defineElements } from '../elements/define.ts';
 import type { Model } from '../index.ts';
 import { ArchitecturePanel } from './architecture-panel.ts';
+import { CalibratePanel } from './calibrate-panel.ts';
 import { wireCalibration } from './calibration-panel.ts';
 import { recallConsent } from './consent.ts';
 import { Controls } from './controls.ts';
@@ -43,6 +44,7 @@ const fail = (error: unknown): void => {
 const architecture = new ArchitecturePanel(fail);
 const drift = new DriftPanel({ session: currentSession, fail });
 const replay = new ReplayPanel({ session: currentSession, model: () => loaded });
+const calibrate = new CalibratePanel({ session: currentSession, fail });
 wireCalibration();
 wireOwnModel((own) => controls.offerOwn(own));
 
@@ -88,6 +90,7 @@ function show(update: RunUpdate): void {
       architecture.show(update.model, controls.model === undefined);
       loaded = update.model;
       drift.show(update.model);
+      calibrate.show(update.model);
       controls.describeOwn(update.model);
       controls.say(`${update.model.id} is loaded.`);
       setPhase('loaded');

@@ -14,7 +14,10 @@ export type ReadingModel = Pick<
   'id' | 'task' | 'architecture' | 'layers' | 'heads' | 'vocabulary' | 'temperature' | 'device' | 'files'
 >;
 
-export type Answer = Pick<Classification, 'label' | 'confidence' | 'entropy' | 'margin' | 'classes'>;
+export type Answer = Pick<
+  Classification,
+  'label' | 'confidence' | 'entropy' | 'margin' | 'classes' | 'calibrated'
+>;
 
 /** What was seen inside the model over one sequence, as the page draws it. */
 export interface Insides {

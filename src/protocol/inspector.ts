@@ -104,7 +104,11 @@ export interface InspectorApi {
     context: RequestContext,
   ): Promise<Answer<Captured>>;
   classify(request: TextRequest, context: RequestContext): Promise<Answer<Classification>>;
-  calibrate(request: CalibrateRequest): Promise<Answer<StoredCalibration>>;
+  /** @param onProgress hears how many texts were read */
+  calibrate(
+    request: CalibrateRequest,
+    onProgress: (done: number) => void,
+  ): Promise<Answer<StoredCalibration>>;
   calibration(model: number): Promise<Answer<Calibration | undefined>>;
   forgetCalibration(model: number): Promise<Answer<void>>;
   /** Of every model that is loaded. */

@@ -1,5 +1,5 @@
 import type { ModelIdentity } from '../schema/record.ts';
-import type { Calibration } from '../shared/calibration.ts';
+import type { Calibration, CheckedPrediction } from '../shared/calibration.ts';
 import type { Sha256Hex } from '../shared/digest.ts';
 import type { Hook } from '../shared/hook.ts';
 import type { Bytes, Milliseconds } from '../shared/units.ts';
@@ -67,6 +67,8 @@ export interface LabelledText {
 }
 
 export interface StoredCalibration extends Calibration {
+  /** Each text by a calibration fitted without it, in the order of the texts; empty for a dozen or fewer. */
+  readonly checked: readonly CheckedPrediction[];
   /** It is there at the next visit; false where storage is blocked or full: then it holds while the model is loaded. */
   readonly stored: boolean;
 }

@@ -1,3 +1,5 @@
+import type { Probability } from './units.ts';
+
 /** A non-decreasing map of confidence to calibrated confidence: linear between its knots, flat outside them. */
 export interface IsotonicFit {
   /** Strictly increasing. */
@@ -26,4 +28,15 @@ export interface Calibration {
   /** Of the confidence at that temperature. */
   readonly isotonic: IsotonicFit;
   readonly conformal: Conformal;
+}
+
+/** One labelled row, judged by a calibration that never saw it. */
+export interface CheckedPrediction {
+  /** As the model says it. */
+  readonly confidence: Probability;
+  readonly calibrated: Probability;
+  readonly correct: boolean;
+  /** Of the prediction set: whether the true class is in it, and how many classes are. */
+  readonly covered: boolean;
+  readonly setSize: number;
 }

@@ -48,7 +48,12 @@ it('what labelled texts taught holds for every classification, on later visits t
   await first.sonde.dispose();
 
   const second = await visit();
-  const { stored: _, ...kept } = fitted;
+  const { stored: _, checked, ...kept } = fitted;
+  expect(checked).toHaveLength(1066);
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / 1066;
+  expect(mean(checked.map(({ covered }) => Number(covered)))).toBeCloseTo(0.9, 1);
+  const right = mean(checked.map(({ correct }) => Number(correct)));
+  expect(Math.abs(right - mean(checked.map(({ calibrated }) => calibrated)))).toBeLessThan(0.03);
   expect(await second.model.calibration()).toEqual(kept);
   // What PyTorch's logits give: rounding may move a knot, but nothing far.
   const byPyTorch = calibrate('PyTorch', validation.logits, validation.labels);

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { csvFormatRows } from 'd3-dsv';
 import type { Browser, Locator, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../chromium.ts';
@@ -20,6 +22,13 @@ afterAll(async () => {
   await browser.close();
   await collector.close();
 });
+
+/** Film reviews of the corpus that the classifier was trained on, with their class. */
+function reviews(part: 'pos' | 'neg', count: number, label: string): string[][] {
+  const file = new URL(`../../training/corpus/sentence_polarity/rt-polarity.${part}`, import.meta.url);
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, count);
+  return lines.map((line) => [line, label]);
+}
 
 describe('the first look at the page', () => {
   let page: Page;
@@ -148,6 +157,23 @@ describe('the live page', () => {
     await view.getByText(`${before.ece.toFixed(4)} (`).waitFor();
     await view.getByText(`held the true class in ${(100 * conformal.coverage).toFixed(1)} %`).waitFor();
     await view.getByText(/no larger than what a perfectly calibrated model would show/).waitFor();
+  });
+
+  it('calibrates on labelled texts of the reader, tells what that is worth, and forgets it', async () => {
+    const view = page.locator('sonde-calibrate');
+    const file = view.locator('input[type=file]');
+    const choose = (name: string, content: string): Promise<void> =>
+      file.setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(content) });
+    await choose('bad.csv', 'text,label\nfine,POSITIVE\nwithout a label,');
+    await view.getByText('bad.csv: Row 3 has no label.').waitFor();
+    const rows = [...reviews('pos', 60, 'POSITIVE'), ...reviews('neg', 60, 'NEGATIVE')];
+    await choose('mine.csv', csvFormatRows([['text', 'label'], ...rows]));
+    await view.getByText('Fitted on 120 texts').first().waitFor();
+    await view.getByRole('heading', { name: 'Calibrate sentiment on your own texts' }).waitFor();
+    await view.getByText('sentiment on mine.csv, 120 texts').waitFor();
+    await view.getByRole('button', { name: 'Forget this calibration' }).click();
+    await view.getByText('Forgotten: the model’s own confidence counts again.').waitFor();
+    expect(await view.getByText('In force:').count()).toBe(0);
   });
 
   it('notices that requests are no longer film reviews', async () => {
