@@ -9,7 +9,19 @@ const golden = async (): Promise<{
   readonly generate: { readonly tokens: readonly number[] };
 }> => (await fetch(`${folder}/golden.json`)).json();
 
-describe('a GPU device that is lost in mid-generation', () => {
+/** Seeded draws of a model, cut to the twenty likeliest and whole. */
+async function drawn(model: Model) {
+  const steps: { id: number; entropy: number; confidence: number; likeliest: number[] }[] = [];
+  for (const sampling of [{ topK: 20 }, {}]) {
+    const options = { maxNewTokens: 3, temperature: 0.8, seed: 5, ...sampling };
+    for await (const { token, entropy, confidence, topK } of model.generate('ROMEO:', options)) {
+      steps.push({ id: token.id, entropy, confidence, likeliest: topK.map(({ id }) => id) });
+    }
+  }
+  return steps;
+}
+
+describe('a GPU device', () => {
   let sonde: Sonde;
   let model: Model;
   beforeAll(async () => {
@@ -25,7 +37,19 @@ describe('a GPU device that is lost in mid-generation', () => {
     await sonde.dispose();
   });
 
-  it('takes nothing from the answer: it runs again on a new device, and says so', async () => {
+  it('draws the same seeded tokens from logits on the GPU as WASM does, with the same signals', async () => {
+    const onWasm = createSonde({ device: 'wasm' });
+    const [onCpu, onGpu] = [await drawn(await onWasm.load(folder)), await drawn(model)];
+    await onWasm.dispose();
+    expect(onGpu.map(({ id }) => id)).toEqual(onCpu.map(({ id }) => id));
+    for (const [index, step] of onCpu.entries()) {
+      expect(onGpu[index]?.entropy).toBeCloseTo(step.entropy, 3);
+      expect(onGpu[index]?.confidence).toBeCloseTo(step.confidence, 3);
+      expect(onGpu[index]?.likeliest).toEqual(step.likeliest);
+    }
+  });
+
+  it('that is lost in mid-generation takes nothing from the answer: it runs again on a new one, and says so', async () => {
     const { inputs, generate } = await golden();
     const generation = model.generate(inputs.single.text[0] ?? '', { maxNewTokens: 6 });
     const ids: number[] = [];
@@ -39,7 +63,7 @@ describe('a GPU device that is lost in mid-generation', () => {
     expect(provenance.recoveries?.map(({ code }) => code)).toEqual(['device_lost']);
   });
 
-  it('is device_lost when the new device goes as well', async () => {
+  it('that is lost is device_lost when the new one goes as well', async () => {
     const broken = (async () => {
       for await (const { index } of model.generate('To be, or', { maxNewTokens: 100 })) {
         if (index === 1 || index === 3) losing.postMessage('now');
@@ -84,30 +108,6 @@ describe('a device choice', () => {
       expect(ids).toEqual(generate.tokens);
     }
     await sonde.dispose();
-  });
-
-  it('draws the same seeded tokens, with the same signals, from logits on the GPU and on the CPU', async () => {
-    const seen: { id: number; entropy: number; confidence: number; likeliest: number[] }[][] = [];
-    for (const device of ['wasm', 'webgpu'] as const) {
-      const sonde = createSonde({ device });
-      const model = await sonde.load(folder);
-      const steps: (typeof seen)[number] = [];
-      for (const sampling of [{ topK: 20 }, {}]) {
-        const options = { maxNewTokens: 3, temperature: 0.8, seed: 5, ...sampling };
-        for await (const { token, entropy, confidence, topK } of model.generate('ROMEO:', options)) {
-          steps.push({ id: token.id, entropy, confidence, likeliest: topK.map(({ id }) => id) });
-        }
-      }
-      seen.push(steps);
-      await sonde.dispose();
-    }
-    const [onCpu = [], onGpu = []] = seen;
-    expect(onGpu.map(({ id }) => id)).toEqual(onCpu.map(({ id }) => id));
-    for (const [index, step] of onCpu.entries()) {
-      expect(onGpu[index]?.entropy).toBeCloseTo(step.entropy, 3);
-      expect(onGpu[index]?.confidence).toBeCloseTo(step.confidence, 3);
-      expect(onGpu[index]?.likeliest).toEqual(step.likeliest);
-    }
   });
 
   it('answers in q8 on WebGPU, or says what it fell back to', async () => {
