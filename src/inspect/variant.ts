@@ -3,7 +3,7 @@ import type { ModelFolder } from '../load/load.ts';
 import type { ReadOptions } from '../load/source.ts';
 import type { DeviceChoice, DeviceFidelity, DeviceReport, Dtype, Fallback } from '../protocol/device.ts';
 import type { LoadStage } from '../protocol/model.ts';
-import { untappedGolden } from '../prove/golden.ts';
+import { prepareGolden, untappedGolden } from '../prove/golden.ts';
 import { shortProbe } from '../prove/probe.ts';
 import { prepareChoice } from '../run/choose.ts';
 import { openGpu } from '../run/device.ts';
@@ -163,7 +163,8 @@ async function probeOne(
 ): Promise<ReadonlyMap<string, FloatTensor>> {
   const inputs = shortProbe(model.instrumented, folder.json, states);
   const isTokens = 'input_ids' in inputs && Object.keys(inputs).length === 1;
-  return isTokens || model.gpu !== undefined ? probe(model, inputs) : new Map();
+  if (model.gpu !== undefined) return probe(model, inputs, () => prepareGolden(model, inputs));
+  return isTokens ? probe(model, inputs, () => undefined) : new Map();
 }
 
 /** One device for all models of this worker; a lost one ends the worker, so it is never opened twice. */

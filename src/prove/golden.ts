@@ -1,5 +1,7 @@
+import type { ModelInputs } from '../run/feeds.ts';
 import type { LoadedModel, ModelPart } from '../run/model.ts';
 import { digestOf, type Json, type Sha256Hex, sha256 } from '../shared/digest.ts';
+import { emptyPlan } from '../shared/plan.ts';
 import { mulberry32 } from '../shared/random.ts';
 import { readSafetensors, writeSafetensors } from '../shared/safetensors.ts';
 import type { FloatTensor } from '../shared/tensor.ts';
@@ -40,6 +42,13 @@ export async function recordGolden(parts: readonly ModelPart[], config: Config):
     }
   }
   return golden;
+}
+
+/** Begins to open what `recordGolden` runs first. */
+export function prepareGolden({ instrumented, sessions }: LoadedModel, inputs: ModelInputs): void {
+  const [taps] = groupsOf(availableHooks(instrumented.hooks), inputs);
+  // Whoever records it hears of what fails here.
+  if (taps !== undefined) sessions.open({ ...emptyPlan, taps }).catch(() => undefined);
 }
 
 /** The hooks that are outputs of the graph itself, from a run in which nothing was tapped. */

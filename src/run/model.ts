@@ -81,14 +81,17 @@ export async function forward(
 
 /**
  * A device choice is proven only by a run: missing kernels and features fail there, not at creation.
+ * @param meanwhile what to begin while a GPU still compiles and runs
  * @returns the outputs that lie on the CPU
  * @throws SondeError `run_failed` when the forward fails or gives values that are no numbers
  */
 export async function probe(
   model: LoadedModel,
   inputs: ModelInputs,
+  meanwhile: () => void,
 ): Promise<ReadonlyMap<string, FloatTensor>> {
   const { outputs } = await forward(model, inputs, []);
+  meanwhile();
   const { logits } = model.instrumented.anatomy;
   const read = new Map<string, FloatTensor>();
   for (const [name, tensor] of Object.entries(outputs)) {

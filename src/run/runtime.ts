@@ -1,4 +1,6 @@
 import type * as OrtModule from 'onnxruntime-web';
+import { writeValue } from '../instrument/append.ts';
+import { Writer } from '../instrument/wire.ts';
 import { SondeError } from '../shared/errors.ts';
 import { createMutex, type Exclusive } from './mutex.ts';
 
@@ -15,6 +17,11 @@ export interface Runtime {
   readonly version: string;
   readonly threads: number;
   readonly exclusive: Exclusive;
+  /**
+   * Fetches and compiles the wasm, which the first session would do: so it can go beside what that one waits for.
+   * Whoever creates a session asks again: a start that failed is told only once by onnxruntime.
+   */
+  start(): Promise<void>;
 }
 
 export interface RuntimeOptions {
@@ -36,12 +43,29 @@ export function claimRuntime(ort: Ort, options: RuntimeOptions): Runtime {
   ort.env.wasm.proxy = false;
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
   ort.env.logLevel = 'error';
+  const exclusive = createMutex();
+  let started: Promise<void> | undefined;
   return {
     ort,
     version: versionOf(ort),
     threads: options.threads,
-    exclusive: createMutex(),
+    exclusive,
+    start() {
+      started ??= exclusive(async () => {
+        const session = await ort.InferenceSession.create(leastGraph(), { executionProviders: ['wasm'] });
+        await session.release();
+      });
+      return started;
+    },
   };
+}
+
+/** y = x: what a session has to be over for the runtime to start. */
+function leastGraph(): Uint8Array<ArrayBuffer> {
+  const node = new Writer().text(1, 'x').text(2, 'y').text(4, 'Identity');
+  const graph = new Writer().message(1, node).text(2, 'least');
+  graph.message(11, writeValue('x', 'float', [1])).message(12, writeValue('y', 'float', [1]));
+  return new Writer().integer(1, 10).message(7, graph).message(8, new Writer().integer(2, 20)).finish();
 }
 
 /**
@@ -58,6 +82,8 @@ export function shareRuntime(ort: Ort, create: Ort['InferenceSession']['create']
       return ort.env.wasm.numThreads ?? 1;
     },
     exclusive: createMutex(),
+    // The application's first session does, when the application makes it.
+    start: () => Promise.resolve(),
   };
 }
 

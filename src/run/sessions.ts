@@ -162,15 +162,17 @@ async function create(
     if (caller === undefined || !own.includes(name)) return stays.has(name) ? 'gpu-buffer' : 'cpu';
     return typeof caller.locations === 'string' ? caller.locations : (caller.locations[name] ?? 'cpu');
   };
+  const nameable = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (cause) {
+      throw await nameFault(cause, what, gpu);
+    }
+  };
   const named = <T>(what: string, work: () => Promise<T>): Promise<T> =>
-    runtime.exclusive(async () => {
-      try {
-        return await work();
-      } catch (cause) {
-        throw await nameFault(cause, what, gpu);
-      }
-    });
+    runtime.exclusive(() => nameable(what, work));
   const unset = 'The model could not be set up on this device.';
+  await nameable(unset, () => runtime.start());
   const fixed: Feeds = await named(unset, async () =>
     weights === undefined
       ? {}
