@@ -14,7 +14,10 @@ import { type Quantity, quantities, type Rollups } from './rollups.ts';
 export interface Shift {
   /** Population stability index over the deciles of the baseline. */
   readonly psi: number;
-  /** What it would be on average if nothing had moved: (bins - 1)(1/n + 1/m), n and m in records (Yurdakul 2018). */
+  /**
+   * What it would be on average if nothing had moved: (bins - 1)(1/n + 1/m) (Yurdakul 2018), n and m the effective numbers
+   * of records, (sum w)^2 / sum w^2 (Kish 1965): those that tell the quantity, fewer where their weights differ.
+   */
   readonly byChance: number;
 }
 
@@ -40,12 +43,24 @@ interface Time {
 /** Everything of a time, as one histogram a quantity. */
 function gather(rollups: Rollups, question: Question, { from, to }: Time) {
   const histograms = new Map(quantities.map((quantity) => [quantity, new MergingHistogram()]));
+  const squares = new Map<Quantity, number>();
   let records = 0;
   for (const cell of cellsOf(rollups, { ...question, from, to })) {
     records += cell.records;
-    for (const [quantity, histogram] of histograms) histogram.merge(cell.histograms[quantity].read());
+    for (const [quantity, histogram] of histograms) {
+      histogram.merge(cell.histograms[quantity].read());
+      squares.set(quantity, (squares.get(quantity) ?? 0) + cell.squares[quantity]);
+    }
   }
-  return { from, to, records, read: (quantity: Quantity) => histograms.get(quantity)?.read() };
+  return {
+    from,
+    to,
+    records,
+    read: (quantity: Quantity) => histograms.get(quantity)?.read(),
+    /** 1/n, n the effective number of records. */
+    spread: (quantity: Quantity): number =>
+      (squares.get(quantity) ?? 0) / (histograms.get(quantity)?.count ?? 0) ** 2,
+  };
 }
 
 function atScale(histogram: Exponential, scale: number): Exponential {
@@ -96,7 +111,7 @@ export function askDrift(rollups: Rollups, question: Question, baseline: Time, l
     for (const quantity of quantities) {
       const found = psiOf(before.read(quantity), now.read(quantity));
       if (found === undefined) continue;
-      const byChance = (found.bins - 1) * (1 / before.records + 1 / now.records);
+      const byChance = (found.bins - 1) * (before.spread(quantity) + now.spread(quantity));
       shifts[quantity] = { psi: found.psi, byChance };
     }
     windows.push({ from: now.from, to: now.to, records: now.records, shifts });

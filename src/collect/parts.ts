@@ -10,7 +10,7 @@ import { loadSigned, saveSigned } from './signed-file.ts';
  * be written whole whenever one of them is closed.
  */
 interface Part {
-  readonly format: 1;
+  readonly format: 2;
   /** Of the last line that it knows of. */
   readonly chain: string;
   readonly state: unknown;
@@ -75,7 +75,7 @@ export class Parts {
   async keep(place: LogPlace): Promise<void> {
     for await (const { segment, chain } of endsOf(this.#folder, place)) {
       if (chain === undefined || segment < this.#known || this.#kept.has(segment)) continue;
-      const part: Part = { format: 1, chain, state: this.#keeper.part(segment) };
+      const part: Part = { format: 2, chain, state: this.#keeper.part(segment) };
       await saveSigned(partPath(this.#folder, segment), 'part', part, this.#key);
       if (segment < place.segment) this.#kept.add(segment);
     }
@@ -85,6 +85,6 @@ export class Parts {
   async #load(segment: number, chain: string | undefined): Promise<Part | undefined> {
     const key = createPublicKey(this.#key);
     const part = (await loadSigned(partPath(this.#folder, segment), 'part', key)) as Part | undefined;
-    return part?.format === 1 && part.chain === chain ? part : undefined;
+    return part?.format === 2 && part.chain === chain ? part : undefined;
   }
 }

@@ -47,6 +47,8 @@ export interface Cell {
   /** Requests they stand for: the sum of 1 / inclusion probability. */
   requests: number;
   readonly histograms: Readonly<Record<Quantity, MergingHistogram>>;
+  /** Sums of the squared weights of what the histograms hold. */
+  readonly squares: Record<Quantity, number>;
 }
 
 /** 2^(1/32): 2.2 % to a bucket. A histogram whose values span over a factor of 30 goes coarser by itself. */
@@ -64,13 +66,17 @@ export function emptyCell(group: Group): Cell {
       entropy: histogram(),
       confidence: histogram(),
     },
+    squares: { duration: 0, introspection: 0, entropy: 0, confidence: 0 },
   };
 }
 
-export function mergeInto(cell: Cell, { records, requests, histograms }: Cell): void {
+export function mergeInto(cell: Cell, { records, requests, histograms, squares }: Cell): void {
   cell.records += records;
   cell.requests += requests;
-  for (const quantity of quantities) cell.histograms[quantity].merge(histograms[quantity].read());
+  for (const quantity of quantities) {
+    cell.histograms[quantity].merge(histograms[quantity].read());
+    cell.squares[quantity] += squares[quantity];
+  }
 }
 
 export const minute = 60_000;
@@ -87,6 +93,7 @@ export type SegmentRollups = readonly (readonly [
   records: number,
   requests: number,
   histograms: Readonly<Record<Quantity, Exponential>>,
+  squares: Readonly<Record<Quantity, number>>,
 ])[];
 
 /**
@@ -102,7 +109,10 @@ export class Rollups {
     cell.requests += 1 / record.inclusionProbability;
     for (const quantity of quantities) {
       const value = quantityOf(record, quantity);
-      if (value !== undefined) cell.histograms[quantity].add(value, weightOf(record, quantity));
+      if (value === undefined) continue;
+      const weight = weightOf(record, quantity);
+      cell.histograms[quantity].add(value, weight);
+      cell.squares[quantity] += weight * weight;
     }
   }
 
@@ -138,7 +148,7 @@ export class Rollups {
 
   of(segment: number): SegmentRollups {
     return [...(this.#segments.get(segment) ?? [])].flatMap(([at, cells]) =>
-      [...cells.values()].map(({ group, records, requests, histograms }): SegmentRollups[number] => [
+      [...cells.values()].map(({ group, records, requests, histograms, squares }): SegmentRollups[number] => [
         at,
         group,
         records,
@@ -149,17 +159,21 @@ export class Rollups {
           entropy: histograms.entropy.read(),
           confidence: histograms.confidence.read(),
         },
+        { ...squares },
       ]),
     );
   }
 
   /** Adds what `of` gave. */
   restore(segment: number, state: SegmentRollups): void {
-    for (const [at, group, records, requests, histograms] of state) {
+    for (const [at, group, records, requests, histograms, squares] of state) {
       const cell = this.#cell(segment, at, group);
       cell.records += records;
       cell.requests += requests;
-      for (const quantity of quantities) cell.histograms[quantity].merge(histograms[quantity]);
+      for (const quantity of quantities) {
+        cell.histograms[quantity].merge(histograms[quantity]);
+        cell.squares[quantity] += squares[quantity];
+      }
     }
   }
 

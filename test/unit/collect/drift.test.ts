@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { askDrift } from '../../../src/collect/drift.ts';
 import { minute, Rollups } from '../../../src/collect/rollups.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 import { probability } from '../../../src/shared/units.ts';
 import { maskedRecord } from './chunk.ts';
 import { startCollector } from './start.ts';
@@ -65,6 +66,31 @@ describe('drift per window', () => {
     );
     const [window] = askDrift(rollups, question, baseline, 20 * minute).windows;
     expect(window?.shifts.confidence?.psi).toBeCloseTo(0, 12);
+  });
+
+  it('is by chance what it is on average where nothing moved, however seldom a record tells the quantity', () => {
+    const random = mulberry32(23);
+    let [index, byChance] = [0, 0];
+    const windows = 150;
+    for (let run = 0; run < windows; run++) {
+      const rollups = new Rollups();
+      for (const at of [1, 12])
+        for (let i = 0; i < 3000; i++) {
+          const chance = random() < 0.5 ? 0.1 : 0.5;
+          if (random() < chance)
+            rollups.add(
+              1,
+              at * minute,
+              maskedRecord({ confidenceMean: probability(random()), signalProbability: probability(chance) }),
+            );
+        }
+      const shift = askDrift(rollups, question, baseline, 20 * minute).windows[0]?.shifts.confidence;
+      index += shift?.psi ?? Number.NaN;
+      byChance += shift?.byChance ?? Number.NaN;
+    }
+    // The index of 150 windows has a standard error of 4 %.
+    expect(index / byChance).toBeGreaterThan(0.85);
+    expect(index / byChance).toBeLessThan(1.15);
   });
 
   it('is told of a model alone, and not where one of the two times is empty', () => {
