@@ -1,4 +1,4 @@
-import { createSonde } from '../../src/index.ts';
+import { createSonde, type LoadProgress } from '../../src/index.ts';
 import { asker } from './ask.ts';
 
 export type Device = 'wasm' | 'webgpu';
@@ -6,26 +6,39 @@ export type Device = 'wasm' | 'webgpu';
 const model = 'shakespeare-gpt';
 const prompt = 'To be, or not to be: that is the';
 
-/** In ms: from nothing but a page to the first token, in a browser that has seen neither. */
+export interface ColdOpen {
+  /** From nothing but a page to the first token, in a browser that has seen neither, in ms. */
+  readonly total: number;
+  /** Where of it each stage began, in ms. */
+  readonly began: Readonly<Partial<Record<Stage, number>>>;
+}
+
+export type Stage = LoadProgress['stage'] | 'generate';
+
 export const coldOpen = {
-  async Sonde(device: Device): Promise<number> {
+  async Sonde(device: Device): Promise<ColdOpen> {
     const start = performance.now();
+    const began: Partial<Record<Stage, number>> = {};
+    const begin = (stage: Stage): void => {
+      began[stage] ??= performance.now() - start;
+    };
     const sonde = createSonde({ device });
-    const opened = await sonde.load(`/models/${model}`);
+    const opened = await sonde.load(`/models/${model}`, { onProgress: ({ stage }) => begin(stage) });
+    begin('generate');
     for await (const _step of opened.generate(prompt, { maxNewTokens: 1 })) break;
-    const time = performance.now() - start;
+    const total = performance.now() - start;
     await sonde.dispose();
-    return time;
+    return { total, began };
   },
-  async 'transformers.js'(device: Device): Promise<number> {
+  async 'transformers.js'(device: Device): Promise<ColdOpen> {
     const start = performance.now();
     const { ask, close } = asker();
     await ask({ kind: 'open', folder: model, device, threads: Math.min(4, navigator.hardwareConcurrency) });
     const options = { do_sample: false, max_new_tokens: 1, eos_token_id: -1 };
     await ask({ kind: 'round', prompt, options, isStreamed: false });
-    const time = performance.now() - start;
+    const total = performance.now() - start;
     close();
-    return time;
+    return { total, began: {} };
   },
 };
 
