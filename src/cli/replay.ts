@@ -75,6 +75,7 @@ async function entryOf({ folder, parts }: NodeParts, dtype: Dtype): Promise<Mode
 /** Nothing is recorded, and the key that the input was digested with is in the browser that made it. */
 const around: Surroundings = {
   digest: undigested,
+  consent: undefined,
   record: () => undefined,
   recoveries: [],
   keep(store) {

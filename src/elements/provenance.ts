@@ -92,7 +92,10 @@ export class SondeProvenance extends LitElement {
           ['Edits since paste', p.editsSincePaste?.toString(), 'not counted'],
           ['Template version', p.templateVersion, 'none given'],
           ['Beside its schema', violationsText(p), 'no schema declared'],
+          ['Retrieved passages', p.retrievedPassages?.toString(), 'none named'],
+          ['Consent to telemetry', p.consent, 'telemetry is not used'],
           ['Keyed digest', p.inputDigest, notKeyed],
+          ...retrievedRow(p, notKeyed),
           ['Key', p.inputKeyId, notKeyed],
         ])}
         ${group('Model', [
@@ -126,6 +129,7 @@ export class SondeProvenance extends LitElement {
           ['Version', this.service?.version, 'none given'],
           ['Environment', this.service?.environment, 'none given'],
           ['Owner', this.service?.owner, 'none given'],
+          ['Consent text', this.service?.consentVersion, 'no version given'],
         ])}
       </div>
       ${this.files.length === 0 ? nothing : this.#fileTable()}`;
@@ -158,6 +162,10 @@ export class SondeProvenance extends LitElement {
     </div>`;
   }
 }
+
+/** Only where there is something that it would be of. */
+const retrievedRow = (p: Provenance, ifAbsent: string): readonly Row[] =>
+  p.retrievedPassages === undefined ? [] : [['Retrieved digest', p.retrievedDigest, ifAbsent]];
 
 const violationsText = ({ inputMissing, inputExtra, inputOutOfRange }: Provenance): string | undefined =>
   inputMissing === undefined

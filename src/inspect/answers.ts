@@ -3,6 +3,7 @@ import { observeClasses } from '../observe/classes.ts';
 import type { Captured, CaptureRequest, TextRequest } from '../protocol/calls.ts';
 import type { ModelInput } from '../protocol/input.ts';
 import type { Classification, Provenance, Recovery, RequestContext, Token } from '../protocol/request.ts';
+import type { Consent } from '../protocol/telemetry.ts';
 import type { CaptureStore } from '../run/capture.ts';
 import type { ModelInputs } from '../run/feeds.ts';
 import { readFloatTensor } from '../run/float.ts';
@@ -20,6 +21,8 @@ import { beginRequest, type DigestInput, provenanceOf, type Request, type Reques
 /** What a request needs of the worker around it. */
 export interface Surroundings {
   readonly digest: DigestInput;
+  /** As it stands now; absent without telemetry. */
+  readonly consent: Consent | undefined;
   record(record: FullRecord): void;
   keep(store: CaptureStore): number;
   /** What this request met and got over; whoever gets over something adds to it. */
@@ -129,7 +132,7 @@ export async function finish(
   const ended = await request.end(end);
   const record = entry.drift?.see(ended) === true ? { suspicious: true, ...ended } : ended;
   around.record(record);
-  return provenanceOf(record, around.recoveries);
+  return provenanceOf(record, around.recoveries, around.consent);
 }
 
 export const failedEnd = (error: unknown, known: Omit<RequestEnd, 'outcome'>): RequestEnd => ({

@@ -44,11 +44,14 @@ export function createInspector(): InspectorApi {
   /** What devices deviated by at loads that came before consent did. */
   const untold: Omit<Measurement, 'at'>[] = [];
   const tellDeviations = (): void => {
-    if (pipe.granted()) for (const measured of untold.splice(0)) pipe.measure(measured);
+    if (pipe.consent === 'granted') for (const measured of untold.splice(0)) pipe.measure(measured);
   };
 
   const aroundOf = (recovered: ModelRequest['recovered']): Surroundings => ({
-    digest: async (text, now) => (pipe.granted() ? keyedDigest(text, now) : undefined),
+    digest: async (text, now) => (pipe.consent === 'granted' ? keyedDigest(text, now) : undefined),
+    get consent() {
+      return pipe.consent;
+    },
     record(record) {
       pipe.record(record);
       tellDeviations();

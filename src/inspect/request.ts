@@ -1,4 +1,5 @@
 import type { Provenance, Recovery, RequestContext } from '../protocol/request.ts';
+import type { Consent } from '../protocol/telemetry.ts';
 import type {
   FullRecord,
   ModelIdentity,
@@ -67,7 +68,10 @@ export function beginRequest(
       const endedAt = epochMilliseconds(startedAt + Math.round(duration));
       // Of the end: the begin would tell how long it took to whoever is told that only roughly.
       const recordId = uuidv7(endedAt);
-      const keyed = text === undefined ? undefined : await digest(text, epochMilliseconds(startedAt));
+      const { retrieved = [] } = context;
+      const now = epochMilliseconds(startedAt);
+      const keyed = text === undefined ? undefined : await digest(text, now);
+      const found = retrieved.length === 0 ? undefined : await digest(JSON.stringify(retrieved), now);
       return {
         ...(typeof model === 'function' ? await model() : model),
         recordId,
@@ -89,6 +93,7 @@ export function beginRequest(
         planDigest: await planDigest(plan),
         hooksCaptured: plan.taps.length,
         ...(keyed === undefined ? {} : { inputDigest: keyed.digest, inputKeyId: keyed.keyId }),
+        ...(found === undefined ? {} : { retrievedDigest: found.digest, inputKeyId: found.keyId }),
         inputTokens: end.inputTokens,
         outputTokens: end.outputTokens,
         truncated: end.truncated,
@@ -109,9 +114,11 @@ export function beginRequest(
 function declaredOf({
   templateVersion,
   editsSincePaste,
+  retrieved,
   violations,
 }: RequestContext): Partial<RequestRecord> {
   return {
+    ...(retrieved === undefined ? {} : { retrievedPassages: retrieved.length }),
     ...(templateVersion === undefined ? {} : { templateVersion }),
     ...(editsSincePaste === undefined ? {} : { editsSincePaste }),
     ...(violations === undefined
@@ -133,7 +140,11 @@ function traceOf(traceparent: string | undefined): { traceId: string; spanId: st
 }
 
 /** The part of a record that the answer carries back to the caller. */
-export function provenanceOf(record: FullRecord, recoveries: readonly Recovery[]): Provenance {
+export function provenanceOf(
+  record: FullRecord,
+  recoveries: readonly Recovery[],
+  consent: Consent | undefined,
+): Provenance {
   const {
     spanId: _span,
     duration: _duration,
@@ -152,5 +163,9 @@ export function provenanceOf(record: FullRecord, recoveries: readonly Recovery[]
     errorCode: _code,
     ...provenance
   } = record;
-  return recoveries.length === 0 ? provenance : { ...provenance, recoveries };
+  return {
+    ...provenance,
+    ...(recoveries.length === 0 ? {} : { recoveries }),
+    ...(consent === undefined ? {} : { consent }),
+  };
 }

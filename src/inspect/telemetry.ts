@@ -4,7 +4,7 @@ import { withLocalPrivacy } from '../mask/local-privacy.ts';
 import { maskMeasurement, maskOutcome, maskRecord, maskService } from '../mask/mask.ts';
 import { measureRequest } from '../mask/measure.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
-import type { Reported } from '../protocol/telemetry.ts';
+import type { Consent, Reported } from '../protocol/telemetry.ts';
 import type { Measurement } from '../schema/metrics.ts';
 import type { FullRecord, RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
@@ -14,7 +14,8 @@ import { forgetInputKeys } from './input-key.ts';
 
 /** The worker's end of the record line: mask, then batch. */
 export interface Pipe {
-  granted(): boolean;
+  /** Absent without telemetry. */
+  readonly consent: Consent | undefined;
   /** A request ended: it adds to tier 0, and is sent as a record where the draw says so. */
   record(record: FullRecord): void;
   /** Something else than a request adds to tier 0. */
@@ -32,7 +33,7 @@ const mostUnsent = 10_000;
 
 /** Without telemetry options nothing is masked, stored or sent. */
 export const silentPipe: Pipe = {
-  granted: () => false,
+  consent: undefined,
   record: () => undefined,
   measure: () => undefined,
   outcome: () => undefined,
@@ -84,7 +85,9 @@ export function openPipe(
     batch.refuse(reason);
   }
   return {
-    granted: () => batch.consent === 'granted',
+    get consent() {
+      return batch.consent;
+    },
     record(record) {
       // Before the draw: its chance travels too, and must not tell what is hidden.
       const told = toldOf(record);

@@ -50,6 +50,7 @@ export function withLocalPrivacy(record: FullRecord, epsilon: number, random: ()
   const {
     suspicious: _suspicious,
     editsSincePaste: _edits,
+    retrievedPassages: _passages,
     inputMissing: _missing,
     inputExtra: _extra,
     inputOutOfRange: _outOfRange,

@@ -80,7 +80,7 @@ const shortDigest = (digest: unknown): unknown =>
  */
 export const maskRecord = (record: RequestRecord): MaskResult<RequestRecord> =>
   maskFields<RequestRecord>(recordFields, record, {
-    refine: { modelId: shortModelId, inputDigest: shortDigest },
+    refine: { modelId: shortModelId, inputDigest: shortDigest, retrievedDigest: shortDigest },
     substitute: (key, masked) =>
       key === 'requestId' ? masked.recordId : key === 'modelId' ? 'local' : undefined,
   });

@@ -9,7 +9,7 @@ export interface Replayed {
 }
 
 export interface Finding {
-  readonly of: 'model' | 'plan' | 'outputs' | 'input digest' | 'surroundings';
+  readonly of: 'model' | 'plan' | 'outputs' | 'input digest' | 'retrieved digest' | 'surroundings';
   readonly verdict: 'same' | 'differs' | 'not checkable here';
   readonly why: string;
 }
@@ -41,7 +41,8 @@ export function compareReplay(saved: SavedRequest, now: Replayed): Replay {
     saved.operation === 'classify'
       ? classesFinding(saved.classes, now.classes ?? [], tolerance)
       : tokensFinding(saved.tokens, now.tokens ?? [], tolerance),
-    keyFinding(before, now.provenance),
+    keyFinding('input', before, now.provenance),
+    ...(before.retrievedPassages === undefined ? [] : [keyFinding('retrieved', before, now.provenance)]),
     surroundingsFinding(before, now.provenance),
   ];
   const different = findings.filter(({ of, verdict }) => verdict === 'differs' && of !== 'surroundings');
@@ -118,15 +119,17 @@ const atMost = (apart: number): string =>
 const more = (apart: number, tolerance: number): string =>
   `${apart.toExponential(1)} apart where ${tolerance.toExponential(0)} is rounding`;
 
-function keyFinding(before: Provenance, now: Provenance): Finding {
-  const of = 'input digest';
-  if (before.inputDigest === undefined)
-    return { of, verdict: 'not checkable here', why: 'the input was not digested: there was no consent' };
-  if (now.inputDigest === undefined || now.inputKeyId !== before.inputKeyId)
+function keyFinding(what: 'input' | 'retrieved', before: Provenance, now: Provenance): Finding {
+  const of = `${what} digest` as const;
+  const [digest, it] =
+    what === 'input' ? (['inputDigest', 'input'] as const) : (['retrievedDigest', 'retrieved text'] as const);
+  if (before[digest] === undefined)
+    return { of, verdict: 'not checkable here', why: `the ${it} was not digested: there was no consent` };
+  if (now[digest] === undefined || now.inputKeyId !== before.inputKeyId)
     return { of, verdict: 'not checkable here', why: 'only the install that made it holds its key' };
-  return before.inputDigest === now.inputDigest
-    ? finding(of, true, 'this install made it, of this very input')
-    : finding(of, false, 'under the same key the input gives another digest: it was changed');
+  return before[digest] === now[digest]
+    ? finding(of, true, `this install made it, of this very ${it}`)
+    : finding(of, false, `under the same key the ${it} gives another digest: it was changed`);
 }
 
 function surroundingsFinding(before: Provenance, now: Provenance): Finding {

@@ -4,6 +4,7 @@ import type { AttentionStatistics, RowStatistics } from '../shared/statistics.ts
 import type { FloatTensor } from '../shared/tensor.ts';
 import type { EpochMilliseconds, Milliseconds, Nats, Probability } from '../shared/units.ts';
 import type { Violations } from '../shared/violations.ts';
+import type { Consent } from './telemetry.ts';
 
 /** What the application knows about a request; it travels on the record. */
 export interface RequestContext {
@@ -22,6 +23,11 @@ export interface RequestContext {
   readonly templateVersion?: string;
   /** Edits between the last paste and the request; 0 to 1,000. */
   readonly editsSincePaste?: number;
+  /**
+   * Passages that the input was built from, as a retriever found them. Their text stays here: the record says how many
+   * they are, and after consent a digest under this install's key whether they are the same again.
+   */
+  readonly retrieved?: readonly string[];
   /** Where the input is not what was declared, as `checkInput` counts it. */
   readonly violations?: Violations;
   /**
@@ -151,6 +157,8 @@ export interface Recovery {
 export interface Provenance extends ModelIdentity {
   /** In the order met; absent where there were none. */
   readonly recoveries?: readonly Recovery[];
+  /** To telemetry, when the request ended; absent where the application asks for none. */
+  readonly consent?: Consent;
   readonly recordId: string;
   readonly requestId: string;
   readonly traceId: string;
@@ -166,6 +174,10 @@ export interface Provenance extends ModelIdentity {
   readonly inputOrigin: InputOrigin;
   readonly templateVersion?: string;
   readonly editsSincePaste?: number;
+  /** Absent where the application named none. */
+  readonly retrievedPassages?: number;
+  /** 64 hex digits; absent where `inputDigest` is. */
+  readonly retrievedDigest?: string;
   readonly inputMissing?: number;
   readonly inputExtra?: number;
   readonly inputOutOfRange?: number;

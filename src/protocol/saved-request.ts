@@ -1,8 +1,9 @@
 import { SondeError } from '../shared/errors.ts';
 import type { ClassChance, GenerateOptions, Message, Provenance, RequestContext } from './request.ts';
 
-/** What decides which tokens are made, and which plan they are made under. */
-export type SavedOptions = Omit<GenerateOptions, keyof RequestContext | 'captureBudget'>;
+/** What decides which tokens are made, which plan they are made under, and what can be checked of the input. */
+export type SavedOptions = Omit<GenerateOptions, keyof RequestContext | 'captureBudget'> &
+  Pick<RequestContext, 'retrieved'>;
 
 export interface SavedToken {
   readonly id: number;

@@ -38,6 +38,7 @@ export interface ChunkIdentity {
 
 const uuid7 = text(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 const sha256 = text(/^[0-9a-f]{64}$/);
+const digest128 = text(/^[0-9a-f]{32}$/);
 const version = text(/^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/);
 const word = text(/^[a-z0-9][a-z0-9._-]{0,63}$/);
 export const identifier = chosenText(/^[A-Za-z0-9_.:-]{1,64}$/);
@@ -87,6 +88,7 @@ export const serviceFields = {
   version: optional('service.version', chosenText(/^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$/), 'resource'),
   environment: optional('deployment.environment.name', identifier, 'resource'),
   owner: optional('sonde.service.owner', identifier, 'resource'),
+  consentVersion: optional('sonde.consent.version', identifier, 'resource'),
 } as const satisfies FieldTable<ServiceIdentity>;
 
 /** Every field a request record can carry. What is not in this table does not leave the page. */
@@ -123,7 +125,7 @@ export const recordFields = {
   runtimeVersion: required('sonde.runtime.version', version, 'resource'),
   planDigest: required('sonde.plan.digest', sha256, 'resource'),
   hooksCaptured: required('sonde.hooks.captured', whole(0, 1_000_000), 'resource'),
-  inputDigest: optional('sonde.input.digest', text(/^[0-9a-f]{32}$/)),
+  inputDigest: optional('sonde.input.digest', digest128),
   inputKeyId: optional('sonde.input.key_id', text(/^[A-Za-z0-9_-]{4,64}$/), 'resource'),
   inputTokens: optional('gen_ai.usage.input_tokens', counter),
   outputTokens: optional('gen_ai.usage.output_tokens', counter),
@@ -131,6 +133,8 @@ export const recordFields = {
   inputOrigin: required('sonde.input.origin', words('typed', 'pasted', 'example', 'programmatic')),
   templateVersion: optional('sonde.template.version', identifier),
   editsSincePaste: optional('sonde.input.edits_since_paste', few),
+  retrievedPassages: optional('sonde.retrieved.passages', few),
+  retrievedDigest: optional('sonde.retrieved.digest', digest128),
   inputMissing: optional('sonde.input.missing', few),
   inputExtra: optional('sonde.input.extra', few),
   inputOutOfRange: optional('sonde.input.out_of_range', few),

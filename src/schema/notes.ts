@@ -45,6 +45,11 @@ export const serviceNotes: Notes<ServiceIdentity> = {
     stability: 'stable',
     description: 'The team to ask; a team name, not a person.',
   },
+  consentVersion: {
+    privacy: 'public',
+    stability: 'experimental',
+    description: 'Version of the text that people consented to, as the application names it.',
+  },
 };
 
 export const recordNotes: Notes<RequestRecord> = {
@@ -223,6 +228,18 @@ export const recordNotes: Notes<RequestRecord> = {
     privacy: 'operational',
     stability: 'experimental',
     description: 'Edits between the last paste and the request, as the application counted them.',
+  },
+  retrievedPassages: {
+    unit: 'passages',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'Passages that the application retrieved and put into the input.',
+  },
+  retrievedDigest: {
+    privacy: 'pseudonymous',
+    stability: 'experimental',
+    description:
+      'HMAC-SHA-256 of those passages in their order, under the key of the input digest; its first 128 bits.',
   },
   inputMissing: {
     unit: 'fields',

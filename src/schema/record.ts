@@ -13,6 +13,8 @@ export interface ServiceIdentity {
   readonly version?: string;
   readonly environment?: string;
   readonly owner?: string;
+  /** Of the text that people consented to, as the application names it. */
+  readonly consentVersion?: string;
 }
 
 /** What answered: fixed once a model is loaded on a device. */
@@ -80,6 +82,10 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals>, P
   readonly templateVersion?: string;
   /** Edits between the last paste and the request. */
   readonly editsSincePaste?: number;
+  /** Passages that the application retrieved and put into the input. */
+  readonly retrievedPassages?: number;
+  /** Of those passages, in their order, made and cut as `inputDigest` is. */
+  readonly retrievedDigest?: string;
   /** Fields of the input that are not as declared. */
   readonly inputMissing?: number;
   readonly inputExtra?: number;

@@ -21,7 +21,16 @@ it('shows what is stored and what was sent, and deletes all of it', async () => 
     sonde.telemetry?.subscribe((event) => event.kind === 'sent' && resolve(event)),
   );
   const model = await sonde.load('/models/sentiment');
-  await model.classify('a gorgeous , witty film');
+  const text = 'a gorgeous , witty film';
+  const retrieved = ['Witty: quick and clever.', 'Gorgeous: of great beauty.'];
+  const { provenance: first } = await model.classify(text, { retrieved });
+  expect(first).toMatchObject({ consent: 'granted', retrievedPassages: 2 });
+  expect(first.retrievedDigest).toMatch(/^[0-9a-f]{64}$/);
+  const again = await model.classify('another film', { retrieved: [...retrieved] });
+  const other = await model.classify(text, { retrieved: [...retrieved].reverse() });
+  expect(again.provenance.retrievedDigest).toBe(first.retrievedDigest);
+  expect(other.provenance.inputDigest).toBe(first.inputDigest);
+  expect(other.provenance.retrievedDigest).not.toBe(first.retrievedDigest);
   const labelled = Array.from({ length: 9 }, (_, i) => ({ text: `film number ${i}`, label: i % 2 }));
   await model.calibrate(labelled);
   const { session } = await leaving;
@@ -44,7 +53,9 @@ it('shows what is stored and what was sent, and deletes all of it', async () => 
   expect(await there()).toEqual([]);
   expect(sonde.telemetry?.consent).toBe('denied');
   expect(await model.calibration()).toBeUndefined();
-  await model.classify('a dull , pointless mess');
+  const { provenance: last } = await model.classify('a dull , pointless mess', { retrieved });
+  expect(last).toMatchObject({ consent: 'denied', retrievedPassages: 2 });
+  expect([last.inputDigest, last.retrievedDigest]).toEqual([undefined, undefined]);
   expect(await there()).toEqual([]);
   await sonde.dispose();
 });

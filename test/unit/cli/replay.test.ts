@@ -63,7 +63,7 @@ describe('sonde replay', () => {
       input: text,
       options: { maxNewTokens: 32, temperature: 0.7, seed: 0, capture },
       tokens,
-      provenance,
+      provenance: { ...provenance, retrievedPassages: 1, retrievedDigest: 'ab'.repeat(32) },
     };
     const same = await replay(saved, 'shakespeare-gpt', '--json');
     const { findings } = JSON.parse(same.stdout);
@@ -73,6 +73,9 @@ describe('sonde replay', () => {
         verdict: 'same',
         why: expect.stringContaining('the same 32 tokens'),
       }),
+    );
+    expect(findings).toContainEqual(
+      expect.objectContaining({ of: 'retrieved digest', verdict: 'not checkable here' }),
     );
     const another = { ...saved, options: { ...saved.options, seed: 1 } };
     const { stdout, status } = await replay(another, 'shakespeare-gpt');

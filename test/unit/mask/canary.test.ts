@@ -1,8 +1,10 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { beginRequest, undigested } from '../../../src/inspect/request.ts';
+import { beginRequest, type DigestInput } from '../../../src/inspect/request.ts';
 import { maskRecord, maskService } from '../../../src/mask/mask.ts';
 import { maskText } from '../../../src/mask/text.ts';
 import { encodeLogs } from '../../../src/schema/otlp.ts';
+import type { Sha256Hex } from '../../../src/shared/digest.ts';
 import { emptyPlan } from '../../../src/shared/plan.ts';
 import { mulberry32 } from '../../../src/shared/random.ts';
 import { sampleRecord } from '../schema/sample.ts';
@@ -11,6 +13,12 @@ import { type Canary, canaries, leaks, listed, unchecked } from './canaries.ts';
 // `SONDE_CANARIES=10000 npx vitest run --project unit test/unit/mask/canary.test.ts` is the suite in full.
 const all = canaries(Number(process.env.SONDE_CANARIES ?? 2000), mulberry32(17));
 const chunk = { session: 'a'.repeat(32), epoch: 0, seq: 0 };
+
+/** Under a key of nobody's. */
+const keyed: DigestInput = async (input) => ({
+  digest: createHmac('sha256', 'a key').update(input).digest('hex') as Sha256Hex,
+  keyId: 'k1764000',
+});
 
 /** A request with the canary wherever a page can put one, as far as it leaves the page. */
 async function sent({ text, written, kind }: Canary): Promise<string> {
@@ -22,10 +30,11 @@ async function sent({ text, written, kind }: Canary): Promise<string> {
   const context = {
     origin: 'pasted',
     traceparent: `00-${written}-x-00`,
+    retrieved: [text, written],
     // A name that an application gives to a cohort is a cohort's name: nothing can tell.
     ...(unchecked.has(kind) ? {} : { requestId: written, cohort: text }),
   } as const;
-  const request = beginRequest(model, 'generate', text, emptyPlan, context, undigested);
+  const request = beginRequest(model, 'generate', text, emptyPlan, context, keyed);
   const record = await request.end({
     outcome: 'error',
     errorCode: 'run_failed',

@@ -63,6 +63,7 @@ describe('a record under local differential privacy', () => {
         'truncated',
         'suspicious',
         'editsSincePaste',
+        'retrievedPassages',
         'inputMissing',
       ])
         expect(masked).not.toHaveProperty(key);

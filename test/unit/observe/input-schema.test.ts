@@ -44,6 +44,7 @@ it('travels on the record as counts, with the version of the template and the ed
     templateVersion: 'greeting-3',
     editsSincePaste: 2,
     violations: checkInput(schema, { age: 121, name: 'Jane' }),
+    retrieved: ['Jane wrote this.', 'So did Jane.'],
   } as const;
   const { templateVersion: _t, editsSincePaste: _e, inputMissing: _m, ...model } = sampleRecord();
   const request = beginRequest(model, 'classify', undefined, emptyPlan, context, undigested);
@@ -52,6 +53,7 @@ it('travels on the record as counts, with the version of the template and the ed
   expect(masked).toMatchObject({
     templateVersion: 'greeting-3',
     editsSincePaste: 2,
+    retrievedPassages: 2,
     inputMissing: 2,
     inputExtra: 1,
     inputOutOfRange: 1,

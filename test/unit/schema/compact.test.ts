@@ -62,6 +62,7 @@ const optional = [
   'timeToFirstToken',
   'introspectionDuration',
   'inputDigest',
+  'retrievedDigest',
   'cohort',
   'confidenceMean',
   'marginMean',

@@ -52,6 +52,8 @@ export function sampleRecord(overrides: Partial<FullRecord> = {}): FullRecord {
     inputOrigin: 'typed',
     templateVersion: 'greeting-3',
     editsSincePaste: 2,
+    retrievedPassages: 3,
+    retrievedDigest: sha256(`retrieved for ${recordId}`),
     inputMissing: 0,
     inputExtra: 1,
     inputOutOfRange: 0,
