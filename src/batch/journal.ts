@@ -1,4 +1,3 @@
-import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
 import type { Frame, Log } from '../protocol/frame.ts';
 import type { Signal } from '../protocol/telemetry.ts';
 import type { Ranges } from '../shared/control.ts';
@@ -10,11 +9,13 @@ import { rangesOf } from './ranges.ts';
 
 type LifeId = [session: string, epoch: number, signal: Signal];
 
-interface Schema extends DBSchema {
-  logs: { key: [...LifeId, seq: number]; value: Omit<Log, 'seq'> };
-  /** `at`: when a record was last written in it, epoch ms. */
-  frames: { key: [...LifeId, id: number]; value: { readonly frame: Frame; readonly at: number } };
-  holds: { key: 'until'; value: EpochMilliseconds };
+/** As the stores hold them, under [session, epoch, signal, number]; `holds` has one number, under `until`. */
+type Key = [...LifeId, number: number];
+type StoredLog = Omit<Log, 'seq'>;
+interface StoredFrame {
+  readonly frame: Frame;
+  /** When a record was last written in it, epoch ms. */
+  readonly at: number;
 }
 
 /** Records on disk, by their numbers, from the moment they are made until an answer covers them. */
@@ -46,10 +47,39 @@ const within = (life: Life, first: number, last: number): IDBKeyRange =>
 
 const allOf = (life: Life): IDBKeyRange => within(life, 0, lastKey);
 
+/** By hand: of the 15 KiB that telemetry may take in a worker, idb would take one. */
+const answered = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+/** One transaction over everything; a request that fails in it fails all of it. */
+function transact(database: IDBDatabase, mode: IDBTransactionMode) {
+  const transaction = database.transaction(['logs', 'frames', 'holds'], mode, { durability: 'relaxed' });
+  return {
+    logs: transaction.objectStore('logs'),
+    frames: transaction.objectStore('frames'),
+    holds: transaction.objectStore('holds'),
+    /** Nothing more comes. */
+    done: () =>
+      new Promise<void>((resolve, reject) => {
+        transaction.oncomplete = () => resolve();
+        transaction.onabort = () => reject(transaction.error);
+        transaction.commit();
+      }),
+  };
+}
+
+const keysIn = async (store: IDBObjectStore, range?: IDBKeyRange): Promise<Key[]> =>
+  (await answered(store.getAllKeys(range))) as unknown as Key[];
+const valuesIn = <T>(store: IDBObjectStore, range?: IDBKeyRange): Promise<T[]> =>
+  answered<T[]>(store.getAll(range));
+
 /** A journal in IndexedDB. Every method rejects while storage is blocked or full. */
 export function openJournal(): Journal {
-  let opening: Promise<IDBPDatabase<Schema>> | undefined;
-  let ready: IDBPDatabase<Schema> | undefined;
+  let opening: Promise<IDBDatabase> | undefined;
+  let ready: IDBDatabase | undefined;
 
   /** Nothing that is still under way may open it again. */
   let ended = false;
@@ -60,23 +90,25 @@ export function openJournal(): Journal {
     opening = undefined;
   };
 
-  const database = (): Promise<IDBPDatabase<Schema>> => {
+  const open = async (): Promise<IDBDatabase> => {
+    const request = indexedDB.open(databases.journal, version);
+    request.onupgradeneeded = () => {
+      const { result: fresh } = request;
+      for (const old of [...fresh.objectStoreNames]) fresh.deleteObjectStore(old);
+      for (const store of ['logs', 'frames', 'holds']) fresh.createObjectStore(store);
+    };
+    const opened = await answered(request);
+    // Another tab erases: let it, and open anew at the next record.
+    opened.onversionchange = release;
+    opened.onclose = release;
+    if (ended) opened.close();
+    else ready = opened;
+    return opened;
+  };
+
+  const database = (): Promise<IDBDatabase> => {
     if (ended) return Promise.reject(new DOMException('Closed.', 'InvalidStateError'));
-    opening ??= openDB<Schema>(databases.journal, version, {
-      upgrade(fresh) {
-        for (const old of [...fresh.objectStoreNames]) fresh.deleteObjectStore(old);
-        fresh.createObjectStore('logs');
-        fresh.createObjectStore('frames');
-        fresh.createObjectStore('holds');
-      },
-      // Another tab erases: let it, and open anew at the next record.
-      blocking: release,
-      terminated: release,
-    }).then((opened) => {
-      if (ended) opened.close();
-      else ready = opened;
-      return opened;
-    });
+    opening ??= open();
     return opening;
   };
 
@@ -86,30 +118,26 @@ export function openJournal(): Journal {
     },
 
     async put(life, logs, frames) {
-      const db = ready ?? (await database());
-      const transaction = db.transaction(['logs', 'frames'], 'readwrite', { durability: 'relaxed' });
-      const requests = [
-        ...[...frames].map(([id, frame]) =>
-          transaction.objectStore('frames').put({ frame, at: Date.now() }, [...idOf(life), id]),
-        ),
-        ...logs.map(({ seq, ...log }) => transaction.objectStore('logs').put(log, [...idOf(life), seq])),
-      ];
-      transaction.commit();
-      await Promise.all([...requests, transaction.done]);
+      const stores = transact(ready ?? (await database()), 'readwrite');
+      const at = Date.now();
+      for (const [id, frame] of frames)
+        stores.frames.put({ frame, at } satisfies StoredFrame, [...idOf(life), id]);
+      for (const { seq, ...log } of logs) stores.logs.put(log satisfies StoredLog, [...idOf(life), seq]);
+      await stores.done();
     },
 
     async remove(life, ranges) {
-      const transaction = (await database()).transaction('logs', 'readwrite');
-      const requests = ranges.map(([first, last]) => transaction.store.delete(within(life, first, last)));
-      await Promise.all([...requests, transaction.done]);
+      const { logs, done } = transact(await database(), 'readwrite');
+      for (const [first, last] of ranges) logs.delete(within(life, first, last));
+      await done();
     },
 
     async lives() {
-      const transaction = (await database()).transaction(['logs', 'frames'], 'readonly');
-      const [keys, frameKeys, frames] = await Promise.all([
-        transaction.objectStore('logs').getAllKeys(),
-        transaction.objectStore('frames').getAllKeys(),
-        transaction.objectStore('frames').getAll(),
+      const { logs, frames } = transact(await database(), 'readonly');
+      const [keys, frameKeys, stored] = await Promise.all([
+        keysIn(logs),
+        keysIn(frames),
+        valuesIn<StoredFrame>(frames),
       ]);
       const found = new Map<string, { life: Life; numbers: number[]; at: number }>();
       for (const [session, epoch, signal, seq] of keys) {
@@ -120,7 +148,7 @@ export function openJournal(): Journal {
       }
       for (const [index, [session, epoch, signal]] of frameKeys.entries()) {
         const entry = found.get(lifeKey({ session, epoch, signal }));
-        if (entry !== undefined) entry.at = Math.max(entry.at, frames[index]?.at ?? 0);
+        if (entry !== undefined) entry.at = Math.max(entry.at, stored[index]?.at ?? 0);
       }
       return [...found.values()]
         .sort((a, b) => a.at - b.at)
@@ -128,43 +156,41 @@ export function openJournal(): Journal {
     },
 
     async read(life) {
-      const transaction = (await database()).transaction(['logs', 'frames'], 'readonly');
-      const [keys, values, ids, frames] = await Promise.all([
-        transaction.objectStore('logs').getAllKeys(allOf(life)),
-        transaction.objectStore('logs').getAll(allOf(life)),
-        transaction.objectStore('frames').getAllKeys(allOf(life)),
-        transaction.objectStore('frames').getAll(allOf(life)),
+      const { logs, frames } = transact(await database(), 'readonly');
+      const range = allOf(life);
+      const [seqs, texts, ids, framed] = await Promise.all([
+        keysIn(logs, range),
+        valuesIn<StoredLog>(logs, range),
+        keysIn(frames, range),
+        valuesIn<StoredFrame>(frames, range),
       ]);
       return {
-        logs: values.flatMap((log, index) => {
-          const key = keys[index];
-          return key === undefined ? [] : [{ seq: key[3], ...log }];
-        }),
-        frames: new Map(
-          frames.flatMap((frame, index) => {
-            const key = ids[index];
-            return key === undefined ? [] : [[key[3], frame.frame] as const];
-          }),
-        ),
+        logs: texts.map((log, index) => ({ seq: seqs[index]?.[3] ?? 0, ...log })),
+        frames: new Map(framed.map(({ frame }, index) => [ids[index]?.[3] ?? 0, frame])),
       };
     },
 
     async forget(life) {
-      const db = await database();
-      if ((await db.count('logs', allOf(life))) === 0) await db.delete('frames', allOf(life));
+      const { logs, frames, done } = transact(await database(), 'readwrite');
+      if ((await answered(logs.count(allOf(life)))) === 0) frames.delete(allOf(life));
+      await done();
     },
 
     async hold(until) {
-      const db = await database();
-      if (until === undefined) return (await db.get('holds', 'until')) ?? epochMilliseconds(0);
-      await db.put('holds', until, 'until');
+      const { holds, done } = transact(await database(), until === undefined ? 'readonly' : 'readwrite');
+      if (until === undefined) {
+        const held = await answered<EpochMilliseconds | undefined>(holds.get('until'));
+        return held ?? epochMilliseconds(0);
+      }
+      holds.put(until, 'until');
+      await done();
       return until;
     },
 
     async erase() {
       ended = true;
       release();
-      await deleteDB(databases.journal);
+      await answered(indexedDB.deleteDatabase(databases.journal));
     },
 
     close() {
