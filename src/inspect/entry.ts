@@ -47,11 +47,10 @@ export async function openEntry(
       report('fetch');
     }),
   };
-  // Beside the download. What fails here fails again where it is needed, and is told there.
+  // Beside the download. What fails here is told where it is needed.
   if (device !== 'wasm' && request.fallen?.device !== 'webgpu') sharedGpu().catch(() => undefined);
   const source = sourceOf(request);
   const [folder, baseline] = await Promise.all([loadFolder(source, read), baselineOf(source, read)]);
-  runtime.start().catch(() => undefined);
   const tokenizer = folder.tokenizer === undefined ? undefined : openTokenizer(folder);
   const variant = await openVariant(runtime, folder, sharedGpu, {
     device,

@@ -77,6 +77,8 @@ export async function openVariant(
       fallbacks.push({ device, dtype: wanted, reason: reasonOf(error) });
       continue;
     }
+    // Beside the download; but a GPU had better begin to compile first, which this would delay.
+    if (gpu === undefined) runtime.start().catch(() => undefined);
     for (const dtype of order) {
       request.onStage('fetch');
       const weights = await weightsOf(dtype);

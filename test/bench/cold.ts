@@ -44,7 +44,7 @@ export async function coldBench(
     '',
     table(['device', 'transformers.js', 'Sonde', 'ratio', 'rounds in ms, theirs; ours'], rows),
     '',
-    "What Sonde's time goes into. Its runtime compiles beside the download, whose stage that lengthens. To probe is one forward, on WebGPU with the compilation of its programs; to compare is there one more with every hook tapped, held to the golden before the first answer:",
+    "What Sonde's time goes into. On WASM the runtime compiles beside the download, whose stage that lengthens. To probe is one forward, on WebGPU with the compilation of its programs; to compare is there one more with every hook tapped, held to the golden before the first answer:",
     '',
     table(['device', 'start of the worker', ...stages.slice(0, -1), 'first token'], within),
     '',
