@@ -26,7 +26,11 @@ const range = { least: 0.01, most: 0.1 } as const;
 const stratumTarget = 100;
 /** Weights stay below 1,000, whatever the back-off. */
 const floor = 1e-3;
-/** The least confident 2 % are anomalous. */
+/**
+ * The least confident 2 % are anomalous, of those that tell their confidence. The true value must not decide for a
+ * coarse record that keeps it back: a chance of 1 says the tail for certain, and what comes once with that mark and once
+ * without it can double the factor of 2 in mask/coarse.ts.
+ */
 const lowTail = 0.02;
 
 const bandOf = (confidence: number | undefined): string =>

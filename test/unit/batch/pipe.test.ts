@@ -4,7 +4,7 @@ import { openPipe, type Pipe } from '../../../src/inspect/telemetry.ts';
 import type { HelloOptions } from '../../../src/protocol/inspector.ts';
 import type { Ledger } from '../../../src/protocol/telemetry.ts';
 import type { RequestRecord } from '../../../src/schema/record.ts';
-import { probability } from '../../../src/shared/units.ts';
+import { epochMilliseconds, probability } from '../../../src/shared/units.ts';
 import { sampleRecord } from '../schema/sample.ts';
 
 type Options = Partial<NonNullable<HelloOptions['telemetry']>>;
@@ -49,6 +49,23 @@ afterEach(() => {
 });
 
 describe('the record line in the worker', () => {
+  it('samples less once the page is told to hold', async () => {
+    const { pipe, texts, settle, tell } = open({ sampling: 'adaptive' });
+    const chances = (): number[] =>
+      texts.map((text) =>
+        Number(/inclusion_probability","value":\{"doubleValue":([\d.e-]+)\}/.exec(text)?.[1]),
+      );
+    for (let i = 0; i < 300; i++) pipe.record(sampleRecord());
+    await settle();
+    const before = chances().length;
+    for (let i = 0; i < 3; i++) await tell({ kind: 'hold', until: epochMilliseconds(Date.now() + 60_000) });
+    for (let i = 0; i < 2000; i++) pipe.record(sampleRecord());
+    await settle();
+    expect(Math.max(...chances().slice(0, before))).toBeGreaterThan(0.09);
+    expect(chances().length).toBeGreaterThan(before);
+    expect(Math.max(...chances().slice(before))).toBeLessThanOrEqual(0.1 / 8);
+  });
+
   it("obeys the operator's sampling, and writes the chance on every record", async () => {
     const { pipe, texts, settle, tell, ledger } = open({});
     pipe.record(sampleRecord());
