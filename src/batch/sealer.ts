@@ -8,7 +8,7 @@ import { draft, isTooLarge, pack } from './seal.ts';
 /** Records in memory, and per life in the journal: about 4 MB. */
 export const capacity = 4000;
 /** Chunks the page may hold unanswered. */
-const pageWindow = 32;
+const pageWindow = 36;
 
 export interface SealerOptions {
   readonly limits: Limits;

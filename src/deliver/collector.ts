@@ -19,8 +19,10 @@ export function collectorTransport(endpoint: string, signal: Signal, key: string
       const { fetchLater } = globalThis as { fetchLater?: FetchLater };
       try {
         fetchLater?.(url, { method: 'POST', body, headers: asText, signal: abort, credentials: 'omit' });
+        return fetchLater !== undefined;
       } catch {
         // Over quota or forbidden by policy: the journal still has the records.
+        return false;
       }
     },
   };

@@ -1,3 +1,4 @@
+import type { Chunk } from '../batch/messages.ts';
 import type { Mirror } from './mirror.ts';
 import type { Transport } from './transport.ts';
 
@@ -21,6 +22,11 @@ export class CrashCover {
       this.disarm();
       for (const chunk of this.#mirror.unsealed()) this.#later(chunk, this.#armed.signal);
     }, everyMs);
+  }
+
+  /** A chunk that the browser is to send once the page is gone. @returns whether it will */
+  carry(chunk: Chunk): boolean {
+    return this.#later(chunk, this.#armed.signal);
   }
 
   disarm(): void {

@@ -17,6 +17,8 @@ const blockedAfter = 3;
 const beaconAgainMs = 1000;
 /** Fetches that are to survive the page, together; they share 64 KiB in flight with beacons. */
 const keepaliveUpTo = 16 * 1024;
+/** What beacons surely carry when the page leaves: records and measurements share 64 KiB in flight. */
+const beaconsUpTo = 32 * 1024;
 /** More would only queue: HTTP/1.1 has six connections. */
 const widest = 6;
 
@@ -115,7 +117,10 @@ export class Sender {
         else return false;
         return true;
       },
-      keepalive: (chunk) => void this.#lastResort(chunk),
+      keepalive: (chunk) => {
+        // A quota of its own, while keepalive shares that of beacons.
+        if (!this.#cover?.carry(chunk)) void this.#lastResort(chunk);
+      },
     });
     if (mirror.ready().length > 0) this.#wakeIn(beaconAgainMs);
   }
@@ -137,7 +142,7 @@ export class Sender {
 
   #send(): void {
     clearTimeout(this.#timer);
-    while (this.#flying.size < this.#window) {
+    while (this.#flying.size < this.#width()) {
       const chunk = this.#next();
       const wait = this.#wait.until - Date.now();
       if (chunk !== undefined && wait > 0 && !this.#stopped) this.#wakeIn(wait);
@@ -147,6 +152,13 @@ export class Sender {
     if (this.#flying.size > 0) return;
     this.#window = 1;
     this.#rest();
+  }
+
+  /** What no beacon would take if the page left now cannot wait for one answer after the other. */
+  #width(): number {
+    const unstored = [...this.#options.mirror.ready(), ...this.#flying.keys()];
+    const waiting = unstored.reduce((sum, { body }) => sum + body.length, 0);
+    return this.#failures === 0 && waiting > beaconsUpTo ? widest : this.#window;
   }
 
   /** What was beaconed flies alone: the answer to one may cover the others. */

@@ -16,8 +16,11 @@ export interface Transport {
   post(chunk: Chunk, keepalive: boolean): Promise<Answer | undefined>;
   /** True says queued, never delivered. Only where what comes twice counts once, for it has no answer. */
   readonly beacon?: (chunk: Chunk) => boolean;
-  /** A request the browser sends by itself when the page is gone, a crash included; so only there, too. */
-  readonly later?: (chunk: Chunk, signal: AbortSignal) => void;
+  /**
+   * A request the browser sends by itself when the page is gone, a crash included; so only there, too.
+   * @returns false where the browser takes none, or none more
+   */
+  readonly later?: (chunk: Chunk, signal: AbortSignal) => boolean;
 }
 
 /**

@@ -63,7 +63,10 @@ describe('the record line in the worker', () => {
     await settle();
     expect(Math.max(...chances().slice(0, before))).toBeGreaterThan(0.09);
     expect(chances().length).toBeGreaterThan(before);
-    expect(Math.max(...chances().slice(before))).toBeLessThanOrEqual(0.1 / 8);
+    // What is anomalous, as some of these are, had the chance 1.
+    const after = chances().slice(before);
+    expect(Math.max(...after)).toBeLessThanOrEqual(1 / 8);
+    expect(Math.min(...after)).toBeLessThanOrEqual(0.1 / 8);
   });
 
   it("obeys the operator's sampling, and writes the chance on every record", async () => {

@@ -6,21 +6,21 @@ import { Sender } from '../../../src/deliver/sender.ts';
 import { milliseconds } from '../../../src/shared/units.ts';
 
 const life = { session: 'a'.repeat(32), epoch: 0, signal: 'logs' } as const;
-const chunkAt = (first: number): Chunk => ({
+const chunkAt = (first: number, size: number): Chunk => ({
   life,
   first,
   count: 1,
   anomalous: false,
-  body: new Uint8Array(7000),
+  body: new Uint8Array(size),
 });
 const stored: Verdict = { kind: 'stored', ack: { kind: 'ack', stored: [], rejected: {} } };
 
 /** A sender with a backlog, to a backend that answers when the test lets it; it sees of a page that it is visible. */
-function start(backlog: number) {
+function start(backlog: number, size = 1000) {
   vi.stubGlobal('document', { visibilityState: 'visible' });
   onTestFinished(() => void vi.unstubAllGlobals());
   const mirror = new Mirror();
-  for (let first = 0; first < backlog; first++) mirror.addChunk(chunkAt(first));
+  for (let first = 0; first < backlog; first++) mirror.addChunk(chunkAt(first, size));
   const flying = new Map<number, (verdict: Verdict) => void>();
   const kept = new Set<number>();
   const told: ToWorker[] = [];
@@ -67,11 +67,17 @@ describe('a backlog', () => {
     expect(widths).toEqual([1, 2, 4, 6, 6, 6, 5]);
   });
 
+  it('goes six side by side at once where it is more than beacons would carry', async () => {
+    const { inFlight, answerAll } = start(30, 7000);
+    expect(inFlight()).toHaveLength(6);
+    await answerAll({ kind: 'retry', reason: 'http_503', retryAfter: milliseconds(1) });
+    await vi.waitUntil(() => inFlight().length > 0);
+    expect(inFlight()).toHaveLength(1);
+  });
+
   it('keeps at most 16 KiB of it alive beyond the page', async () => {
-    const { inFlight, kept, answerAll } = start(7);
-    await answerAll(stored);
-    await answerAll(stored);
-    expect(inFlight()).toEqual([3, 4, 5, 6]);
+    const { inFlight, kept } = start(7, 6000);
+    expect(inFlight()).toEqual([0, 1, 2, 3, 4, 5]);
     expect(inFlight().filter((first) => kept.has(first))).toHaveLength(2);
   });
 
