@@ -2,6 +2,7 @@ export type * from './attach/api.ts';
 export { attach } from './attach/attach.ts';
 export { type Connection, type ConnectOptions, connectSonde } from './attach/connect.ts';
 export type { Telemetry } from './open/api.ts';
+export type { DriftEvent, DriftListener } from './protocol/drift.ts';
 export type { CapturedHook, RequestContext } from './protocol/request.ts';
 export type * from './protocol/telemetry.ts';
 export type * from './schema/record.ts';

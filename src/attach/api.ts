@@ -1,4 +1,5 @@
 import type { Telemetry, TelemetryOptions } from '../open/api.ts';
+import type { DriftListener } from '../protocol/drift.ts';
 import type { CapturedHook, RequestContext } from '../protocol/request.ts';
 import type { FullRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Sha256Hex } from '../shared/digest.ts';
@@ -106,6 +107,19 @@ export interface TransformersInspector {
   readonly telemetry?: Telemetry;
   /** Calls back when a request has ended; a listener that throws is reported and disturbs nothing. */
   subscribe(listener: (request: ObservedRequest) => void): () => void;
+  /**
+   * Holds requests against what is usual, as `npx sonde baseline` finds it, and tells of each full window. While the
+   * last one raised an alarm, records of such requests are marked for the sampler.
+   * @param baseline what the file holds, parsed
+   * @param isOf whether a request is of the baseline's model; by default all are
+   * @returns what ends it
+   * @throws SondeError `model_invalid` where it is no baseline
+   */
+  watchDrift(
+    baseline: Readonly<Record<string, unknown>>,
+    listener: DriftListener,
+    isOf?: (request: ObservedRequest) => boolean,
+  ): () => void;
   /**
    * Names the requests that begin inside. A `request` or `capture` waits for the one before it, so none can be begun
    * inside another, or both would wait for ever: it is refused. Engines other than V8 do not say who waits for whom

@@ -1,4 +1,5 @@
 import { openPipe, type Pipe, silentPipe } from '../inspect/telemetry.ts';
+import { parseBaseline } from '../observe/drift/parse-baseline.ts';
 import { openTelemetry, type TelemetryPipe } from '../open/telemetry.ts';
 import { openGpu } from '../run/device.ts';
 import type { Gpu } from '../run/gpu.ts';
@@ -8,6 +9,7 @@ import type { Fetches } from '../run/sessions.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { AttachOptions, ObservedRequest, TransformersInspector } from './api.ts';
 import { Capturing } from './capturing.ts';
+import { DriftWatching } from './drift.ts';
 import { Exchanges } from './exchanges.ts';
 import { faceOf, takeTurns, watchPlain } from './face.ts';
 import { requireOneRuntime, whyNothingRan } from './one-runtime.ts';
@@ -55,14 +57,18 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
 
   const subjects: Subject[] = [];
   const listeners = new Set<(request: ObservedRequest) => void>();
+  const watches = new Set<DriftWatching>();
   const scopes = new Scopes();
   let created = 0;
   let detached = false;
 
   const exchanges = new Exchanges({
-    isHeard: () => !detached && (listeners.size > 0 || pipe !== silentPipe),
-    onEnd(request) {
-      harmless(() => pipe.record(request.record));
+    isHeard: () => !detached && (listeners.size + watches.size > 0 || pipe !== silentPipe),
+    onEnd(observed) {
+      const alarms = [...watches].filter((watch) => harmless(() => watch.see(observed)) === true);
+      const record = alarms.length === 0 ? observed.record : { suspicious: true, ...observed.record };
+      const request = { ...observed, record };
+      harmless(() => pipe.record(record));
       for (const listener of listeners) harmless(() => listener(request));
     },
   });
@@ -126,6 +132,11 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
+    },
+    watchDrift(baseline, listener, isOf = () => true) {
+      const watch = new DriftWatching(parseBaseline(baseline), listener, isOf);
+      watches.add(watch);
+      return () => void watches.delete(watch);
     },
     async request(context, work) {
       const scope: Scope = { context, begun: new Set(), runs: 0 };

@@ -1,40 +1,58 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { temperatureOf } from '../load/card.ts';
-import { observeClasses } from '../observe/classes.ts';
+import { classify } from '../inspect/answers.ts';
+import { generate } from '../inspect/generate.ts';
+import type { ModelEntry } from '../inspect/model-entry.ts';
 import { makeBaseline } from '../observe/drift/baseline.ts';
 import type { Traffic } from '../observe/drift/statistics.ts';
-import { idTensor } from '../run/feeds.ts';
-import { readFloatTensor } from '../run/float.ts';
-import { forward } from '../run/model.ts';
-import { type NodeModel, openNodeModel } from '../run/open.node.ts';
+import { openNodeParts } from '../run/open.node.ts';
+import type { FullRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { mulberry32 } from '../shared/random.ts';
 import { readArguments } from './arguments.ts';
+import { collected, entryOf, surroundings } from './entry.ts';
 import { modelOptions, namedModel } from './model.ts';
 
-async function logitsOf({ model }: NodeModel, ids: readonly number[]): Promise<Float32Array> {
-  const { outputs } = await forward(model, { input_ids: idTensor([ids]) }, []);
-  const tensor = outputs[model.instrumented.anatomy.logits ?? ''];
-  if (tensor === undefined || tensor.dims.length !== 2)
+/** Makes one request as a page would. @throws SondeError `wrong_task` of a model that neither classifies nor generates */
+async function ask(
+  entry: ModelEntry,
+  text: string,
+  maxNewTokens: number,
+  record: (record: FullRecord) => void,
+): Promise<void> {
+  const around = surroundings(record);
+  const to = { call: 0, model: 0, recovered: [] };
+  const { task, id } = entry.info;
+  if (task === 'text-classification') await classify(entry, around, { ...to, text }, {});
+  else if (task === 'text-generation' || task === 'text2text-generation')
+    await generate(
+      entry,
+      around,
+      { ...to, prompt: text },
+      { maxNewTokens },
+      collected(),
+      new AbortController().signal,
+    );
+  else
     throw new SondeError(
       'wrong_task',
-      'This model gives no class logits.',
-      'A baseline is made of a classifier.',
+      `${id} is a ${task} model: it has no confidence.`,
+      'A baseline is made of a classifier or of a model that generates text.',
     );
-  return (await readFloatTensor(model.runtime, tensor)).data;
 }
 
-/** Confidence, entropy and length as `classify` gives them (`provenance.inputTokens`). */
-async function trafficOf(opened: NodeModel, temperature: number, texts: readonly string[]): Promise<Traffic> {
-  const tokenizer = opened.tokenizer();
+/** What the records of such requests say, which is what a page holds against it. */
+async function trafficOf(
+  entry: ModelEntry,
+  texts: readonly string[],
+  maxNewTokens: number,
+): Promise<Traffic> {
   const features = { confidence: [] as number[], entropy: [] as number[], length: [] as number[] };
-  for (const text of texts) {
-    const { ids } = tokenizer.encode(text, opened.folder.config.context, 'start');
-    const { confidence, entropy } = observeClasses(await logitsOf(opened, ids), temperature);
-    features.confidence.push(rounded(confidence));
-    features.entropy.push(rounded(entropy));
-    features.length.push(ids.length);
-  }
+  for (const text of texts)
+    await ask(entry, text, maxNewTokens, ({ confidenceMean, entropyMean, inputTokens }) => {
+      features.confidence.push(rounded(confidenceMean ?? Number.NaN));
+      features.entropy.push(rounded(entropyMean ?? Number.NaN));
+      features.length.push(inputTokens);
+    });
   return { features, embeddings: [], attributions: [] };
 }
 
@@ -52,29 +70,45 @@ const rounded = (value: number): number => Number(value.toFixed(6));
 /** Too few for the limit of a window to mean anything; more than these only cost time. */
 const mostTexts = 2000;
 
-/** `sonde baseline MODEL --texts FILE --out FILE`: what requests of a classifier are like, one text a line. */
+/** A text of several lines stands there as a JSON string. */
+function textOf(line: string): string {
+  if (!line.startsWith('"')) return line;
+  try {
+    const text: unknown = JSON.parse(line);
+    return typeof text === 'string' ? text : line;
+  } catch {
+    return line;
+  }
+}
+
+/** `sonde baseline MODEL --texts FILE --out FILE`: what requests of a model are like, one text a line. */
 export async function baseline(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, {
     texts: { type: 'string' },
     out: { type: 'string' },
     window: { type: 'string', default: '200' },
+    'max-new-tokens': { type: 'string', default: '32' },
     ...modelOptions,
   });
   const { texts: file, out } = values;
-  const window = Number(values.window);
-  if (file === undefined || out === undefined || !(Number.isInteger(window) && window > 0))
+  const [window, maxNewTokens] = [Number(values.window), Number(values['max-new-tokens'])];
+  const areCounts = [window, maxNewTokens].every((count) => Number.isInteger(count) && count > 0);
+  if (file === undefined || out === undefined || !areCounts)
     throw new SondeError(
       'invalid_argument',
-      'A baseline is made of texts: `--texts` and `--out` name files, `--window` is a whole number.',
+      'A baseline is made of texts: `--texts` and `--out` name files, `--window` and `--max-new-tokens` are whole numbers.',
       'Give at least three windows of texts like those that users will send, one a line.',
     );
-  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line.trim() !== '');
-  const step = Math.max(1, Math.floor(lines.length / mostTexts));
-  const texts = lines.filter((_, i) => i % step === 0).slice(0, mostTexts);
+  const all = (await readFile(file, 'utf8'))
+    .split('\n')
+    .map(textOf)
+    .filter((text) => text.trim() !== '');
+  const step = Math.max(1, Math.floor(all.length / mostTexts));
+  const texts = all.filter((_, i) => i % step === 0).slice(0, mostTexts);
   const { source, dtype } = await namedModel(positionals, values);
-  const opened = await openNodeModel(source, dtype);
+  const opened = await openNodeParts(source, dtype);
   try {
-    const traffic = await trafficOf(opened, temperatureOf(opened.folder.card, dtype) ?? 1, texts);
+    const traffic = await trafficOf(await entryOf(opened, dtype), texts, maxNewTokens);
     const made = makeBaseline(traffic, { window, random: mulberry32(texts.length) });
     await writeFile(out, `${JSON.stringify({ ...made, reference: unlinked(made.reference) })}\n`);
     process.stdout.write(

@@ -47,9 +47,12 @@ device with it; without it, the page runs the model on WASM once to have a refer
 `;
 
 export const baselineHelp = `${model}
-  --texts FILE     texts like those that users will send, one a line: at least three windows of them
+  --texts FILE     texts like those that users will send, one a line, or of several lines as a JSON string: at least
+                   three windows of them
   --out FILE       the baseline, JSON
   --window N       requests that a window has; default 200
+  --max-new-tokens N
+                   that a model which generates makes of each, greedily; default 32
 `;
 
 export const signalsHelp = `  --json   the same as JSON, with what each signal means

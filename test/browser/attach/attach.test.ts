@@ -2,10 +2,13 @@ import * as ort from 'onnxruntime-web/webgpu';
 import { afterEach, describe, expect, it } from 'vitest';
 import { writeValue } from '../../../src/instrument/append.ts';
 import { Writer } from '../../../src/instrument/wire.ts';
+import { makeBaseline } from '../../../src/observe/drift/baseline.ts';
+import { mulberry32 } from '../../../src/shared/random.ts';
 import {
   type AttachedCapture,
   type AttachOptions,
   attach,
+  type DriftEvent,
   type ObservedRequest,
   type TransformersInspector,
 } from '../../../src/transformers.ts';
@@ -184,6 +187,40 @@ describe('requests', () => {
     );
     expect(begun.length).toBeGreaterThan(2);
     for (const each of begun) expect(await each).toMatchObject({ code: 'invalid_argument' });
+    await pipe.dispose();
+  });
+
+  it('are held against a baseline, and told of when a window of them is not like it', async () => {
+    const { inspector, heard } = attached();
+    const pipe = await open('text-classification', 'zoo/bert-classifier');
+    const short = (at: number): string => `word ${'king '.repeat(at % 3)}${at}`;
+    for (let at = 0; at < 18; at++) await pipe(short(at));
+    await expect.poll(() => heard.length).toBe(18);
+    const records = heard.splice(0).map(({ record }) => record);
+    const reference = {
+      features: {
+        confidence: records.map(({ confidenceMean }) => confidenceMean ?? Number.NaN),
+        length: records.map(({ inputTokens }) => inputTokens),
+      },
+      embeddings: [],
+      attributions: [],
+    };
+    const baseline = makeBaseline(reference, { window: 6, splits: 300, random: mulberry32(1) });
+    const told: DriftEvent[] = [];
+    const stop = inspector.watchDrift(JSON.parse(JSON.stringify(baseline)), (event) => told.push(event));
+    for (let at = 0; at < 6; at++) await pipe(short(at));
+    await expect.poll(() => told.map(({ alarms }) => alarms)).toEqual([[]]);
+    for (let at = 0; at < 6; at++) await pipe('the king and the queen '.repeat(4));
+    await expect.poll(() => heard.length).toBe(12);
+    expect(told).toHaveLength(2);
+    expect(told[1]?.alarms.map(({ statistic }) => statistic)).toContain('length.wasserstein');
+    expect(told[1]).toMatchObject({ kind: 'drift', modelDigest: records[0]?.modelDigest });
+    expect(heard.map(({ record }) => record.suspicious === true)).toEqual([...Array(11).fill(false), true]);
+    stop();
+    await pipe(short(0));
+    await expect.poll(() => heard.length).toBe(13);
+    expect(heard.at(-1)?.record).not.toHaveProperty('suspicious');
+    expect(() => inspector.watchDrift({}, () => undefined)).toThrow('is no baseline');
     await pipe.dispose();
   });
 

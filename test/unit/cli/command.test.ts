@@ -120,9 +120,18 @@ describe('sonde verify', () => {
   });
 });
 
+const corpus = (name: string): string =>
+  fileURLToPath(new URL(`../../../training/corpus/${name}`, import.meta.url));
+
+/** softmax(logits) */
+function chances(logits: Float64Array): Float64Array {
+  const weights = logits.map((logit) => Math.exp(logit));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => weight / sum);
+}
+
 it('sonde baseline makes what drift is seen against', async () => {
-  const corpus = fileURLToPath(new URL('../../../training/corpus/', import.meta.url));
-  const reviews = (await readFile(`${corpus}sentence_polarity/rt-polarity.pos`, 'utf8')).split('\n');
+  const reviews = (await readFile(corpus('sentence_polarity/rt-polarity.pos'), 'utf8')).split('\n');
   const [texts, out] = [join(scratch, 'texts.txt'), join(scratch, 'baseline.json')];
   await writeFile(texts, reviews.slice(0, 120).join('\n'));
   const made = await sonde('baseline', sentiment, '--texts', texts, '--out', out, '--window', '40');
@@ -140,6 +149,46 @@ it('sonde baseline makes what drift is seen against', async () => {
   const { alarms } = new DriftMonitor(new Map([[0, baseline]])).judge(short);
   expect(alarms.map(({ statistic }) => statistic)).toContain('length.wasserstein');
   expect((await sonde('baseline', sentiment)).status).toBe(2);
+});
+
+it('sonde baseline of a model that generates holds what its answers say, as PyTorch has it', async () => {
+  const folder = fileURLToPath(new URL('../../../public/models/shakespeare-gpt/', import.meta.url));
+  const { inputs, generate } = JSON.parse(await readFile(`${folder}golden.json`, 'utf8'));
+  const lines = (await readFile(corpus('shakespeare.txt'), 'utf8'))
+    .split('\n')
+    .filter((line) => line.length > 30);
+  const [texts, out] = [join(scratch, 'prompts.txt'), join(scratch, 'generator.json')];
+  await writeFile(texts, [JSON.stringify(inputs.single.text[0]), ...lines.slice(0, 30)].join('\n'));
+  const count = String(generate.tokens.length);
+  const made = await sonde(
+    'baseline',
+    folder,
+    ...['--texts', texts, '--out', out, '--window', '10', '--max-new-tokens', count],
+  );
+  expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('31 texts, windows of 10') });
+  const golden = readSafetensors(new Uint8Array(await readFile(`${folder}golden.safetensors`)));
+  const { dims = [], data = [] } = golden.tensors.get('generate.logits') ?? {};
+  const rows = Array.from({ length: dims[0] ?? 0 }, (_, at) =>
+    chances(Float64Array.from(data.slice(at * (dims[1] ?? 0), (at + 1) * (dims[1] ?? 0)), Number)),
+  );
+  const meanOf = (of: (row: Float64Array) => number): number =>
+    rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
+  const { features }: Baseline['reference'] = JSON.parse(await readFile(out, 'utf8')).reference;
+  const nearest = (name: string, value: number): number =>
+    Math.min(...(features[name] ?? []).map((each) => Math.abs(each - value)));
+  expect(
+    nearest(
+      'confidence',
+      meanOf((row) => Math.max(...row)),
+    ),
+  ).toBeLessThan(1e-4);
+  expect(
+    nearest(
+      'entropy',
+      meanOf((row) => row.reduce((sum, p) => sum - p * Math.log(p || 1), 0)),
+    ),
+  ).toBeLessThan(1e-3);
+  expect(features.length).toContain(inputs.single.input_ids[0].length);
 });
 
 it('sonde signals prints every field that can leave, and what stays', async () => {
