@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { classify } from '../inspect/answers.ts';
 import { generate } from '../inspect/generate.ts';
 import type { ModelEntry } from '../inspect/model-entry.ts';
+import { preparationOf } from '../inspect/preparation.ts';
 import { makeBaseline } from '../observe/drift/baseline.ts';
 import type { Traffic } from '../observe/drift/statistics.ts';
 import { openNodeParts } from '../run/open.node.ts';
@@ -108,9 +109,14 @@ export async function baseline(argv: readonly string[]): Promise<number> {
   const { source, dtype } = await namedModel(positionals, values);
   const opened = await openNodeParts(source, dtype);
   try {
-    const traffic = await trafficOf(await entryOf(opened, dtype), texts, maxNewTokens);
+    const entry = await entryOf(opened, dtype);
+    const traffic = await trafficOf(entry, texts, maxNewTokens);
     const made = makeBaseline(traffic, { window, random: mulberry32(texts.length) });
-    await writeFile(out, `${JSON.stringify({ ...made, reference: unlinked(made.reference) })}\n`);
+    const preparation = preparationOf(entry.info);
+    await writeFile(
+      out,
+      `${JSON.stringify({ ...made, reference: unlinked(made.reference), preparation })}\n`,
+    );
     process.stdout.write(
       `${out}: ${texts.length} texts, windows of ${window}, ${Object.keys(made.scales).length} statistics, ` +
         `a window without drift alarms with chance ${made.falseAlarms}.\n`,

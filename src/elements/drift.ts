@@ -1,6 +1,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { DriftEvent, DriftState } from '../protocol/drift.ts';
 import type { WindowStatistic } from '../shared/drift.ts';
+import type { ParityGap } from '../shared/parity.ts';
 import { type ChartAt, ChartController, chartStyle } from './chart.ts';
 import { emit } from './events.ts';
 import { clockText, countText } from './format.ts';
@@ -107,14 +108,15 @@ export class SondeDrift extends LitElement {
       : `${this.model} has no baseline.json in its folder, so there is nothing to hold its requests against.`;
   }
 
-  #windowText({ window, seen, falseAlarms }: DriftState): TemplateResult {
+  #windowText({ window, seen, falseAlarms, parity }: DriftState): TemplateResult {
     return html`<p>
       <span class="number">${countText(seen)}</span> of <span class="number">${countText(window)}</span> requests of
       ${this.model} in the window that is being filled.
       <span class="soft">
         Where nothing has drifted, a window raises any alarm with chance ${(100 * falseAlarms).toFixed(1)} %.
       </span>
-    </p>`;
+    </p>
+      ${parity === undefined || parity.length === 0 ? nothing : parityText(parity)}`;
   }
 
   #button(texts: 'shakespeare' | 'reviews', words: string): TemplateResult {
@@ -198,6 +200,16 @@ export class SondeDrift extends LitElement {
     });
   }
 }
+
+const parityText = (gaps: readonly ParityGap[]): TemplateResult =>
+  html`<p>
+    <span class="alarm">Inputs are made ready otherwise than where the baseline was made:</span>
+    ${gaps.map(({ of, training, serving }) => `${of} was ${short(training)}, ${serving === undefined ? 'and is missing' : `is ${short(serving)}`}`).join('; ')}.
+    Records count as anomalous.
+  </p>`;
+
+/** A digest is known by its beginning. */
+const short = (word: string): string => (/^[0-9a-f]{64}$/.test(word) ? word.slice(0, 12) : word);
 
 function verdict({ alarms, at, statistics }: DriftEvent, model: string | undefined): TemplateResult {
   const [worst] = alarms;

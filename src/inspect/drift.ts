@@ -2,6 +2,7 @@ import type { Baseline } from '../observe/drift/baseline.ts';
 import { DriftMonitor } from '../observe/drift/monitor.ts';
 import type { DriftEvent, DriftListener, DriftState } from '../protocol/drift.ts';
 import type { RequestRecord } from '../schema/record.ts';
+import { type ParityGap, type Preparation, parityGaps } from '../shared/parity.ts';
 import { epochMilliseconds } from '../shared/units.ts';
 
 /** What a baseline may name of a request; of a generation the means over its tokens. */
@@ -22,11 +23,19 @@ export class DriftWatch {
   readonly #monitor: DriftMonitor;
   readonly #model: Pick<DriftEvent, 'modelId' | 'modelDigest'>;
   readonly #tell: DriftListener;
+  readonly #parity: readonly ParityGap[] | undefined;
   #window: RequestRecord[] = [];
   #latest: DriftEvent | undefined;
 
-  constructor(baseline: Baseline, model: Pick<DriftEvent, 'modelId' | 'modelDigest'>, tell: DriftListener) {
+  /** @param preparation how inputs are made ready here, where that is known */
+  constructor(
+    baseline: Baseline,
+    model: Pick<DriftEvent, 'modelId' | 'modelDigest'>,
+    tell: DriftListener,
+    preparation?: Preparation,
+  ) {
     this.#baseline = baseline;
+    this.#parity = baseline.preparation && preparation && parityGaps(baseline.preparation, preparation);
     this.#monitor = new DriftMonitor(new Map([[0, baseline]]));
     this.#model = model;
     this.#tell = tell;
@@ -34,15 +43,21 @@ export class DriftWatch {
 
   get state(): DriftState {
     const { window, falseAlarms } = this.#baseline;
-    const latest = this.#latest;
-    return { window, seen: this.#window.length, falseAlarms, ...(latest === undefined ? {} : { latest }) };
+    const [parity, latest] = [this.#parity, this.#latest];
+    return {
+      window,
+      seen: this.#window.length,
+      falseAlarms,
+      ...(parity === undefined ? {} : { parity }),
+      ...(latest === undefined ? {} : { latest }),
+    };
   }
 
-  /** @returns whether an alarm stands: the last full window raised one */
+  /** @returns whether an alarm stands: the last full window raised one, or inputs are made ready otherwise */
   see(record: RequestRecord): boolean {
     if (record.outcome === 'ok' && record.confidenceMean !== undefined) this.#window.push(record);
     if (this.#window.length === this.#baseline.window) this.#judge();
-    return (this.#latest?.alarms.length ?? 0) > 0;
+    return (this.#latest?.alarms.length ?? 0) + (this.#parity?.length ?? 0) > 0;
   }
 
   #judge(): void {

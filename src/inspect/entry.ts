@@ -19,6 +19,7 @@ import { KeptCalibration } from './calibrations.ts';
 import { describe } from './describe.ts';
 import { DriftWatch } from './drift.ts';
 import type { ModelEntry } from './model-entry.ts';
+import { preparationOf } from './preparation.ts';
 import { type Deviation, openVariant } from './variant.ts';
 
 export interface EntryListeners {
@@ -62,7 +63,7 @@ export async function openEntry(
   });
   const { parts, model } = variant;
   const info = await describe(folder, variant);
-  const drift = baseline && new DriftWatch(baseline, info.identity, onDrift);
+  const drift = baseline && new DriftWatch(baseline, info.identity, onDrift, preparationOf(info));
   const calibration = await KeptCalibration.open(info.identity.modelDigest);
   return { info, parts, model, folder, tokenizer, calibration, drift };
 }

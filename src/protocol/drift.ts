@@ -1,4 +1,5 @@
 import type { WindowJudgement } from '../shared/drift.ts';
+import type { ParityGap } from '../shared/parity.ts';
 import type { EpochMilliseconds } from '../shared/units.ts';
 
 /** A window of a model's requests was full and was held against the `baseline.json` of its folder. */
@@ -17,6 +18,11 @@ export interface DriftState {
   readonly seen: number;
   /** Chance that any statistic of a window alarms where nothing has drifted. */
   readonly falseAlarms: number;
+  /**
+   * What here makes inputs ready otherwise than where the baseline was made; while there is something, every record
+   * counts as anomalous. Absent where the baseline does not say.
+   */
+  readonly parity?: readonly ParityGap[];
   /** The last full window; absent before there was one. */
   readonly latest?: DriftEvent;
 }

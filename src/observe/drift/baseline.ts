@@ -1,4 +1,5 @@
 import { SondeError } from '../../shared/errors.ts';
+import type { Preparation } from '../../shared/parity.ts';
 import { quantile } from '../calibration/bootstrap.ts';
 import { driftStatistics, sizeOf, type Traffic } from './statistics.ts';
 
@@ -21,6 +22,8 @@ export interface Baseline {
   readonly limit: number;
   /** Chance that any statistic of a window alarms where nothing has drifted. */
   readonly falseAlarms: number;
+  /** How inputs were made ready where it was made; absent where nobody noted it. */
+  readonly preparation?: Preparation;
 }
 
 export interface BaselineOptions {

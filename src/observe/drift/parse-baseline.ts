@@ -33,7 +33,7 @@ const isShare = (value: unknown): boolean => Number(value) > 0 && Number(value) 
  * @throws SondeError `model_invalid` where it is no baseline
  */
 export function parseBaseline(json: Json): Baseline {
-  const { reference, window, scales, limit, falseAlarms } = json;
+  const { reference, window, scales, limit, falseAlarms, preparation = {} } = json;
   if (
     isTraffic(reference) &&
     Number.isInteger(window) &&
@@ -41,7 +41,9 @@ export function parseBaseline(json: Json): Baseline {
     isObject(scales) &&
     Object.values(scales).every(isScale) &&
     Number.isFinite(limit) &&
-    isShare(falseAlarms)
+    isShare(falseAlarms) &&
+    isObject(preparation) &&
+    Object.values(preparation).every((word) => typeof word === 'string')
   )
     return json as unknown as Baseline;
   throw new SondeError(

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -173,7 +174,8 @@ it('sonde baseline of a model that generates holds what its answers say, as PyTo
   );
   const meanOf = (of: (row: Float64Array) => number): number =>
     rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
-  const { features }: Baseline['reference'] = JSON.parse(await readFile(out, 'utf8')).reference;
+  const { reference, preparation }: Baseline = JSON.parse(await readFile(out, 'utf8'));
+  const { features } = reference;
   const nearest = (name: string, value: number): number =>
     Math.min(...(features[name] ?? []).map((each) => Math.abs(each - value)));
   expect(
@@ -189,6 +191,11 @@ it('sonde baseline of a model that generates holds what its answers say, as PyTo
     ),
   ).toBeLessThan(1e-3);
   expect(features.length).toContain(inputs.single.input_ids[0].length);
+  const tokenizer = createHash('sha256').update(await readFile(`${folder}tokenizer.json`));
+  expect(preparation).toMatchObject({
+    'tokenizer.json': tokenizer.digest('hex'),
+    'longest input': '256 tokens',
+  });
 });
 
 it('sonde signals prints every field that can leave, and what stays', async () => {
