@@ -54,13 +54,14 @@ const answered = <T>(request: IDBRequest<T>): Promise<T> =>
     request.onerror = () => reject(request.error);
   });
 
-/** One transaction over everything; a request that fails in it fails all of it. */
-function transact(database: IDBDatabase, mode: IDBTransactionMode) {
-  const transaction = database.transaction(['logs', 'frames', 'holds'], mode, { durability: 'relaxed' });
+type Store = 'logs' | 'frames' | 'holds';
+
+/** One transaction over no more stores than it needs: others wait for it. A request that fails in it fails all of it. */
+function transact<Name extends Store>(database: IDBDatabase, mode: IDBTransactionMode, ...names: Name[]) {
+  const transaction = database.transaction(names, mode, { durability: 'relaxed' });
+  const stores = names.map((name) => [name, transaction.objectStore(name)] as const);
   return {
-    logs: transaction.objectStore('logs'),
-    frames: transaction.objectStore('frames'),
-    holds: transaction.objectStore('holds'),
+    ...(Object.fromEntries(stores) as Record<Name, IDBObjectStore>),
     /** Nothing more comes. */
     done: () =>
       new Promise<void>((resolve, reject) => {
@@ -95,7 +96,7 @@ export function openJournal(): Journal {
     request.onupgradeneeded = () => {
       const { result: fresh } = request;
       for (const old of [...fresh.objectStoreNames]) fresh.deleteObjectStore(old);
-      for (const store of ['logs', 'frames', 'holds']) fresh.createObjectStore(store);
+      for (const store of ['logs', 'frames', 'holds'] satisfies Store[]) fresh.createObjectStore(store);
     };
     const opened = await answered(request);
     // Another tab erases: let it, and open anew at the next record.
@@ -118,7 +119,7 @@ export function openJournal(): Journal {
     },
 
     async put(life, logs, frames) {
-      const stores = transact(ready ?? (await database()), 'readwrite');
+      const stores = transact(ready ?? (await database()), 'readwrite', 'logs', 'frames');
       const at = Date.now();
       for (const [id, frame] of frames)
         stores.frames.put({ frame, at } satisfies StoredFrame, [...idOf(life), id]);
@@ -127,13 +128,13 @@ export function openJournal(): Journal {
     },
 
     async remove(life, ranges) {
-      const { logs, done } = transact(await database(), 'readwrite');
+      const { logs, done } = transact(await database(), 'readwrite', 'logs');
       for (const [first, last] of ranges) logs.delete(within(life, first, last));
       await done();
     },
 
     async lives() {
-      const { logs, frames } = transact(await database(), 'readonly');
+      const { logs, frames } = transact(await database(), 'readonly', 'logs', 'frames');
       const [keys, frameKeys, stored] = await Promise.all([
         keysIn(logs),
         keysIn(frames),
@@ -156,7 +157,7 @@ export function openJournal(): Journal {
     },
 
     async read(life) {
-      const { logs, frames } = transact(await database(), 'readonly');
+      const { logs, frames } = transact(await database(), 'readonly', 'logs', 'frames');
       const range = allOf(life);
       const [seqs, texts, ids, framed] = await Promise.all([
         keysIn(logs, range),
@@ -171,13 +172,14 @@ export function openJournal(): Journal {
     },
 
     async forget(life) {
-      const { logs, frames, done } = transact(await database(), 'readwrite');
+      const { logs, frames, done } = transact(await database(), 'readwrite', 'logs', 'frames');
       if ((await answered(logs.count(allOf(life)))) === 0) frames.delete(allOf(life));
       await done();
     },
 
     async hold(until) {
-      const { holds, done } = transact(await database(), until === undefined ? 'readonly' : 'readwrite');
+      const mode = until === undefined ? 'readonly' : 'readwrite';
+      const { holds, done } = transact(await database(), mode, 'holds');
       if (until === undefined) {
         const held = await answered<EpochMilliseconds | undefined>(holds.get('until'));
         return held ?? epochMilliseconds(0);

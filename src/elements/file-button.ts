@@ -11,7 +11,7 @@ export const panelStyle = css`
     display: flex;
     flex-wrap: wrap;
     gap: 0.5rem;
-    margin-block-end: 0.75rem;
+    margin-block: 0.75rem;
   }
   button:disabled {
     color: var(--soft);
