@@ -31,6 +31,7 @@ const rounded = (time: Milliseconds): Milliseconds =>
  * factor is the sum, over all that a record can tell, of its greatest chance under any input (Bayes capacity; Alvim
  * et al. 2012), here 1 + sum 1/2 (bands - 1) / (bands - 1) = 2. Times tell of the length, too: they are told as
  * up to 0.2, 1, 5 or 30 s and so on, and the begin of the request moves with its time.
+ * What the application declares (origin, template, edits, passages, violations) is outside of this: it goes as it is.
  * @param random in [0, 1), not to be foreseen
  */
 export function coarsened(record: FullRecord, random: () => number): RequestRecord {
