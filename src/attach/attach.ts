@@ -1,3 +1,4 @@
+import { DriftWatch } from '../inspect/drift.ts';
 import { openPipe, type Pipe, silentPipe } from '../inspect/telemetry.ts';
 import { parseBaseline } from '../observe/drift/parse-baseline.ts';
 import { openTelemetry, type TelemetryPipe } from '../open/telemetry.ts';
@@ -9,7 +10,6 @@ import type { Fetches } from '../run/sessions.ts';
 import { SondeError } from '../shared/errors.ts';
 import type { AttachOptions, ObservedRequest, TransformersInspector } from './api.ts';
 import { Capturing } from './capturing.ts';
-import { DriftWatching } from './drift.ts';
 import { Exchanges } from './exchanges.ts';
 import { faceOf, takeTurns, watchPlain } from './face.ts';
 import { requireOneRuntime, whyNothingRan } from './one-runtime.ts';
@@ -57,7 +57,8 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
 
   const subjects: Subject[] = [];
   const listeners = new Set<(request: ObservedRequest) => void>();
-  const watches = new Set<DriftWatching>();
+  /** Each says whether an alarm stands for a request. */
+  const watches = new Set<(request: ObservedRequest) => boolean>();
   const scopes = new Scopes();
   let created = 0;
   let detached = false;
@@ -65,10 +66,10 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
   const exchanges = new Exchanges({
     isHeard: () => !detached && (listeners.size + watches.size > 0 || pipe !== silentPipe),
     onEnd(observed) {
-      const alarms = [...watches].filter((watch) => harmless(() => watch.see(observed)) === true);
-      const record = alarms.length === 0 ? observed.record : { suspicious: true, ...observed.record };
-      const request = { ...observed, record };
-      harmless(() => pipe.record(record));
+      const alarms = [...watches].filter((sees) => harmless(() => sees(observed)) === true);
+      const request =
+        alarms.length === 0 ? observed : { ...observed, record: { suspicious: true, ...observed.record } };
+      harmless(() => pipe.record(request.record));
       for (const listener of listeners) harmless(() => listener(request));
     },
   });
@@ -134,9 +135,10 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
       return () => void listeners.delete(listener);
     },
     watchDrift(baseline, listener, isOf = () => true) {
-      const watch = new DriftWatching(parseBaseline(baseline), listener, isOf);
-      watches.add(watch);
-      return () => void watches.delete(watch);
+      const watch = new DriftWatch(parseBaseline(baseline), listener);
+      const sees = (request: ObservedRequest): boolean => isOf(request) && watch.see(request.record);
+      watches.add(sees);
+      return () => void watches.delete(sees);
     },
     async request(context, work) {
       const scope: Scope = { context, begun: new Set(), runs: 0 };

@@ -21,23 +21,16 @@ const features: Readonly<Record<string, (record: RequestRecord) => number | unde
 export class DriftWatch {
   readonly #baseline: Baseline;
   readonly #monitor: DriftMonitor;
-  readonly #model: Pick<DriftEvent, 'modelId' | 'modelDigest'>;
   readonly #tell: DriftListener;
   readonly #parity: readonly ParityGap[] | undefined;
   #window: RequestRecord[] = [];
   #latest: DriftEvent | undefined;
 
   /** @param preparation how inputs are made ready here, where that is known */
-  constructor(
-    baseline: Baseline,
-    model: Pick<DriftEvent, 'modelId' | 'modelDigest'>,
-    tell: DriftListener,
-    preparation?: Preparation,
-  ) {
+  constructor(baseline: Baseline, tell: DriftListener, preparation?: Preparation) {
     this.#baseline = baseline;
     this.#parity = baseline.preparation && preparation && parityGaps(baseline.preparation, preparation);
     this.#monitor = new DriftMonitor(new Map([[0, baseline]]));
-    this.#model = model;
     this.#tell = tell;
   }
 
@@ -56,11 +49,11 @@ export class DriftWatch {
   /** @returns whether an alarm stands: the last full window raised one, or inputs are made ready otherwise */
   see(record: RequestRecord): boolean {
     if (record.outcome === 'ok' && record.confidenceMean !== undefined) this.#window.push(record);
-    if (this.#window.length === this.#baseline.window) this.#judge();
+    if (this.#window.length === this.#baseline.window) this.#judge(record);
     return (this.#latest?.alarms.length ?? 0) + (this.#parity?.length ?? 0) > 0;
   }
 
-  #judge(): void {
+  #judge({ modelId, modelDigest }: RequestRecord): void {
     const columns = Object.keys(this.#baseline.reference.features).flatMap((name) => {
       const read = features[name];
       return read === undefined ? [] : [[name, this.#window.map((record) => read(record) ?? Number.NaN)]];
@@ -72,7 +65,7 @@ export class DriftWatch {
       attributions: [],
     });
     const at = epochMilliseconds(Date.now());
-    this.#latest = { kind: 'drift', at, ...this.#model, ...judged };
+    this.#latest = { kind: 'drift', at, modelId, modelDigest, ...judged };
     this.#tell(this.#latest);
   }
 }

@@ -63,7 +63,7 @@ export async function openEntry(
   });
   const { parts, model } = variant;
   const info = await describe(folder, variant);
-  const drift = baseline && new DriftWatch(baseline, info.identity, onDrift, preparationOf(info));
+  const drift = baseline && new DriftWatch(baseline, onDrift, preparationOf(info));
   const calibration = await KeptCalibration.open(info.identity.modelDigest);
   return { info, parts, model, folder, tokenizer, calibration, drift };
 }

@@ -29,7 +29,7 @@ const info = {
 function watch(serving: Preparation): DriftWatch {
   const made = makeBaseline(reference, { window: 10, splits: 100, random });
   const kept = parseBaseline(JSON.parse(JSON.stringify({ ...made, preparation: preparationOf(info) })));
-  return new DriftWatch(kept, sampleRecord(), () => undefined, serving);
+  return new DriftWatch(kept, () => undefined, serving);
 }
 
 describe('serving that makes inputs ready', () => {
@@ -70,9 +70,7 @@ describe('serving that makes inputs ready', () => {
 
   it('is not judged by a baseline that does not say', () => {
     const made = makeBaseline(reference, { window: 10, splits: 100, random });
-    expect(
-      new DriftWatch(made, sampleRecord(), () => undefined, preparationOf(info)).state.parity,
-    ).toBeUndefined();
+    expect(new DriftWatch(made, () => undefined, preparationOf(info)).state.parity).toBeUndefined();
   });
 });
 
