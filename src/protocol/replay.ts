@@ -42,7 +42,7 @@ export function compareReplay(saved: SavedRequest, now: Replayed): Replay {
       ? classesFinding(saved.classes, now.classes ?? [], tolerance)
       : tokensFinding(saved.tokens, now.tokens ?? [], tolerance),
     keyFinding('input', before, now.provenance),
-    ...(before.retrievedPassages === undefined ? [] : [keyFinding('retrieved', before, now.provenance)]),
+    ...((before.retrievedPassages ?? 0) === 0 ? [] : [keyFinding('retrieved', before, now.provenance)]),
     surroundingsFinding(before, now.provenance),
   ];
   const different = findings.filter(({ of, verdict }) => verdict === 'differs' && of !== 'surroundings');
@@ -125,6 +125,8 @@ function keyFinding(what: 'input' | 'retrieved', before: Provenance, now: Proven
     what === 'input' ? (['inputDigest', 'input'] as const) : (['retrievedDigest', 'retrieved text'] as const);
   if (before[digest] === undefined)
     return { of, verdict: 'not checkable here', why: `the ${it} was not digested: there was no consent` };
+  if (what === 'retrieved' && now.retrievedPassages === undefined)
+    return { of, verdict: 'not checkable here', why: 'the file does not hold the retrieved text' };
   if (now[digest] === undefined || now.inputKeyId !== before.inputKeyId)
     return { of, verdict: 'not checkable here', why: 'only the install that made it holds its key' };
   return before[digest] === now[digest]
