@@ -7,7 +7,7 @@ import { draft, isTooLarge, pack } from './seal.ts';
 
 /** Records in memory, and per life in the journal: about 4 MB. */
 export const capacity = 4000;
-/** Chunks the page may hold unanswered. */
+/** Chunks the page may hold unanswered: about as many as it can still send when it leaves. */
 const pageWindow = 36;
 
 export interface SealerOptions {

@@ -10,7 +10,7 @@ import type { FullRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { mulberry32 } from '../shared/random.ts';
 import { readArguments } from './arguments.ts';
-import { collected, entryOf, surroundings } from './entry.ts';
+import { collected, entryOf, surroundings, uncalled } from './entry.ts';
 import { modelOptions, namedModel } from './model.ts';
 
 /** Makes one request as a page would. @throws SondeError `wrong_task` of a model that neither classifies nor generates */
@@ -21,14 +21,13 @@ async function ask(
   record: (record: FullRecord) => void,
 ): Promise<void> {
   const around = surroundings(record);
-  const to = { call: 0, model: 0, recovered: [] };
   const { task, id } = entry.info;
-  if (task === 'text-classification') await classify(entry, around, { ...to, text }, {});
+  if (task === 'text-classification') await classify(entry, around, { ...uncalled, text }, {});
   else if (task === 'text-generation' || task === 'text2text-generation')
     await generate(
       entry,
       around,
-      { ...to, prompt: text },
+      { ...uncalled, prompt: text },
       { maxNewTokens },
       collected(),
       new AbortController().signal,

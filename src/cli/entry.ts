@@ -33,6 +33,9 @@ export async function entryOf({ folder, parts }: NodeParts, dtype: Dtype): Promi
   };
 }
 
+/** What a request says of its call, where nobody calls. */
+export const uncalled = { call: 0, model: 0, recovered: [] } as const;
+
 /** Nothing leaves, and the key that inputs are digested with is in a browser. @param record hears of each request */
 export const surroundings = (record: (record: FullRecord) => void): Surroundings => ({
   digest: undigested,

@@ -7,7 +7,7 @@ import { parseSavedRequest, type SavedRequest } from '../protocol/saved-request.
 import { openNodeParts } from '../run/open.node.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments } from './arguments.ts';
-import { collected, entryOf, surroundings } from './entry.ts';
+import { collected, entryOf, surroundings, uncalled } from './entry.ts';
 import { modelOptions, namedModel } from './model.ts';
 import { table } from './table.ts';
 
@@ -46,13 +46,12 @@ export async function replay(argv: readonly string[]): Promise<number> {
 
 async function run(entry: ModelEntry, saved: SavedRequest): Promise<Replayed> {
   const around = surroundings(() => undefined);
-  const to = { call: 0, model: 0, recovered: [] };
   if (saved.operation === 'classify') {
-    const { classes, provenance } = await classify(entry, around, { ...to, text: saved.input }, {});
+    const { classes, provenance } = await classify(entry, around, { ...uncalled, text: saved.input }, {});
     return { classes, provenance };
   }
   const steps = collected();
-  const request = { ...to, prompt: saved.input };
+  const request = { ...uncalled, prompt: saved.input };
   const { end } = await generate(entry, around, request, saved.options, steps, new AbortController().signal);
   return {
     provenance: end.provenance,

@@ -1,8 +1,9 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { StoredCalibration } from '../protocol/model.ts';
 import { emit } from './events.ts';
-import { fileButton, panelStyle } from './file-button.ts';
+import { fileButton } from './file-button.ts';
 import { countText, percentText, probabilityText } from './format.ts';
+import { panelStyle } from './panel-style.ts';
 import type { Reliability } from './reliability.ts';
 import { theme } from './theme.ts';
 
@@ -31,11 +32,6 @@ export class SondeCalibrate extends LitElement {
     theme,
     panelStyle,
     css`
-      progress {
-        inline-size: min(20rem, 100%);
-        accent-color: var(--accent);
-        vertical-align: middle;
-      }
       sonde-reliability {
         display: block;
         margin-block-start: 1rem;

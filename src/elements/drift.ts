@@ -4,7 +4,8 @@ import type { WindowStatistic } from '../shared/drift.ts';
 import type { ParityGap } from '../shared/parity.ts';
 import { type ChartAt, ChartController, chartStyle } from './chart.ts';
 import { emit } from './events.ts';
-import { clockText, countText } from './format.ts';
+import { clockText, countText, percentText } from './format.ts';
+import { panelStyle } from './panel-style.ts';
 import { theme } from './theme.ts';
 
 /** Requests that the page makes by itself, to fill a window. */
@@ -24,22 +25,8 @@ export class SondeDrift extends LitElement {
   static override styles = [
     theme,
     chartStyle,
+    panelStyle,
     css`
-      .row {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.5rem;
-        margin-block: 0.75rem;
-      }
-      button:disabled {
-        color: var(--soft);
-        cursor: default;
-      }
-      progress {
-        inline-size: min(20rem, 100%);
-        accent-color: var(--accent);
-        vertical-align: middle;
-      }
       figcaption {
         margin-block-end: 1rem;
       }
@@ -113,7 +100,7 @@ export class SondeDrift extends LitElement {
       <span class="number">${countText(seen)}</span> of <span class="number">${countText(window)}</span> requests of
       ${this.model} in the window that is being filled.
       <span class="soft">
-        Where nothing has drifted, a window raises any alarm with chance ${(100 * falseAlarms).toFixed(1)} %.
+        Where nothing has drifted, a window raises any alarm with chance ${percentText(falseAlarms)}.
       </span>
     </p>
       ${parity === undefined || parity.length === 0 ? nothing : parityText(parity)}`;

@@ -1,26 +1,4 @@
-import { css, html, type TemplateResult } from 'lit';
-
-/** Of a part of a plate that has a heading of its own and a row of buttons. */
-export const panelStyle = css`
-  h3 {
-    margin: 1.5rem 0 0.5rem;
-    font-size: 0.875rem;
-    font-weight: 600;
-  }
-  .row {
-    display: flex;
-    flex-wrap: wrap;
-    gap: 0.5rem;
-    margin-block: 0.75rem;
-  }
-  button:disabled {
-    color: var(--soft);
-    cursor: default;
-  }
-  input[type='file'] {
-    display: none;
-  }
-`;
+import { html, type TemplateResult } from 'lit';
 
 export interface FileButton {
   readonly words: string;
@@ -31,7 +9,7 @@ export interface FileButton {
   readonly take: (file: File) => void;
 }
 
-/** A button that asks for a file. */
+/** A button that asks for a file; `panelStyle` hides the input behind it. */
 export const fileButton = ({ words, name, accept, isDisabled, take }: FileButton): TemplateResult =>
   html`<button type="button" ?disabled=${isDisabled} @click=${pick}>${words}</button>
     <input type="file" accept=${accept} aria-label=${name} @change=${(event: Event) => chosen(event, take)} />`;

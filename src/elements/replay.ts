@@ -1,7 +1,8 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Replay } from '../protocol/replay.ts';
 import { emit } from './events.ts';
-import { fileButton, panelStyle } from './file-button.ts';
+import { fileButton } from './file-button.ts';
+import { panelStyle } from './panel-style.ts';
 import { theme } from './theme.ts';
 
 /** Where a replay is: what was loaded, what it found, or why it could not be made. */

@@ -214,10 +214,12 @@ function siteOf(edit: Edit, draft: Draft): Site {
 
 /** Which hooks leave together. Those of a branch leave through its `If`, each alone. */
 function outputsOf(source: Source, { taps, isGathered }: GraphPlan): readonly (readonly string[])[] {
+  const hooks = [...new Set(taps)];
+  if (isGathered === undefined) return hooks.map((hook) => [hook]);
   const groups = new Map<string, string[]>();
-  for (const hook of new Set(taps)) {
+  for (const hook of hooks) {
     const { dims, branches } = source.draft(hook);
-    const isAlone = isGathered === undefined || branches !== undefined || dims[0] !== 'batch';
+    const isAlone = branches !== undefined || dims[0] !== 'batch';
     const key = isAlone ? hook : `${hook.replace(/\d+/, '*')} ${dims.join()}`;
     groups.set(key, [...(groups.get(key) ?? []), hook]);
   }

@@ -1,6 +1,6 @@
 import type { Reliability } from '../elements/reliability.ts';
-import { applyCalibration, calibrate } from '../observe/calibration/calibrate.ts';
-import { observeClasses } from '../observe/classes.ts';
+import { calibrate } from '../observe/calibration/calibrate.ts';
+import { checkPrediction } from '../observe/calibration/cross-fit.ts';
 import { part } from './parts.ts';
 import { reliabilityOf } from './reliability-of.ts';
 
@@ -38,18 +38,7 @@ async function measure(): Promise<Reliability> {
   const answer = await fetch('models/sentiment/calibration.json');
   const { validation, test }: { readonly validation: Split; readonly test: Split } = await answer.json();
   const fitted = calibrate('', validation.logits, validation.labels);
-  const checked = test.logits.map((row, i) => {
-    const label = test.labels[i] ?? -1;
-    const { best, confidence: calibrated, set } = applyCalibration(fitted, '', row);
-    const { confidence } = observeClasses(row, 1);
-    return {
-      confidence,
-      calibrated,
-      correct: best === label,
-      covered: set.includes(label),
-      setSize: set.length,
-    };
-  });
+  const checked = test.logits.map((row, i) => checkPrediction(fitted, row, test.labels[i] ?? -1, 1));
   const about = { model: 'sentiment', data: 'its test split, held out of training' };
   return reliabilityOf(about, checked, fitted.conformal.coverage);
 }

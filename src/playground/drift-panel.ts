@@ -1,5 +1,4 @@
 import type { Model } from '../index.ts';
-import { shipped } from './choice.ts';
 import { pageModel } from './examples.ts';
 import { part } from './parts.ts';
 import type { Session } from './session.ts';
@@ -46,7 +45,7 @@ export class DriftPanel {
       const answer = await fetch('examples/drift.json');
       const lines = ((await answer.json()) as Texts)[kind];
       const session = await this.#host.session();
-      const model = await session.model(shipped(choice), () => undefined, new AbortController().signal);
+      const model = await session.offered(choice);
       this.show(model);
       for (const [done, line] of lines.entries()) {
         await model.classify(line, { origin: 'example' });

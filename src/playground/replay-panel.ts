@@ -1,5 +1,4 @@
 import { type Model, parseSavedRequest, replayRequest, type SavedRequest, SondeError } from '../index.ts';
-import { shipped } from './choice.ts';
 import { pageModel } from './examples.ts';
 import { part } from './parts.ts';
 import { saveJson } from './save.ts';
@@ -45,7 +44,7 @@ export class ReplayPanel {
     const known = pageModel(provenance.modelId);
     if (known !== undefined) {
       const session = await this.#host.session();
-      return session.model(shipped(known), () => undefined, new AbortController().signal);
+      return session.offered(known);
     }
     const own = this.#host.model();
     if (own !== undefined) return own;

@@ -6,7 +6,8 @@ import {
   type ServiceIdentity,
   type Sonde,
 } from '../index.ts';
-import type { ModelChoice } from './choice.ts';
+import { type ModelChoice, shipped } from './choice.ts';
+import type { PageModel } from './examples.ts';
 
 /** What this page says about itself on every record. */
 export const service: ServiceIdentity = { name: 'sonde-playground', environment: 'local' };
@@ -34,6 +35,11 @@ export class Session {
     this.#models.set(key, loading);
     loading.catch(() => this.#models.delete(key));
     return loading;
+  }
+
+  /** A model that the page offers, loaded for what is not a run: nobody watches how far it is. */
+  offered(model: PageModel, signal = new AbortController().signal): Promise<Model> {
+    return this.model(shipped(model), () => undefined, signal);
   }
 
   async #load(

@@ -1,8 +1,9 @@
 import type { Field, Note, Notes, Spec } from './field.ts';
 import { recordFields, schemaUrl, schemaVersion, serviceFields } from './fields.ts';
 import { exportFields, type MetricField, type MetricKey, metricFields } from './metrics.ts';
-import { exportNotes, metricNotes, outcomeNotes, recordNotes, serviceNotes } from './notes.ts';
+import { exportNotes, metricNotes, recordNotes, serviceNotes } from './notes.ts';
 import { outcomeEvent, outcomeFields } from './outcome-fields.ts';
+import { outcomeNotes } from './outcome-notes.ts';
 import { signalMap } from './signals.ts';
 
 /** What a value can be, in a few words. */

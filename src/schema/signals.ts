@@ -1,8 +1,9 @@
 import type { Field, Notes, PrivacyClass } from './field.ts';
 import { recordFields, serviceFields } from './fields.ts';
 import { exportFields, type MetricKey, metricFields } from './metrics.ts';
-import { exportNotes, metricNotes, outcomeNotes, recordNotes, serviceNotes } from './notes.ts';
+import { exportNotes, metricNotes, recordNotes, serviceNotes } from './notes.ts';
 import { outcomeEvent, outcomeFields } from './outcome-fields.ts';
+import { outcomeNotes } from './outcome-notes.ts';
 
 /**
  * How far a signal goes. `device`: it never leaves. 0: added up over all requests. 1: on a record, one a request, and

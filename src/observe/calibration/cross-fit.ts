@@ -1,7 +1,28 @@
-import type { CheckedPrediction } from '../../shared/calibration.ts';
+import type { Calibration, CheckedPrediction } from '../../shared/calibration.ts';
 import { SondeError } from '../../shared/errors.ts';
 import { observeClasses } from '../classes.ts';
 import { applyCalibration, calibrate } from './calibrate.ts';
+
+/**
+ * Holds what a calibration says of a row against its label.
+ * @param fit of any model: whoever asks knows that it is the row's
+ * @param temperature that the model's own confidence has
+ */
+export function checkPrediction(
+  fit: Calibration,
+  row: ArrayLike<number>,
+  label: number,
+  temperature: number,
+): CheckedPrediction {
+  const { best, confidence: calibrated, set } = applyCalibration(fit, fit.modelDigest, row);
+  return {
+    confidence: observeClasses(row, temperature).confidence,
+    calibrated,
+    correct: best === label,
+    covered: set.includes(label),
+    setSize: set.length,
+  };
+}
 
 /** Each row is judged by a calibration of the other four fifths. */
 const folds = 5;
@@ -28,15 +49,7 @@ export function crossFit(
     return logits.map((row, at) => {
       const fit = fitted[at % folds];
       if (fit === undefined) throw new RangeError('There is a fit for each fold.');
-      const { best, confidence: calibrated, set } = applyCalibration(fit, '', row);
-      const label = labels[at] ?? -1;
-      return {
-        confidence: observeClasses(row, temperature).confidence,
-        calibrated,
-        correct: best === label,
-        covered: set.includes(label),
-        setSize: set.length,
-      };
+      return checkPrediction(fit, row, labels[at] ?? -1, temperature);
     });
   } catch (error) {
     if (error instanceof SondeError && error.code === 'invalid_argument') return [];
