@@ -1,6 +1,5 @@
 import { type Model, SondeError } from '../index.ts';
-import { shipped } from './choice.ts';
-import { pageModels } from './examples.ts';
+import { pageModel } from './examples.ts';
 import { isStop } from './fault.ts';
 import { LabelledFault, readLabelled } from './labelled.ts';
 import { part } from './parts.ts';
@@ -68,17 +67,17 @@ export class CalibratePanel {
   }
 
   async #forget(): Promise<void> {
-    await this.#model?.forgetCalibration();
+    await (await this.#classifier()).forgetCalibration();
     this.#view.stage = { kind: 'forgotten' };
     await this.#refresh();
   }
 
+  /** Another device has another session: what the page offers is asked of the one that there is now. */
   async #classifier(): Promise<Model> {
-    if (this.#model !== undefined) return this.#model;
-    const own = pageModels.find(({ task }) => task === 'text-classification');
-    if (own === undefined) throw new TypeError('The page offers a classifier.');
-    const session = await this.#host.session();
-    this.#model = await session.model(shipped(own), () => undefined, this.#stop.signal);
+    const known = pageModel(this.#view.model);
+    if (known === undefined && this.#model !== undefined) return this.#model;
+    if (known === undefined) throw new TypeError('The page offers a classifier.');
+    this.#model = await (await this.#host.session()).offered(known, this.#stop.signal);
     return this.#model;
   }
 }
