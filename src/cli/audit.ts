@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { subjectOf } from '../collect/erasures.ts';
 import { loadHead } from '../collect/folder.ts';
+import { foreignFolder } from '../collect/foreign/folder.ts';
 import { type Head, readHead } from '../collect/head.ts';
 import { readPublicKey } from '../collect/keys.ts';
 import { SegmentLog } from '../collect/log.ts';
@@ -156,7 +157,17 @@ function erase(folder: string, { session, digest, reason }: Change): Promise<num
   if (subject === undefined || !/^[0-9a-f]{64}$/.test(subject))
     throw wrong('erase needs a session.', 'Name it with --session ID, or with --digest and 64 hex digits.');
   const why = wordOf('reason', reason);
-  return change(folder, (log) => log.erase(subject, why));
+  const foreign = foreignFolder(folder);
+  return change(folder, async (log) => {
+    await log.erase(subject, why);
+    if (!existsSync(foreign)) return;
+    const opened = await SegmentLog.open(foreign, () => undefined);
+    try {
+      await opened.log.erase(subject, why);
+    } finally {
+      await opened.log.close();
+    }
+  });
 }
 
 function hold(folder: string, { id, from, to, reason }: Change): Promise<number> {

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { copyLog } from '../collect/backup.ts';
 import { listSegments } from '../collect/folder.ts';
+import { foreignFolder } from '../collect/foreign/folder.ts';
 import { readPublicKey } from '../collect/keys.ts';
 import { Known } from '../collect/known.ts';
 import { lockFolder } from '../collect/lock.ts';
@@ -156,6 +157,15 @@ async function cost(settings: Settings): Promise<number> {
   return 0;
 }
 
+/** Copies a log, and with it that of other SDKs' records, and says whether the copies verify. */
+async function copyAll(from: string, to: string): Promise<number> {
+  const status = await checked(to, await copyLog(from, to));
+  const [source, target] = [foreignFolder(from), foreignFolder(to)];
+  if (!existsSync(source)) return status;
+  say('Records of other SDKs (foreign), in a log of their own:');
+  return Math.max(status, await checked(target, await copyLog(source, target)));
+}
+
 /** Says whether a copy verifies. */
 async function checked(folder: string, copied: number): Promise<number> {
   const { faults, records, segment } = await walkLog(folder, () => undefined);
@@ -166,15 +176,14 @@ async function checked(folder: string, copied: number): Promise<number> {
 }
 
 async function backup(settings: Settings): Promise<number> {
-  const to = given('to', settings);
-  return checked(to, await copyLog(settings.data, to));
+  return copyAll(settings.data, given('to', settings));
 }
 
 async function restore(settings: Settings): Promise<number> {
   const [from, { data }] = [given('from', settings), settings];
   if (existsSync(data) && (await listSegments(data)).length > 0)
     throw wrong(`${data} holds a log already.`, 'Name another folder with --data.');
-  return checked(data, await copyLog(from, data));
+  return copyAll(from, data);
 }
 
 const actions = new Map([

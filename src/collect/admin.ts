@@ -10,6 +10,7 @@ import type { Erasures } from './erasures.ts';
 import type { Fault } from './head-check.ts';
 import type { NoticeEntry, RecordEntry } from './line.ts';
 import { askCalibration, askLog, askRollups, type Question, scan } from './query.ts';
+import { coldPart, type Retired } from './retire/retired.ts';
 import { groupKeys, minute, type Rollups } from './rollups.ts';
 import { askTables } from './tables/ask.ts';
 import type { Tables } from './tables/tables.ts';
@@ -20,11 +21,14 @@ export interface AdminParts {
   readonly folder: string;
   readonly log: {
     readonly erasures: Erasures;
+    readonly retired: Retired | undefined;
     erase(subject: string, reason: string): Promise<void>;
     hold(id: string, from: number, to: number, reason: string): Promise<void>;
     release(id: string): Promise<void>;
     note(notice: NoticeEntry): Promise<void>;
   };
+  /** Of other SDKs' records; absent where none are kept. */
+  readonly foreign: { erase(subject: string, reason: string): Promise<void> } | undefined;
   readonly tail: Tail;
   /** Minutes so far; absent while older ones are still being read. */
   readonly rollups: () => Rollups | undefined;
@@ -120,19 +124,21 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
 
   app.get<{ Querystring: Query }>('/api/query', config('aggregates'), async ({ query }) => {
     const question = questionOf(query);
+    const cold = coldPart(log.retired, question);
     const rollups = query.exact === '1' ? undefined : parts.rollups();
     if (rollups !== undefined)
-      return { source: 'rollups', exact: false, groups: askRollups(rollups, question) };
+      return { source: 'rollups', exact: false, ...cold, groups: askRollups(rollups, question) };
     const { tables } = parts;
     return tables === undefined
-      ? { source: 'log', exact: true, groups: await alone(() => askLog(folder, question)) }
-      : { source: 'tables', exact: true, groups: await alone(() => askTables(tables, question)) };
+      ? { source: 'log', exact: true, ...cold, groups: await alone(() => askLog(folder, question)) }
+      : { source: 'tables', exact: true, ...cold, groups: await alone(() => askTables(tables, question)) };
   });
 
-  app.get<{ Querystring: Query }>('/api/calibration', config('aggregates'), async ({ query }) => ({
-    source: 'log',
-    ...(await alone(() => askCalibration(folder, questionOf(query)))),
-  }));
+  app.get<{ Querystring: Query }>('/api/calibration', config('aggregates'), async ({ query }) => {
+    const question = questionOf(query);
+    const cold = coldPart(log.retired, question);
+    return { source: 'log', ...cold, ...(await alone(() => askCalibration(folder, question))) };
+  });
 
   app.get<{ Querystring: Query }>('/api/drift', config('aggregates'), async ({ query }) => {
     const [from, to] = [timeOf('from', query.from), timeOf('to', query.to, Date.now())];
@@ -154,7 +160,15 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
         'not_yet',
         'Older minutes are still being read after the start; ask again later.',
       );
-    return { source: 'rollups', ...askDrift(rollups, { ...questionOf(query), from, to }, baseline, length) };
+    const cold = coldPart(log.retired, {
+      from: Math.min(from, baseline.from),
+      to: Math.max(to, baseline.to),
+    });
+    return {
+      source: 'rollups',
+      ...cold,
+      ...askDrift(rollups, { ...questionOf(query), from, to }, baseline, length),
+    };
   });
 
   app.get('/api/summary', config('aggregates'), () =>
@@ -212,7 +226,10 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
   }));
 
   app.post<{ Body: Query }>('/api/erasures', config('change'), async ({ body }) => {
-    await log.erase(wordOf('digest', body?.digest, /^[0-9a-f]{64}$/), wordOf('reason', body?.reason));
+    const subject = wordOf('digest', body?.digest, /^[0-9a-f]{64}$/);
+    const reason = wordOf('reason', body?.reason);
+    await log.erase(subject, reason);
+    await parts.foreign?.erase(subject, reason);
     return { recordsOnHold: log.erasures.waiting };
   });
 

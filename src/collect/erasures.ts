@@ -1,8 +1,14 @@
 import { hash } from 'node:crypto';
-import type { Entry, ErasedEntry, ErasureEntry, HoldEntry } from './line.ts';
+import type { Entry, ErasedEntry, ErasureEntry, ForeignEntry, HoldEntry } from './line.ts';
 
 /** What a session is called once it is to be forgotten: SHA-256 of its id, in hex. An id has 128 random bits. */
 export const subjectOf = (session: string): string => hash('sha256', session);
+
+/** What a foreign record could be asked to be forgotten by: the digest of each text in it, for any may be a session's id. */
+export const subjectsIn = ({ resource, attributes }: Pick<ForeignEntry, 'resource' | 'attributes'>) =>
+  [...Object.values(resource), ...Object.values(attributes)].flatMap((value) =>
+    typeof value === 'string' ? [subjectOf(value)] : [],
+  );
 
 /** Which sessions are to be erased, and which times are held for an inquiry: the log's own notices say so. */
 export class Erasures {

@@ -124,7 +124,7 @@ const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
 
 /** What stands in an erased entry's place: the entry's hash stays on the line, so the chain does. */
 export interface Tombstone {
-  readonly kind: 'record' | 'chunk' | 'metrics';
+  readonly kind: 'record' | 'chunk' | 'metrics' | 'foreign';
   readonly subject: string;
 }
 
@@ -232,7 +232,9 @@ export function readLine(text: string): Line | undefined {
   if (found === null) return undefined;
   const [, chain = '', hash = '', json, rest = ''] = found;
   if (json !== undefined) return { chain, hash, json };
-  const erased = /^"tombstone":\{"kind":"(record|chunk|metrics)","subject":"([0-9a-f]{64})"\}$/.exec(rest);
+  const erased = /^"tombstone":\{"kind":"(record|chunk|metrics|foreign)","subject":"([0-9a-f]{64})"\}$/.exec(
+    rest,
+  );
   if (erased === null) return undefined;
   const [, kind, subject = ''] = erased;
   return { chain, hash, tombstone: { kind: kind as Tombstone['kind'], subject } };

@@ -1,5 +1,4 @@
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -10,6 +9,7 @@ import { Registry } from 'prom-client';
 import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, jsonBytes, Refusal, toRefusal, unpack } from './body.ts';
+import { foreignFolder } from './foreign/folder.ts';
 import { createForeignIngest, isForeign } from './foreign/ingest.ts';
 import { Forwarder, type ForwardOptions } from './forward/forwarder.ts';
 import { createForwardMetrics } from './forward/metrics.ts';
@@ -178,9 +178,10 @@ async function openForeign(
   registry: Registry,
 ) {
   if (foreignAttributes.length === 0) return undefined;
-  const { log } = await SegmentLog.open(join(data, 'foreign'), () => undefined, { segmentBytes, maxBytes });
+  const { log } = await SegmentLog.open(foreignFolder(data), () => undefined, { segmentBytes, maxBytes });
+  await log.sweep();
   const ingest = createForeignIngest({ log, listed: new Set(foreignAttributes), keys, registry });
-  return { ingest, close: () => log.close() };
+  return { ingest, log };
 }
 
 /**
@@ -341,6 +342,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       : createAdmin({
           folder: log.folder,
           log,
+          foreign: foreign?.log,
           tail,
           rollups: () => (hasParts || faultsNow() !== undefined ? rollups : undefined),
           faults: faultsNow,
@@ -359,7 +361,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     await upkeep?.stop();
     await forwarder?.stop();
     tables?.close();
-    await foreign?.close();
+    await foreign?.log.close();
     await log.close();
   }
 

@@ -1,8 +1,8 @@
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Erasures, subjectOf } from './erasures.ts';
+import { type Erasures, subjectOf, subjectsIn } from './erasures.ts';
 import { type SegmentFile, syncFolder } from './folder.ts';
-import { readEntry, readLine, writeTombstone } from './line.ts';
+import { type Entry, readEntry, readLine, writeTombstone } from './line.ts';
 import { tablePath } from './tables/path.ts';
 
 /** Of one session: tombstones there are now, and records that a hold keeps. */
@@ -18,26 +18,29 @@ export async function removeDrafts(folder: string): Promise<void> {
   for (const name of await readdir(folder)) if (name.endsWith(draftEnd)) await rm(join(folder, name));
 }
 
+/** A segment of foreign records has no others, so both are counted as records. */
+const isRecord = (kind: Entry['kind']): boolean => kind === 'record' || kind === 'foreign';
+
 /** One line as it is to stand from now on. */
 export function swept(text: string, erasures: Erasures, counts: ReadonlyMap<string, Swept>): string {
   const line = readLine(text);
   if (line === undefined) return `${text}\n`;
   if (line.json === undefined) {
     const count = counts.get(line.tombstone.subject);
-    if (count !== undefined && line.tombstone.kind === 'record') count.records += 1;
+    if (count !== undefined && isRecord(line.tombstone.kind)) count.records += 1;
     return `${text}\n`;
   }
   const entry = readEntry(line.json);
-  if (entry === undefined || !('session' in entry)) return `${text}\n`;
-  const subject = subjectOf(entry.session);
-  const count = counts.get(subject);
-  if (count === undefined) return `${text}\n`;
-  const isRecord = entry.kind === 'record';
+  if (entry === undefined || !('session' in entry || entry.kind === 'foreign')) return `${text}\n`;
+  const named = entry.kind === 'foreign' ? subjectsIn(entry) : [subjectOf(entry.session)];
+  const subject = named.find((each) => counts.has(each));
+  const count = subject === undefined ? undefined : counts.get(subject);
+  if (subject === undefined || count === undefined) return `${text}\n`;
   if (erasures.heldBy(entry.receivedAt) !== undefined) {
-    if (isRecord) count.waiting += 1;
+    if (isRecord(entry.kind)) count.waiting += 1;
     return `${text}\n`;
   }
-  if (isRecord) count.records += 1;
+  if (isRecord(entry.kind)) count.records += 1;
   return writeTombstone(line.chain, line.hash, { kind: entry.kind, subject });
 }
 

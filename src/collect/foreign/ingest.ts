@@ -1,12 +1,13 @@
 import { Counter, type Registry } from 'prom-client';
 import { notStored, parseBody, requireKey } from '../body.ts';
+import { subjectsIn } from '../erasures.ts';
 import { bytesOf } from '../line.ts';
 import type { SegmentLog } from '../log.ts';
 import { readForeign } from './read.ts';
 
 export interface ForeignParts {
   /** A log of their own: it shares nothing with that of Sonde's records. */
-  readonly log: Pick<SegmentLog, 'append'>;
+  readonly log: Pick<SegmentLog, 'append' | 'erasures'>;
   /** Names of attributes that are kept. */
   readonly listed: ReadonlySet<string>;
   readonly keys: ReadonlySet<string>;
@@ -27,7 +28,7 @@ export function createForeignIngest({ log, listed, keys, registry }: ForeignPart
   });
   const dropped = new Counter({
     name: 'sonde_foreign_dropped_total',
-    help: 'Bodies and attributes of log records of other SDKs that were not kept.',
+    help: 'Bodies and attributes of log records of other SDKs that were not kept; records of erased sessions.',
     labelNames: ['reason'],
     registers,
   });
@@ -36,13 +37,20 @@ export function createForeignIngest({ log, listed, keys, registry }: ForeignPart
   return async function ingest(body: Buffer, key: string | undefined) {
     const logs = readForeign(parseBody(body), listed);
     requireKey(key, keys);
+    const { erasures } = log;
+    const records =
+      erasures.subjects.length === 0
+        ? logs.records
+        : logs.records.filter((record) => !subjectsIn(record).some((subject) => erasures.has(subject)));
     const receivedAt = Date.now();
     try {
-      await log.append(logs.records.map((record) => bytesOf({ kind: 'foreign', receivedAt, ...record })));
+      await log.append(records.map((record) => bytesOf({ kind: 'foreign', receivedAt, ...record })));
     } catch {
       throw notStored();
     }
-    kept.inc(logs.records.length);
+    kept.inc(records.length);
+    if (records.length < logs.records.length)
+      dropped.inc({ reason: 'erased' }, logs.records.length - records.length);
     for (const [reason, count] of Object.entries(logs.dropped)) dropped.inc({ reason }, count);
     return { stored: [], rejected: {} };
   };

@@ -108,9 +108,9 @@ async function storeOldest({ log, tables, cold, hotDays, stayFrom }: RetireParts
   if (head === undefined || !isWhole) return undefined;
   const sha256 = await digestOf(table);
   await cold.put(tableName(segment.path), table, sha256);
-  const { records, to } = contents;
+  const { records, from, to } = contents;
   const { size: bytes } = await stat(table);
-  const told: RetiredSegment = { segment: segment.number, records, to, bytes, sha256, head };
+  const told: RetiredSegment = { segment: segment.number, records, from, to, bytes, sha256, head };
   return { told, contents, path: segment.path, source };
 }
 

@@ -8,6 +8,8 @@ import { loadSigned, saveSigned } from '../signed-file.ts';
 export interface RetiredSegment {
   readonly segment: number;
   readonly records: number;
+  /** Of its oldest entry, epoch ms; absent from what was retired before it was kept. */
+  readonly from?: number;
   /** Of its newest entry, epoch ms. */
   readonly to: number;
   /** Of its table. */
@@ -37,4 +39,25 @@ export const saveRetired = (folder: string, retired: Retired, key: KeyObject): P
 export async function loadRetired(folder: string, publicKey: KeyObject): Promise<Retired | undefined> {
   const retired = (await loadSigned(pathIn(folder), 'retired', publicKey)) as Retired | undefined;
   return retired?.format === 1 ? retired : undefined;
+}
+
+/**
+ * What of a time is in cold storage alone, so that an answer from what is here can say so: whole segments that touch it,
+ * with all their records. Times in epoch ms, `to` exclusive in the question and inclusive in the answer.
+ */
+export function coldPart(
+  retired: Retired | undefined,
+  asked: { readonly from: number; readonly to: number },
+): { readonly cold?: { readonly from: number; readonly to: number; readonly records: number } } {
+  const found = (retired?.segments ?? []).filter(
+    ({ from = 0, to, records }) => records > 0 && to >= asked.from && from < asked.to,
+  );
+  if (found.length === 0) return {};
+  return {
+    cold: {
+      from: Math.max(asked.from, Math.min(...found.map(({ from = 0 }) => from))),
+      to: Math.min(asked.to, Math.max(...found.map(({ to }) => to))),
+      records: found.reduce((sum, { records }) => sum + records, 0),
+    },
+  };
 }

@@ -5,8 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../../src/collect/body.ts';
 import { readForeign } from '../../../src/collect/foreign/read.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
+import { runAudit } from './audit-run.ts';
 import { makeChunk, newSession } from './chunk.ts';
-import { readSegments, startCollector } from './start.ts';
+import { runStore } from './run-store.ts';
+import { readSegments, startCollector, temporaryFolder } from './start.ts';
 
 /**
  * What @opentelemetry/exporter-logs-otlp-http 0.223.1 sent for two records of sdk-logs 0.223.1 (resources 2.12.1), as a
@@ -68,6 +70,35 @@ describe('log records of another SDK', () => {
     expect(await (await post(body)).json()).toMatchObject({ stored: [{ ranges: [[0, 2]] }] });
     expect(await readSegments(data)).not.toContain('"kind":"foreign"');
     expect(await readSegments(data)).toContain(records[0]?.recordId);
+  });
+
+  it('are erased by a session that a listed attribute carries, here and in the backup, and come no more', async () => {
+    const session = newSession();
+    const sent = (await sdkBody()).replace('/cart/:id', session);
+    const { data, post, collector } = await startCollector({ foreignAttributes: listed });
+    await post(sent);
+    await collector.close();
+    const copy = join(await temporaryFolder(), 'backup');
+    await runStore('backup', '--data', data, '--to', copy);
+    expect(await readSegments(join(copy, 'foreign'))).toContain(session);
+
+    await runAudit('erase', '--session', session, '--data', data);
+    await runStore('backup', '--data', data, '--to', copy);
+    const restored = join(await temporaryFolder(), 'data');
+    await runStore('restore', '--data', restored, '--from', copy);
+    for (const folder of [data, copy, restored].map((each) => join(each, 'foreign'))) {
+      const text = await readSegments(folder);
+      expect(text).not.toContain(session);
+      expect(text).toContain('"http.response.status_code":500');
+      expect((await walkLog(folder, () => undefined)).faults).toEqual([]);
+    }
+
+    const next = await startCollector({ data, foreignAttributes: listed });
+    await next.post(sent);
+    expect(await readSegments(join(data, 'foreign'))).not.toContain(session);
+    expect(await (await fetch(`${next.address}/metrics`)).text()).toContain(
+      'sonde_foreign_dropped_total{reason="erased"} 1',
+    );
   });
 
   it('are refused where no list was given, and where a key is asked for and missing', async () => {

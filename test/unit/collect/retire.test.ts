@@ -60,6 +60,24 @@ describe('retired segments', () => {
     await rm(head);
   });
 
+  it('are named by every answer over a time of which they hold something, and by no other', async () => {
+    const { data, cold } = await filledLog();
+    await retireAll(data, cold);
+    const { collector } = await startCollector({ data, admin: { port: 0, token: 'secret' } });
+    const ask = async (path: string) => {
+      const headers = { authorization: 'Bearer secret' };
+      return (await fetch(`${collector.adminAddress}/api/${path}`, { headers })).json();
+    };
+    const counted = (await ask('query?exact=1')) as { groups: { records: number }[] };
+    const here = counted.groups[0]?.records ?? 0;
+    expect(here).toBeLessThan(80);
+    for (const path of ['query?exact=1', 'query', 'calibration'])
+      expect(await ask(path)).toMatchObject({
+        cold: { from: expect.any(Number), to: expect.any(Number), records: 80 - here },
+      });
+    expect(await ask(`query?exact=1&from=${Date.now() + 1}`)).not.toHaveProperty('cold');
+  });
+
   it('are known: what comes again is settled, and counts go on', async () => {
     const { data, cold, sessions } = await filledLog();
     await retireAll(data, cold);
