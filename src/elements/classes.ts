@@ -1,6 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Classification } from '../protocol/request.ts';
-import { countText, natsText, probabilityText } from './format.ts';
+import { countText, natsText, percentText, probabilityText } from './format.ts';
 import { theme } from './theme.ts';
 import { vars } from './vars.ts';
 
@@ -79,5 +79,5 @@ const calibratedText = ({
 }: NonNullable<Classification['calibrated']>): TemplateResult =>
   html`<p>
     By your ${countText(n)} labelled texts, an answer this sure is right with chance ${probabilityText(confidence)}; the
-    set that holds the true class with chance ${probabilityText(coverage)} is ${set.length === 0 ? 'empty' : set.join(', ')}.
+    set that holds the true class in ${percentText(coverage)} is ${set.length === 0 ? 'empty' : set.join(', ')}.
   </p>`;

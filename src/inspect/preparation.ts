@@ -1,8 +1,8 @@
 import type { ModelInfo } from '../protocol/model.ts';
 import type { Preparation } from '../shared/parity.ts';
 
-/** Files that say how an input becomes numbers: of texts, images and sound. */
-const prepares = /(^|\/)(tokenizer|vocab|merges|spiece|special_tokens_map|added_tokens|preprocessor)[^/]*$/;
+/** Files that say how a text becomes numbers. Images and sound come as tensors: who made those is not seen here. */
+const prepares = /^tokenizer[^/]*$/;
 
 /** What decides, beside the weights, how an input is read and an output is told. */
 export const preparationOf = ({

@@ -20,7 +20,7 @@ const reference = {
 };
 
 const info = {
-  files: [file('tokenizer.json', one), file('onnx/model.onnx', one), file('preprocessor_config.json', one)],
+  files: [file('tokenizer.json', one), file('onnx/model.onnx', one), file('tokenizer_config.json', one)],
   context: 128,
   labels: ['NEGATIVE', 'POSITIVE'],
 };
@@ -34,8 +34,8 @@ function watch(serving: Preparation): DriftWatch {
 
 describe('serving that makes inputs ready', () => {
   it('as training did has no gap, whatever its weights are', () => {
-    const [tokenizer, , preprocessor] = info.files;
-    const quantised = [tokenizer, preprocessor, file('onnx/model_quantized.onnx', other)];
+    const [tokenizer, , config] = info.files;
+    const quantised = [tokenizer, config, file('onnx/model_quantized.onnx', other)];
     const watched = watch(preparationOf({ ...info, files: quantised.flatMap((each) => each ?? []) }));
     expect(watched.state.parity).toEqual([]);
     expect(watched.see(sampleRecord())).toBe(false);
@@ -44,13 +44,13 @@ describe('serving that makes inputs ready', () => {
   it.each<[string, Partial<typeof info>, object]>([
     [
       'with another tokenizer',
-      { files: [file('tokenizer.json', other), file('preprocessor_config.json', one)] },
+      { files: [file('tokenizer.json', other), file('tokenizer_config.json', one)] },
       { of: 'tokenizer.json', training: one, serving: other },
     ],
     [
       'without a file of it',
       { files: [file('tokenizer.json', one)] },
-      { of: 'preprocessor_config.json', training: one },
+      { of: 'tokenizer_config.json', training: one },
     ],
     [
       'cut to another length',
