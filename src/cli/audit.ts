@@ -7,8 +7,10 @@ import { foreignFolder } from '../collect/foreign/folder.ts';
 import { type Head, readHead } from '../collect/head.ts';
 import { readPublicKey } from '../collect/keys.ts';
 import { SegmentLog } from '../collect/log.ts';
+import { openCold } from '../collect/retire/cold.ts';
 import { unerased } from '../collect/retire/erase.ts';
-import { walkLog } from '../collect/walk.ts';
+import { withRetired } from '../collect/retire/fetch.ts';
+import { type WalkOptions, walkLog } from '../collect/walk.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments, wordOf } from './arguments.ts';
 
@@ -27,6 +29,7 @@ sonde audit release --id ID        ends a hold, and makes the erasures that wait
   --data DIR    the collector's data folder, default .sonde/data
   --head FILE   a head that audit head printed earlier: with it a log that was cut off or rewritten since
                 shows, even if the folder's own keys and heads were replaced
+  --cold PLACE  for a head that was signed within a retired segment: where that is (--cold-endpoint URL as in store)
 `;
 
 /** @throws SondeError `file_not_found`, or `invalid_argument` when the file holds no head */
@@ -48,9 +51,22 @@ async function savedHead(file: string): Promise<Head> {
   return head;
 }
 
-async function verify(folder: string, file: string | undefined): Promise<number> {
+interface Against {
+  readonly head?: string | undefined;
+  readonly cold?: string | undefined;
+  readonly 'cold-endpoint'?: string | undefined;
+}
+
+async function verify(folder: string, against: Against): Promise<number> {
+  const { head: file, cold, 'cold-endpoint': endpoint } = against;
   const saved = file === undefined ? undefined : await savedHead(file);
-  const walk = await walkLog(folder, () => undefined, { saved });
+  const walkWith = (options: WalkOptions) => walkLog(folder, () => undefined, { saved, ...options });
+  const walk =
+    cold === undefined
+      ? await walkWith({})
+      : await withRetired(folder, await openCold(cold, endpoint), (fetchRetired) =>
+          walkWith({ fetchRetired }),
+        );
   const { faults, records, chunks, segment, chain, tail, erased, erasures, retired } = walk;
   for (const { segment: file, line, what } of faults)
     process.stdout.write(`${file}${line === undefined ? '' : `:${line}`}: ${what}\n`);
@@ -194,6 +210,8 @@ export async function audit(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, {
     data: { type: 'string', default: join('.sonde', 'data') },
     head: { type: 'string' },
+    cold: { type: 'string' },
+    'cold-endpoint': { type: 'string' },
     session: { type: 'string' },
     digest: { type: 'string' },
     id: { type: 'string' },
@@ -207,7 +225,7 @@ export async function audit(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const actions = new Map([
-    ['verify', (folder: string) => verify(folder, values.head)],
+    ['verify', (folder: string) => verify(folder, values)],
     ['export', print],
     ['head', printHead],
     ['key', printKey],

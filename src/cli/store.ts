@@ -11,10 +11,9 @@ import { SegmentLog } from '../collect/log.ts';
 import { type ColdStore, openCold } from '../collect/retire/cold.ts';
 import { projectCost } from '../collect/retire/cost.ts';
 import { eraseCold } from '../collect/retire/erase.ts';
-import { fetchSegment, inScratch } from '../collect/retire/fetch.ts';
+import { withRetired } from '../collect/retire/fetch.ts';
 import { retire } from '../collect/retire/retire.ts';
 import { loadRetired } from '../collect/retire/retired.ts';
-import { openDuck } from '../collect/tables/duck.ts';
 import { Tables } from '../collect/tables/tables.ts';
 import { walkLog } from '../collect/walk.ts';
 import { SondeError } from '../shared/errors.ts';
@@ -125,12 +124,7 @@ async function fetch(settings: Settings): Promise<number> {
       `Segment ${segment ?? ''} is not retired.`,
       'sonde audit verify says where the log begins here.',
     );
-  const duck = await openDuck();
-  try {
-    await writeFile(out, await inScratch(data, (scratch) => fetchSegment(duck, cold, told, scratch)));
-  } finally {
-    duck.close();
-  }
+  await withRetired(data, cold, async (fetch) => writeFile(out, await fetch(told)));
   say(`segment ${told.segment}, ${told.records} records, ends as its signed head says`);
   return 0;
 }

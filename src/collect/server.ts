@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import fastify, {
   type FastifyError,
@@ -171,17 +172,19 @@ function addSignals(
     });
 }
 
-/** The log of other SDKs' records, where a list says what is kept of them. */
+/** The log of other SDKs' records: more comes where a list says what is kept, what is there can be erased without one. */
 async function openForeign(
   { data, segmentBytes, maxBytes, foreignAttributes = [] }: CollectorOptions,
   keys: ReadonlySet<string>,
   registry: Registry,
 ) {
-  if (foreignAttributes.length === 0) return undefined;
-  const { log } = await SegmentLog.open(foreignFolder(data), () => undefined, { segmentBytes, maxBytes });
+  const isListed = foreignAttributes.length > 0;
+  const folder = foreignFolder(data);
+  if (!isListed && !existsSync(folder)) return undefined;
+  const { log } = await SegmentLog.open(folder, () => undefined, { segmentBytes, maxBytes });
   await log.sweep();
-  const ingest = createForeignIngest({ log, listed: new Set(foreignAttributes), keys, registry });
-  return { ingest, log };
+  const parts = { log, listed: new Set(foreignAttributes), keys, registry };
+  return { log, ingest: isListed ? createForeignIngest(parts) : undefined };
 }
 
 /**
@@ -283,7 +286,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
         url: '/v1/logs',
         counted: 'rejectedLogRecords',
         take: (body, key) =>
-          foreign !== undefined && isForeign(body) ? foreign.ingest(body, key) : ingest(body, key),
+          foreign?.ingest !== undefined && isForeign(body) ? foreign.ingest(body, key) : ingest(body, key),
       },
       {
         url: '/v1/metrics',

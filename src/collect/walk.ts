@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { SondeError } from '../shared/errors.ts';
 import type { Checkpoint, LogPlace } from './checkpoint.ts';
 import { Erasures } from './erasures.ts';
-import { listSegments, loadHead, type SegmentFile, segmentName } from './folder.ts';
+import { listSegments, loadHead, segmentName } from './folder.ts';
 import { type Head, isSigned, readHead } from './head.ts';
 import { type Fault, HeadCheck, type Place } from './head-check.ts';
 import { readPublicKey } from './keys.ts';
@@ -20,7 +20,7 @@ import {
   segmentFormat,
   type Tombstone,
 } from './line.ts';
-import { loadRetired, type Retired } from './retire/retired.ts';
+import { loadRetired, type Retired, type RetiredSegment } from './retire/retired.ts';
 import { TombCheck } from './tomb-check.ts';
 
 /** The part of the last segment behind its last stored chunk: what a crash leaves, never acknowledged. */
@@ -57,6 +57,8 @@ export interface Walk {
 export interface WalkOptions {
   /** A head kept elsewhere, to be held against the log too. */
   readonly saved?: Head | undefined;
+  /** Text of a retired segment, so that a saved head that was signed within one can be held against it. */
+  readonly fetchRetired?: ((segment: RetiredSegment) => Promise<string>) | undefined;
   /** Begins there instead of at the first line; what stands before is taken for granted. */
   readonly from?: Checkpoint | undefined;
   /** Awaited every few hundred lines, so that others get their turn. */
@@ -84,15 +86,15 @@ function* linesOf(bytes: Buffer): Generator<{ text: string; end: number }> {
 export async function walkLog(
   folder: string,
   onStored: (entries: readonly Entry[], records: number, segment: number) => void | Promise<void>,
-  { saved, from, pause }: WalkOptions = {},
+  { saved, fetchRetired, from, pause }: WalkOptions = {},
 ): Promise<Walk> {
   const faults: Fault[] = [];
   const key = await readPublicKey(folder);
   const retired = key && (await loadRetired(folder, key));
   const head = await loadHead(folder);
   const headCheck = head === undefined ? undefined : new HeadCheck(head, 'head.json', key);
-  const isGone = saved !== undefined && saved.segment < (retired?.base.place.segment ?? 0);
-  const savedCheck = saved === undefined || isGone ? undefined : new HeadCheck(saved, 'the saved head', key);
+  const savedCheck = saved === undefined ? undefined : new HeadCheck(saved, 'the saved head', key);
+  const gone = await walkGone(saved, savedCheck, retired, { key, faults, pause, fetchRetired });
   const begin = from ?? retired?.base;
   const start = begin?.place;
   const segments = (await listSegments(folder)).filter(({ number }) => number >= (start?.segment ?? 0));
@@ -112,16 +114,16 @@ export async function walkLog(
     if (file.number !== before + 1)
       faults.push({ segment: basename(file.path), what: `segment ${before + 1} before it is missing` });
     const part = { chain, key, faults, pause, begin: index === 0 ? start : undefined };
-    const found = await walkSegment(file, part, async ({ entries, tombstones }, end) => {
-      for (const tombstone of tombstones) tombs.see(tombstone, { segment: basename(file.path), ...end });
+    const text = { name: basename(file.path), bytes: await readFile(file.path) };
+    const found = await walkSegment(text, part, async (group, end) => {
+      const { entries, tombstones } = group;
+      for (const tombstone of tombstones) tombs.see(tombstone, { segment: text.name, ...end });
       for (const entry of entries) erasures.see(entry);
-      const isRecord = ({ kind }: { readonly kind: string }) => kind === 'record';
-      const erased = tombstones.filter(isRecord).length;
-      total.erased += erased;
-      total.records += erased + entries.filter(isRecord).length;
+      total.erased += tombstones.filter(isRecord).length;
+      total.records += recordsIn(group);
       if ([...entries, ...tombstones].some(({ kind }) => kind === 'chunk')) total.chunks += 1;
       await onStored(entries, total.records, file.number);
-      const place: Place = { segment: basename(file.path), ...end, records: total.records };
+      const place: Place = { segment: text.name, ...end, records: total.records };
       headCheck?.see(place);
       savedCheck?.see(place);
     });
@@ -132,18 +134,13 @@ export async function walkLog(
     if (index === segments.length - 1) tail = { path: file.path, keep: found.keep, torn: found.torn };
     else
       faults.push({
-        segment: basename(file.path),
+        segment: text.name,
         what: `${found.torn} bytes at its end belong to no stored chunk`,
       });
   }
   faults.push(...tombs.faults());
-  for (const check of [headCheck, savedCheck]) if (check?.fault !== undefined) faults.push(check.fault);
-  const isKnown = retired?.segments.some(({ head: { chain } }) => chain === saved?.chain);
-  if (saved !== undefined && isGone && isKnown !== true)
-    faults.push({
-      segment: segmentName(saved.segment),
-      what: 'the saved head: it was signed within a retired segment, so it cannot be checked here; sonde store fetch gets that segment',
-    });
+  for (const fault of [headCheck?.fault, gone ?? savedCheck?.fault])
+    if (fault !== undefined) faults.push(fault);
   return {
     faults,
     segment: segments.at(-1)?.number ?? 0,
@@ -157,6 +154,47 @@ export async function walkLog(
     ...(tail === undefined ? {} : { tail }),
     ...(head === undefined ? {} : { head }),
   };
+}
+
+/** What is known before any segment is read. */
+interface Ground {
+  readonly key: KeyObject | undefined;
+  readonly faults: Fault[];
+  readonly pause: (() => Promise<void>) | undefined;
+}
+
+/**
+ * Shows a saved head the retired segment that it was signed in, where it was: its end is known here, of the rest the
+ * text is needed. What keeps that from being done comes back.
+ */
+async function walkGone(
+  saved: Head | undefined,
+  check: HeadCheck | undefined,
+  retired: Retired | undefined,
+  { fetchRetired, ...ground }: Ground & Pick<WalkOptions, 'fetchRetired'>,
+): Promise<Fault | undefined> {
+  const segment = retired?.segments.find((each) => each.segment === saved?.segment);
+  if (saved === undefined || segment === undefined) return undefined;
+  const name = segmentName(segment.segment);
+  const { chain, records: ends } = segment.head;
+  if (chain === saved.chain) {
+    check?.see({ segment: name, line: 1, chain, records: ends });
+    return undefined;
+  }
+  if (fetchRetired === undefined)
+    return {
+      segment: name,
+      what: 'the saved head: it was signed within a retired segment; name the cold storage with --cold to check it',
+    };
+  const before = retired?.segments.find((each) => each.segment === segment.segment - 1)?.head;
+  let records = before?.records ?? 0;
+  const text = { name, bytes: Buffer.from(await fetchRetired(segment)) };
+  const part = { ...ground, chain: before?.chain ?? genesis, begin: undefined };
+  await walkSegment(text, part, async (group, end) => {
+    records += recordsIn(group);
+    check?.see({ segment: name, ...end, records });
+  });
+  return undefined;
 }
 
 /** What is wrong with a segment's first line. @throws SondeError `version_mismatch` for a format to come */
@@ -186,24 +224,27 @@ interface Group {
   readonly tombstones: readonly Tombstone[];
 }
 
+const isRecord = ({ kind }: { readonly kind: string }): boolean => kind === 'record';
+
+/** How many records it has, erased ones among them. */
+const recordsIn = ({ entries, tombstones }: Group): number =>
+  entries.filter(isRecord).length + tombstones.filter(isRecord).length;
+
 /** What is known before a segment is read. */
-interface Part {
+interface Part extends Ground {
   readonly chain: string;
-  readonly key: KeyObject | undefined;
-  readonly faults: Fault[];
-  readonly pause: (() => Promise<void>) | undefined;
   /** Its lines up to there were read before. */
   readonly begin: LogPlace | undefined;
 }
 
 async function walkSegment(
-  file: SegmentFile,
+  { name, bytes: whole }: { readonly name: string; readonly bytes: Buffer },
   { chain: chainBefore, key, faults, pause, begin }: Part,
   onGroup: (group: Group, end: Pick<Place, 'line' | 'chain'>) => Promise<void>,
 ): Promise<{ chain: string; keep: number; torn: number; lines: number; format: number | undefined }> {
   const skipped = begin?.bytes ?? 0;
-  const bytes = (await readFile(file.path)).subarray(skipped);
-  const fault = (line: number, what: string) => faults.push({ segment: basename(file.path), line, what });
+  const bytes = whole.subarray(skipped);
+  const fault = (line: number, what: string) => faults.push({ segment: name, line, what });
   let chain = chainBefore;
   let stored = chainBefore;
   let keep = 0;

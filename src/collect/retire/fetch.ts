@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SondeError } from '../../shared/errors.ts';
 import { segmentName } from '../folder.ts';
 import { hashEntry, nextChain, readHeader, readLine } from '../line.ts';
-import type { Duck } from '../tables/duck.ts';
+import { type Duck, openDuck } from '../tables/duck.ts';
 import { tableName } from '../tables/path.ts';
 import { textOf } from '../tables/table.ts';
 import type { ColdStore } from './cold.ts';
@@ -53,4 +53,20 @@ export async function fetchSegment(
     `The table of segment ${segment} in cold storage is not what was retired.`,
     'Restore it from a backup of the cold storage.',
   );
+}
+
+/** Runs `work` with a way to the text of retired segments. */
+export async function withRetired<T>(
+  folder: string,
+  cold: ColdStore,
+  work: (fetch: (segment: RetiredSegment) => Promise<string>) => Promise<T>,
+): Promise<T> {
+  const duck = await openDuck();
+  try {
+    return await inScratch(folder, (scratch) =>
+      work((segment) => fetchSegment(duck, cold, segment, scratch)),
+    );
+  } finally {
+    duck.close();
+  }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../../src/collect/body.ts';
+import { subjectOf } from '../../../src/collect/erasures.ts';
 import { readForeign } from '../../../src/collect/foreign/read.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
 import { runAudit } from './audit-run.ts';
@@ -99,6 +100,22 @@ describe('log records of another SDK', () => {
     expect(await (await fetch(`${next.address}/metrics`)).text()).toContain(
       'sonde_foreign_dropped_total{reason="erased"} 1',
     );
+  });
+
+  it('are erased by a collector that takes no more of them, too', async () => {
+    const session = newSession();
+    const first = await startCollector({ foreignAttributes: listed });
+    await first.post((await sdkBody()).replace('/cart/:id', session));
+    await first.collector.close();
+    const { data } = first;
+    const { collector } = await startCollector({ data, admin: { port: 0, token: 'secret' } });
+    const answer = await fetch(`${collector.adminAddress}/api/erasures`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer secret', 'content-type': 'application/json' },
+      body: JSON.stringify({ digest: subjectOf(session), reason: 'asked' }),
+    });
+    expect(answer.status).toBe(200);
+    expect(await readSegments(join(data, 'foreign'))).not.toContain(session);
   });
 
   it('are refused where no list was given, and where a key is asked for and missing', async () => {

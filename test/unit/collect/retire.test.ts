@@ -1,8 +1,10 @@
+import { createPrivateKey } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { subjectOf } from '../../../src/collect/erasures.ts';
-import { listSegments } from '../../../src/collect/folder.ts';
+import { listSegments, loadHead } from '../../../src/collect/folder.ts';
+import { signHead } from '../../../src/collect/head.ts';
 import { openDuck } from '../../../src/collect/tables/duck.ts';
 import { textOf } from '../../../src/collect/tables/table.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
@@ -91,6 +93,34 @@ describe('retired segments', () => {
     await post(makeChunk(sessions[0], 40, 10).body);
     await collector.close();
     expect(await walk(data)).toMatchObject({ faults: [], records: 90 });
+  });
+
+  it('hold up against a head that was saved within one of them, where the cold storage is named', async () => {
+    const { data, collector, post } = await startCollector({ segmentBytes: 20_000 });
+    const session = newSession();
+    await post(makeChunk(session, 0, 10).body);
+    await vi.waitFor(async () => expect((await loadHead(data))?.records).toBe(10), 5000);
+    const saved = await loadHead(data);
+    for (let from = 10; from < 80; from += 10) await post(makeChunk(session, from, 10).body);
+    await collector.close();
+    const cold = await temporaryFolder();
+    await retireAll(data, cold);
+    const head = join(await temporaryFolder(), 'head.json');
+    const verify = (...more: string[]) => runAudit('verify', '--data', data, '--head', head, ...more);
+    await writeFile(head, JSON.stringify(saved));
+    expect((await verify()).stdout).toContain('name the cold storage with --cold to check it');
+    expect(await verify('--cold', cold)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('intact: 80 records'),
+    });
+    // The same signer, another history: what only whoever holds the key could have written.
+    const key = createPrivateKey(await readFile(join(data, 'signing.key'), 'utf8'));
+    const { segment = 0, records = 0 } = saved ?? {};
+    await writeFile(head, JSON.stringify(signHead({ segment, records, chain: 'f'.repeat(64) }, key)));
+    expect(await verify('--cold', cold)).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('the log was rewritten, at or before record 10'),
+    });
   });
 
   it('are missed when somebody takes them away, or says they were retired', async () => {
