@@ -6,11 +6,13 @@ import { loadHead } from '../collect/folder.ts';
 import { foreignFolder } from '../collect/foreign/folder.ts';
 import { type Head, readHead } from '../collect/head.ts';
 import { readPublicKey } from '../collect/keys.ts';
+import { isRecordKind } from '../collect/line.ts';
 import { SegmentLog } from '../collect/log.ts';
 import { openCold } from '../collect/retire/cold.ts';
 import { unerased } from '../collect/retire/erase.ts';
-import { withRetired } from '../collect/retire/fetch.ts';
-import { type WalkOptions, walkLog } from '../collect/walk.ts';
+import { fetchAlone } from '../collect/retire/fetch.ts';
+import type { RetiredSegment } from '../collect/retire/retired.ts';
+import { walkLog } from '../collect/walk.ts';
 import { SondeError } from '../shared/errors.ts';
 import { readArguments, wordOf } from './arguments.ts';
 
@@ -60,13 +62,11 @@ interface Against {
 async function verify(folder: string, against: Against): Promise<number> {
   const { head: file, cold, 'cold-endpoint': endpoint } = against;
   const saved = file === undefined ? undefined : await savedHead(file);
-  const walkWith = (options: WalkOptions) => walkLog(folder, () => undefined, { saved, ...options });
-  const walk =
+  const fetchRetired =
     cold === undefined
-      ? await walkWith({})
-      : await withRetired(folder, await openCold(cold, endpoint), (fetchRetired) =>
-          walkWith({ fetchRetired }),
-        );
+      ? undefined
+      : async (segment: RetiredSegment) => fetchAlone(folder, await openCold(cold, endpoint), segment);
+  const walk = await walkLog(folder, () => undefined, { saved, fetchRetired });
   const { faults, records, chunks, segment, chain, tail, erased, erasures, retired } = walk;
   for (const { segment: file, line, what } of faults)
     process.stdout.write(`${file}${line === undefined ? '' : `:${line}`}: ${what}\n`);
@@ -102,8 +102,7 @@ async function verify(folder: string, against: Against): Promise<number> {
 async function print(folder: string): Promise<number> {
   const { faults } = await walkLog(folder, async (entries) => {
     let text = '';
-    for (const entry of entries)
-      if (entry.kind === 'record' || entry.kind === 'foreign') text += `${JSON.stringify(entry)}\n`;
+    for (const entry of entries) if (isRecordKind(entry.kind)) text += `${JSON.stringify(entry)}\n`;
     if (!process.stdout.write(text)) await new Promise((drained) => process.stdout.once('drain', drained));
   });
   if (faults.length === 0) return 0;
@@ -152,19 +151,26 @@ function time(option: string, text: string | undefined): number {
   throw wrong(`--${option} needs a time.`, 'Write it as 2026-11-23T15:00:00Z.');
 }
 
-/** Changes a log that no collector has open. @throws SondeError `storage_blocked` when one has */
-async function change(folder: string, work: (log: SegmentLog) => Promise<void>): Promise<number> {
+/** A log that no collector has open. @throws SondeError `storage_blocked` when one has */
+async function withLog(folder: string, work: (log: SegmentLog) => Promise<void>): Promise<void> {
   const { log } = await SegmentLog.open(folder, () => undefined);
   try {
+    await work(log);
+  } finally {
+    await log.close();
+  }
+}
+
+/** Changes a log, and says what of it must wait. */
+async function change(folder: string, work: (log: SegmentLog) => Promise<void>): Promise<number> {
+  await withLog(folder, async (log) => {
     await work(log);
     process.stdout.write(
       log.erasures.waiting === 0
         ? 'done\n'
         : `done; ${log.erasures.waiting} records wait for their erasure: a hold is over them\n`,
     );
-  } finally {
-    await log.close();
-  }
+  });
   return 0;
 }
 
@@ -176,13 +182,7 @@ function erase(folder: string, { session, digest, reason }: Change): Promise<num
   const foreign = foreignFolder(folder);
   return change(folder, async (log) => {
     await log.erase(subject, why);
-    if (!existsSync(foreign)) return;
-    const opened = await SegmentLog.open(foreign, () => undefined);
-    try {
-      await opened.log.erase(subject, why);
-    } finally {
-      await opened.log.close();
-    }
+    if (existsSync(foreign)) await withLog(foreign, (other) => other.erase(subject, why));
   });
 }
 

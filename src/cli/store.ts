@@ -11,7 +11,7 @@ import { SegmentLog } from '../collect/log.ts';
 import { type ColdStore, openCold } from '../collect/retire/cold.ts';
 import { projectCost } from '../collect/retire/cost.ts';
 import { eraseCold } from '../collect/retire/erase.ts';
-import { withRetired } from '../collect/retire/fetch.ts';
+import { fetchAlone } from '../collect/retire/fetch.ts';
 import { retire } from '../collect/retire/retire.ts';
 import { loadRetired } from '../collect/retire/retired.ts';
 import { Tables } from '../collect/tables/tables.ts';
@@ -124,7 +124,7 @@ async function fetch(settings: Settings): Promise<number> {
       `Segment ${segment ?? ''} is not retired.`,
       'sonde audit verify says where the log begins here.',
     );
-  await withRetired(data, cold, async (fetch) => writeFile(out, await fetch(told)));
+  await writeFile(out, await fetchAlone(data, cold, told));
   say(`segment ${told.segment}, ${told.records} records, ends as its signed head says`);
   return 0;
 }

@@ -122,6 +122,9 @@ const kinds: ReadonlySet<unknown> = new Set<Entry['kind']>([
   'foreign',
 ]);
 
+/** Whether it is a record, of Sonde's own or of another SDK: a log has the one kind or the other. */
+export const isRecordKind = (kind: Entry['kind']): boolean => kind === 'record' || kind === 'foreign';
+
 /** What stands in an erased entry's place: the entry's hash stays on the line, so the chain does. */
 export interface Tombstone {
   readonly kind: 'record' | 'chunk' | 'metrics' | 'foreign';

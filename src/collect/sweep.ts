@@ -2,7 +2,7 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Erasures, subjectOf, subjectsIn } from './erasures.ts';
 import { type SegmentFile, syncFolder } from './folder.ts';
-import { type Entry, readEntry, readLine, writeTombstone } from './line.ts';
+import { isRecordKind, readEntry, readLine, writeTombstone } from './line.ts';
 import { tablePath } from './tables/path.ts';
 
 /** Of one session: tombstones there are now, and records that a hold keeps. */
@@ -18,16 +18,13 @@ export async function removeDrafts(folder: string): Promise<void> {
   for (const name of await readdir(folder)) if (name.endsWith(draftEnd)) await rm(join(folder, name));
 }
 
-/** A segment of foreign records has no others, so both are counted as records. */
-const isRecord = (kind: Entry['kind']): boolean => kind === 'record' || kind === 'foreign';
-
 /** One line as it is to stand from now on. */
 export function swept(text: string, erasures: Erasures, counts: ReadonlyMap<string, Swept>): string {
   const line = readLine(text);
   if (line === undefined) return `${text}\n`;
   if (line.json === undefined) {
     const count = counts.get(line.tombstone.subject);
-    if (count !== undefined && isRecord(line.tombstone.kind)) count.records += 1;
+    if (count !== undefined && isRecordKind(line.tombstone.kind)) count.records += 1;
     return `${text}\n`;
   }
   const entry = readEntry(line.json);
@@ -37,10 +34,10 @@ export function swept(text: string, erasures: Erasures, counts: ReadonlyMap<stri
   const count = subject === undefined ? undefined : counts.get(subject);
   if (subject === undefined || count === undefined) return `${text}\n`;
   if (erasures.heldBy(entry.receivedAt) !== undefined) {
-    if (isRecord(entry.kind)) count.waiting += 1;
+    if (isRecordKind(entry.kind)) count.waiting += 1;
     return `${text}\n`;
   }
-  if (isRecord(entry.kind)) count.records += 1;
+  if (isRecordKind(entry.kind)) count.records += 1;
   return writeTombstone(line.chain, line.hash, { kind: entry.kind, subject });
 }
 

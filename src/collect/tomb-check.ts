@@ -1,6 +1,6 @@
 import type { Erasures } from './erasures.ts';
 import type { Fault } from './head-check.ts';
-import type { Tombstone } from './line.ts';
+import { isRecordKind, type Tombstone } from './line.ts';
 
 interface Grave {
   readonly segment: string;
@@ -29,7 +29,7 @@ export class TombCheck {
         what: 'it was erased, though it came after the erasure of its session',
       });
     const grave = this.#graves.get(subject) ?? { segment, line, records: this.#retired.get(subject) ?? 0 };
-    if (kind === 'record' || kind === 'foreign') grave.records += 1;
+    if (isRecordKind(kind)) grave.records += 1;
     this.#graves.set(subject, grave);
   }
 

@@ -55,17 +55,11 @@ export async function fetchSegment(
   );
 }
 
-/** Runs `work` with a way to the text of retired segments. */
-export async function withRetired<T>(
-  folder: string,
-  cold: ColdStore,
-  work: (fetch: (segment: RetiredSegment) => Promise<string>) => Promise<T>,
-): Promise<T> {
+/** The same for whoever has no DuckDB open. @param folder of the log: the scratch lies there */
+export async function fetchAlone(folder: string, cold: ColdStore, segment: RetiredSegment): Promise<string> {
   const duck = await openDuck();
   try {
-    return await inScratch(folder, (scratch) =>
-      work((segment) => fetchSegment(duck, cold, segment, scratch)),
-    );
+    return await inScratch(folder, (scratch) => fetchSegment(duck, cold, segment, scratch));
   } finally {
     duck.close();
   }
