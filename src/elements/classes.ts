@@ -79,5 +79,5 @@ const calibratedText = ({
 }: NonNullable<Classification['calibrated']>): TemplateResult =>
   html`<p>
     By your ${countText(n)} labelled texts, an answer this sure is right with chance ${probabilityText(confidence)}; the
-    set that holds the true class in ${percentText(coverage)} is ${set.length === 0 ? 'empty' : set.join(', ')}.
+    set that holds the true class in ${percentText(coverage)} of texts is ${set.length === 0 ? 'empty' : set.join(', ')}.
   </p>`;

@@ -77,6 +77,8 @@ describe('retired segments', () => {
       expect(await ask(path)).toMatchObject({
         cold: { from: expect.any(Number), to: expect.any(Number), records: 80 - here },
       });
+    const past = `baselineFrom=0&baselineTo=${Date.now()}&from=${Date.now() - 1000}&to=${Date.now() + 1000}`;
+    expect(await ask(`drift?${past}`)).toMatchObject({ cold: { records: 80 - here } });
     expect(await ask(`query?exact=1&from=${Date.now() + 1}`)).not.toHaveProperty('cold');
   });
 
