@@ -60,8 +60,9 @@ def main():
         tensors |= {f'{name}.logits': logits.astype(np.float16), f'{name}.tokens': tokens.astype(np.uint8),
                     f'{name}.embedding': ((embedding - mean) @ components.T).astype(np.float16),
                     f'{name}.attribution': shares[:, units].astype(np.float16)}
-    logits, tokens, *_ = features([r[1] for r in snippets()[:CANDIDATES]])
-    tensors |= {'candidates.logits': logits.astype(np.float16), 'candidates.tokens': tokens.astype(np.uint8)}
+    logits, tokens, embedding, _ = features([r[1] for r in snippets()[:CANDIDATES]])
+    tensors |= {'candidates.logits': logits.astype(np.float16), 'candidates.tokens': tokens.astype(np.uint8),
+                'candidates.embedding': ((embedding - mean) @ components.T).astype(np.float16)}
     safetensors.numpy.save_file(tensors, TARGET, {'made by': 'training/sentiment_features.py'})
     print({k: v.shape for k, v in tensors.items()}, TARGET.stat().st_size)
 

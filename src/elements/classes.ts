@@ -73,11 +73,14 @@ export class SondeClasses extends LitElement {
 
 const calibratedText = ({
   confidence,
+  lower,
+  upper,
   set,
   coverage,
   n,
 }: NonNullable<Classification['calibrated']>): TemplateResult =>
   html`<p>
-    By your ${countText(n)} labelled texts, an answer this sure is right with chance ${probabilityText(confidence)}; the
+    By your ${countText(n)} labelled texts, an answer this sure is right with chance ${probabilityText(confidence)}
+    (${probabilityText(lower)} if it is wrong, ${probabilityText(upper)} if it is right); the
     set that holds the true class in ${percentText(coverage)} of texts is ${set.length === 0 ? 'empty' : set.join(', ')}.
   </p>`;

@@ -103,8 +103,8 @@ export class SondeReliability extends LitElement {
         ></div>
         <figcaption>
           <span class="swatch"></span> ${curves[0].name} &ensp;<span class="swatch calibrated"></span>
-          ${curves[1].name} &ensp;<span class="swatch diagonal"></span> perfectly calibrated. Lines: 95 % of the
-          bootstrap.
+          ${curves[1].name} &ensp;<span class="swatch diagonal"></span> perfectly calibrated. Lines: Wilson's 95 %
+          interval.
         </figcaption>
       </figure>
       <div class="scroll" role="region" aria-label="Calibration errors of ${model} on ${data}" tabindex="0">

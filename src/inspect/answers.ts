@@ -88,9 +88,9 @@ function calibratedBy(
   label: (index: number) => string,
 ): Pick<Classification, 'calibrated'> {
   if (current === undefined) return {};
-  const { confidence, set } = applyCalibration(current, info.identity.modelDigest, logits);
+  const { confidence, lower, upper, set } = applyCalibration(current, info.identity.modelDigest, logits);
   const { n, conformal } = current;
-  return { calibrated: { confidence, set: set.map(label), coverage: conformal.coverage, n } };
+  return { calibrated: { confidence, lower, upper, set: set.map(label), coverage: conformal.coverage, n } };
 }
 
 interface Work<T> {

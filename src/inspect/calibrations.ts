@@ -8,9 +8,11 @@ interface CalibrationDatabase extends DBSchema {
 
 /** Only what is kept makes the database: who merely looks whether there is one leaves nothing behind. */
 const open = (mayMake: boolean): Promise<IDBPDatabase<CalibrationDatabase>> =>
-  openDB<CalibrationDatabase>(databases.calibrations, 1, {
-    upgrade(db, _from, _to, change) {
-      if (mayMake) db.createObjectStore('calibrations', { keyPath: 'modelDigest' });
+  openDB<CalibrationDatabase>(databases.calibrations, 2, {
+    upgrade(db, from, _to, change) {
+      // The first version kept isotonic regression's knots, which do not tell how many outcomes are behind them.
+      if (from === 1) db.deleteObjectStore('calibrations');
+      if (mayMake || from === 1) db.createObjectStore('calibrations', { keyPath: 'modelDigest' });
       else {
         // Its end is told to whoever opens, and need not be told to the console too.
         change.done.catch(() => undefined);

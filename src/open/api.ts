@@ -40,7 +40,7 @@ export type TelemetryOptions = Destination & {
    */
   readonly sampling?: Sampling;
   /**
-   * Default `coarse`: of its signals a record tells one at most, in one of 12 or 13 bands, with a chance that travels
+   * Default `coarse`: of its signals a record tells one at most, as one of 12 or 14 values, with a chance that travels
    * with it; times are told as bands too, sizes not at all. Whoever guesses the input among candidates is right at most
    * twice as often as by chance. `detailed`: every signal to 8 bits, sizes and times in full, which gives the text
    * away to whoever has it among their candidates. An `epsilon` takes the place of either.
@@ -126,7 +126,7 @@ export interface Model extends ModelInfo {
   /** @throws SondeError `wrong_task` | `empty_input` */
   classify(text: string, options?: RequestContext & Abortable): Promise<Classification>;
   /**
-   * Fits temperature, isotonic regression and prediction sets to labelled texts the model was not trained on, and
+   * Fits temperature, Venn-Abers prediction (isotonic regression twice) and prediction sets to labelled texts the model was not trained on, and
    * keeps them on this device under the digest of the model's files: `classify` then gives `calibrated` beside its own
    * confidence, on later visits too. What is kept holds no text. Nothing is recorded of it.
    * @param coverage chance that a prediction set holds the true class; 0.9 needs nine texts or more

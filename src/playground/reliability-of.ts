@@ -1,10 +1,11 @@
-import type { Bounds, Reliability, ReliabilityCurve } from '../elements/reliability.ts';
+import type { Reliability, ReliabilityCurve } from '../elements/reliability.ts';
 import type { StoredCalibration } from '../index.ts';
 import { binningNoise } from '../observe/calibration/binning-noise.ts';
 import { bootstrapInterval } from '../observe/calibration/bootstrap.ts';
 import { brierScore } from '../observe/calibration/brier.ts';
 import { expectedCalibrationError } from '../observe/calibration/calibration-error.ts';
 import { equalWidthBins } from '../observe/calibration/reliability.ts';
+import { wilson } from '../observe/interval.ts';
 import { breathe } from './breathe.ts';
 
 const resamples = 500;
@@ -54,16 +55,8 @@ async function curveOf(
   await breathe();
   const points = equalWidthBins(confidences, correct).map(({ confidence, accuracy, count }) => ({
     confidence,
-    accuracy: shareOf(Math.round(accuracy * count), count),
+    accuracy: wilson(Math.round(accuracy * count), count),
     count,
   }));
   return { name, points, ece, perfect, brier: brierScore(confidences, correct) };
 }
-
-/** @param right of `count` predictions */
-const shareOf = (right: number, count: number): Bounds =>
-  bootstrapInterval(
-    count,
-    (indices) => indices.reduce((sum, index) => sum + (index < right ? 1 : 0), 0) / count,
-    resamples,
-  );

@@ -195,8 +195,11 @@ export interface Classification {
   readonly margin: Probability;
   /** Present after `Model.calibrate`, on this visit or one before. */
   readonly calibrated?: {
-    /** How often an answer this confident was right, on the labelled texts. */
+    /** How often an answer this confident is right, by the labelled texts (Venn-Abers prediction). */
     readonly confidence: Probability;
+    /** The same if this one were to turn out wrong, and right: far apart where few texts were this confident. */
+    readonly lower: Probability;
+    readonly upper: Probability;
     /** Labels that the true one is among with chance `coverage`, on texts like the labelled ones; it may be empty. */
     readonly set: readonly string[];
     readonly coverage: number;

@@ -101,8 +101,8 @@ that is not: no text of an input or output, no value of a single token.
   (\`schemaUrl\` ${schemaUrl(schemaVersion)}; a name, not an address). The collector also takes the version before.
 - Carrier \`resource\` and \`scope\`: once for all records that share it. \`attribute\`: on the record. \`native\`: a field
   that OTLP's LogRecord has by itself.
-- By default a record tells one signal at most: \`sonde.confidence.mean\` or \`sonde.entropy.mean\`, as the middle of its
-  bucket in \`/metrics\`, with the chance \`sonde.sampling.signal_probability\`; times as 0.1, 0.5, 2.5, 15 s, 5 min or
+- By default a record tells one signal at most: \`sonde.confidence.mean\` or \`sonde.entropy.mean\`, a confidence as
+  the middle of its bucket in \`/metrics\`, an entropy as either end of its bucket, so drawn that means are right, with the chance \`sonde.sampling.signal_probability\`; times as 0.1, 0.5, 2.5, 15 s, 5 min or
   12 h, for up to 0.2, 1, 5, 30 s, 10 min or a day; and no counts of tokens. With \`records: 'detailed'\` signals are
   rounded to a grid of at most 256 values, times to whole milliseconds.
 - A value that its field does not

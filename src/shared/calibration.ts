@@ -1,5 +1,11 @@
 import type { Probability } from './units.ts';
 
+/** Predictions whose outcome is known. */
+export interface Judged {
+  readonly confidences: readonly number[];
+  readonly correct: readonly boolean[];
+}
+
 /** A non-decreasing map of confidence to calibrated confidence: linear between its knots, flat outside them. */
 export interface IsotonicFit {
   /** Strictly increasing. */
@@ -25,8 +31,8 @@ export interface Calibration {
   /** Rows it was fitted on. */
   readonly n: number;
   readonly temperature: number;
-  /** Of the confidence at that temperature. */
-  readonly isotonic: IsotonicFit;
+  /** How those rows turned out at that temperature: isotonic regression of any further one is fitted beside them. */
+  readonly judged: Judged;
   readonly conformal: Conformal;
 }
 

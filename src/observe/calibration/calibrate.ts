@@ -1,24 +1,22 @@
 import type { Calibration } from '../../shared/calibration.ts';
 import { SondeError } from '../../shared/errors.ts';
-import { type Probability, probability } from '../../shared/units.ts';
 import { observeClasses } from '../classes.ts';
 import { fitConformal, predictionSet } from './conformal.ts';
-import { applyIsotonic, fitIsotonic } from './isotonic.ts';
 import { fitTemperature } from './temperature.ts';
+import { type VennAbers, vennAbers } from './venn-abers.ts';
 
-export interface Calibrated {
+/** Its confidence: how often a prediction this sure is right. */
+export interface Calibrated extends VennAbers {
   /** softmax(logits / temperature), [classes]. */
   readonly probabilities: Float64Array;
   /** The likeliest class. */
   readonly best: number;
-  /** How often a prediction this confident was right, by isotonic regression. */
-  readonly confidence: Probability;
   /** Holds the true class as often as `conformal.coverage` promises. */
   readonly set: readonly number[];
 }
 
 /**
- * Temperature, isotonic regression and prediction sets from one held-out split.
+ * Temperature, outcomes by confidence and prediction sets from one held-out split.
  * @param logits [n][classes]
  * @param labels [n]
  * @throws SondeError `invalid_argument` when there are too few rows, or a label is no class
@@ -38,10 +36,10 @@ export function calibrate(
     modelDigest,
     n: logits.length,
     temperature,
-    isotonic: fitIsotonic(
-      judged.map(({ confidence }) => confidence),
-      judged.map(({ correct }) => correct),
-    ),
+    judged: {
+      confidences: judged.map(({ confidence }) => confidence),
+      correct: judged.map(({ correct }) => correct),
+    },
     conformal: fitConformal(logits, labels, coverage, temperature),
   };
 }
@@ -62,7 +60,7 @@ export function applyCalibration(
   return {
     probabilities,
     best,
-    confidence: probability(applyIsotonic(calibration.isotonic, confidence)),
+    ...vennAbers(calibration.judged, confidence),
     set: predictionSet(calibration.conformal, probabilities),
   };
 }

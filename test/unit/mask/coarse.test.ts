@@ -20,7 +20,7 @@ const withheld = [
 const service = { name: 'shop' } as never;
 
 describe('a record as it leaves by default', () => {
-  it('tells one signal at most, by its band, and passes the mask', () => {
+  it('tells one signal at most, by its band or an edge, and passes the mask', () => {
     const random = mulberry32(1);
     for (let i = 0; i < 2000; i++) {
       const { masked, dropped } = maskRecord(coarsened(plain, random));
@@ -33,23 +33,37 @@ describe('a record as it leaves by default', () => {
     }
   });
 
-  it('gives every value of a bucket the same middle, inside the bucket', () => {
-    for (const [key, at, edges] of [
-      ['confidenceMean', 0, probabilityEdges],
-      ['entropyMean', 0.5, natsEdges],
-    ] as const)
-      for (const [i, upper] of edges.entries()) {
-        const lower = edges[i - 1] ?? 0;
-        const tell = (value: number) => {
-          const draws = [at, 0];
-          const signal = { [key]: key === 'entropyMean' ? nats(value) : probability(value) };
-          return coarsened({ ...plain, ...signal }, () => draws.shift() ?? 1)[key];
-        };
-        const middle = tell(upper) as number;
-        expect(tell(lower + (upper - lower) / 100)).toBe(middle);
-        expect(middle).toBeGreaterThan(lower);
-        expect(middle).toBeLessThanOrEqual(upper);
+  it('gives every confidence of a bucket the same middle, inside the bucket', () => {
+    for (const [i, upper] of probabilityEdges.entries()) {
+      const lower = probabilityEdges[i - 1] ?? 0;
+      const tell = (value: number) => {
+        const draws = [0, 0];
+        const record = { ...plain, confidenceMean: probability(value) };
+        return coarsened(record, () => draws.shift() ?? 1).confidenceMean;
+      };
+      const middle = tell(upper) as number;
+      expect(tell(lower + (upper - lower) / 100)).toBe(middle);
+      expect(middle).toBeGreaterThan(lower);
+      expect(middle).toBeLessThanOrEqual(upper);
+    }
+  });
+
+  it('gives an entropy either end of its bucket, so often that it is right on average', () => {
+    const steps = 200;
+    for (const [i, upper] of natsEdges.entries()) {
+      const lower = natsEdges[i - 1] ?? 0;
+      for (const share of [0, 0.1, 0.5, 0.93, 1]) {
+        const value = lower + share * (upper - lower);
+        const record = { ...plain, entropyMean: nats(value) };
+        const found = Array.from({ length: steps }, (_, step) => {
+          const draws = [0.5, 0, (step + 0.5) / steps];
+          return coarsened(record, () => draws.shift() ?? 1).entropyMean as number;
+        });
+        for (const each of found) expect([lower, upper]).toContain(each);
+        const mean = found.reduce((sum, each) => sum + each, 0) / steps;
+        expect(Math.abs(mean - value)).toBeLessThan((upper - lower) / steps);
       }
+    }
   });
 
   it('tells with the chance that it states, so what it adds to tier 0 stands for all requests', () => {
@@ -62,7 +76,7 @@ describe('a record as it leaves by default', () => {
       for (const { metric, times = 1 } of measureRequest(masked, service).values)
         if (metric === 'confidence' || metric === 'entropy') counted[metric] += times;
     }
-    // A weight of 22 or 24 at that chance: a standard error of 2.4 %.
+    // A weight of 22 or 26 at that chance: a standard error of 2.4 %.
     for (const count of Object.values(counted)) expect(Math.abs(count / n - 1)).toBeLessThan(0.12);
   });
 

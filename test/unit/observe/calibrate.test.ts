@@ -12,6 +12,7 @@ import { fitConformal, predictionSet } from '../../../src/observe/calibration/co
 import { applyIsotonic, fitIsotonic } from '../../../src/observe/calibration/isotonic.ts';
 import { negativeLogLikelihood } from '../../../src/observe/calibration/negative-log-likelihood.ts';
 import { equalMassBins, equalWidthBins } from '../../../src/observe/calibration/reliability.ts';
+import { vennAbers } from '../../../src/observe/calibration/venn-abers.ts';
 import { meanInterval, wilson } from '../../../src/observe/interval.ts';
 import { softmax } from '../../../src/observe/softmax.ts';
 import { mulberry32 } from '../../../src/shared/random.ts';
@@ -57,6 +58,27 @@ describe('calibration of the sentiment model on its held-out split', () => {
     expect(brierScore(after, correct)).toBeCloseTo(golden.isotonic.brier, 9);
   });
 
+  it('is what the package of its authors says by Venn-Abers prediction, of few data too', () => {
+    const { at, few, all, of_few, brier, width } = golden.venn_abers;
+    const judged = { confidences: card.validation.logits.map(best), correct: right(card.validation) };
+    const fewer = { confidences: judged.confidences.slice(0, few), correct: judged.correct.slice(0, few) };
+    for (const [data, [merged, lower, upper]] of [
+      [judged, all],
+      [fewer, of_few],
+    ] as const)
+      for (const [i, confidence] of at.entries()) {
+        const found = vennAbers(data, confidence);
+        expect(found.confidence).toBeCloseTo(merged[i], 9);
+        expect(found.lower).toBeCloseTo(lower[i], 9);
+        expect(found.upper).toBeCloseTo(upper[i], 9);
+      }
+    const found = confidences.map((confidence) => vennAbers(judged, confidence));
+    const calibrated = found.map(({ confidence }) => confidence);
+    expect(brierScore(calibrated, correct)).toBeCloseTo(brier, 9);
+    const widths = found.map(({ lower, upper }) => upper - lower);
+    expect(widths.reduce((sum, each) => sum + each, 0) / widths.length).toBeCloseTo(width, 9);
+  });
+
   it('gives the prediction sets of MAPIE, which hold the truth within two points of 90 %', () => {
     const { logits, labels } = card.test;
     const conformal = fitConformal(card.validation.logits, card.validation.labels);
@@ -75,7 +97,7 @@ describe('calibration of the sentiment model on its held-out split', () => {
     const answers = card.test.logits.map((row) => applyCalibration(fit, 'a', row));
     const after = {
       temperature: ece(answers.map(({ probabilities }) => Math.max(...probabilities))),
-      isotonic: ece(answers.map(({ confidence }) => confidence)),
+      vennAbers: ece(answers.map(({ confidence }) => confidence)),
     };
     const random = mulberry32(1);
     const noise = binningNoise(confidences, equalWidthBins, 500, random);
@@ -95,12 +117,12 @@ describe('calibration of the sentiment model on its held-out split', () => {
     const digits = (value: number) => value.toFixed(4);
     console.log(
       `sentiment, held-out n=${correct.length}: ECE before ${digits(before.estimate)} [${digits(before.lower)}, ${digits(before.upper)}],`,
-      `after temperature ${digits(after.temperature)}, isotonic ${digits(after.isotonic)};`,
+      `after temperature ${digits(after.temperature)}, Venn-Abers ${digits(after.vennAbers)};`,
       `a perfect model at this n: ${digits(noise.mean)} (95 % below ${digits(noise.upper)});`,
       `coverage ${((100 * covered) / answers.length).toFixed(1)} % of 90 %`,
     );
     expect(after.temperature).toBeLessThan(0.05);
-    expect(after.isotonic).toBeLessThan(0.05);
+    expect(after.vennAbers).toBeLessThan(0.05);
     expect(Math.abs(covered / answers.length - 0.9)).toBeLessThan(0.02);
     expect(before.lower).toBeLessThan(before.estimate);
     expect(before.upper).toBeGreaterThan(before.estimate);
