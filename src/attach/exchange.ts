@@ -113,7 +113,8 @@ export class Exchange {
       : signals.kind === 'classes'
         ? 'classify'
         : 'embed';
-    const record = { ...(await this.#request.end(end)), operation };
+    const { record: ended } = await this.#request.end(end);
+    const record = { ...ended, operation };
     return { models: this.subjects.map(({ described }) => described), signals, record };
   }
 

@@ -165,7 +165,12 @@ export class SondeProvenance extends LitElement {
 
 /** Only where there is something that it would be of. */
 const retrievedRow = (p: Provenance, ifAbsent: string): readonly Row[] =>
-  (p.retrievedPassages ?? 0) === 0 ? [] : [['Retrieved digest', p.retrievedDigest, ifAbsent]];
+  (p.retrievedPassages ?? 0) === 0
+    ? []
+    : [
+        ['Retrieved digest', p.retrievedDigest, ifAbsent],
+        ...(p.passageDigests ?? []).map((digest, at): Row => [`Passage ${at + 1}`, digest]),
+      ];
 
 const violationsText = ({ inputMissing, inputExtra, inputOutOfRange }: Provenance): string | undefined =>
   inputMissing === undefined

@@ -16,11 +16,11 @@ import { aggregate } from './aggregate.ts';
 import { type Prepared, prepare, type Texts, tokenOf } from './inputs.ts';
 import { look, releaseOutputs, resolveIn } from './look.ts';
 import type { ModelEntry } from './model-entry.ts';
-import { beginRequest, type DigestInput, provenanceOf, type Request, type RequestEnd } from './request.ts';
+import { beginRequest, type DigestTexts, provenanceOf, type Request, type RequestEnd } from './request.ts';
 
 /** What a request needs of the worker around it. */
 export interface Surroundings {
-  readonly digest: DigestInput;
+  readonly digest: DigestTexts;
   /** As it stands now; absent without telemetry. */
   readonly consent: Consent | undefined;
   record(record: FullRecord): void;
@@ -130,9 +130,9 @@ export async function finish(
   end: RequestEnd,
 ): Promise<Provenance> {
   const ended = await request.end(end);
-  const record = entry.drift?.see(ended) === true ? { suspicious: true, ...ended } : ended;
-  around.record(record);
-  return provenanceOf(record, around.recoveries, around.consent);
+  const isSuspicious = entry.drift?.see(ended.record) === true;
+  around.record(isSuspicious ? { suspicious: true, ...ended.record } : ended.record);
+  return provenanceOf(ended, around.recoveries, around.consent);
 }
 
 export const failedEnd = (error: unknown, known: Omit<RequestEnd, 'outcome'>): RequestEnd => ({

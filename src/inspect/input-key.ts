@@ -3,7 +3,7 @@ import { type Sha256Hex, toHex } from '../shared/digest.ts';
 import { randomHex } from '../shared/id.ts';
 import { databases } from '../shared/storage.ts';
 import { type EpochMilliseconds, epochMilliseconds } from '../shared/units.ts';
-import type { KeyedDigest } from './request.ts';
+import type { KeyedDigests } from './request.ts';
 
 interface StoredKey {
   readonly id: string;
@@ -20,16 +20,22 @@ interface KeyDatabase extends DBSchema {
 const lifetime = 30 * 24 * 3600 * 1000;
 
 /**
- * HMAC-SHA-256 of an input text under this install's key of the month. A bare hash would let anyone confirm a
+ * HMAC-SHA-256 of texts under this install's key of the month. A bare hash would let anyone confirm a
  * guessed text; this one says only "the same text, on the same install, in the same month".
  * Call it only after consent: it stores the key. Whole here; the mask lets out its first 128 bits.
  * @returns undefined where storage is blocked
  */
-export async function keyedDigest(text: string, now: EpochMilliseconds): Promise<KeyedDigest | undefined> {
+export async function keyedDigests(
+  texts: readonly string[],
+  now: EpochMilliseconds,
+): Promise<KeyedDigests | undefined> {
   try {
     const { id, key } = await currentKey(now);
-    const signature = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(text));
-    return { digest: toHex(new Uint8Array(signature)) as Sha256Hex, keyId: id };
+    const digests = texts.map(async (text) => {
+      const signature = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(text));
+      return toHex(new Uint8Array(signature)) as Sha256Hex;
+    });
+    return { digests: await Promise.all(digests), keyId: id };
   } catch {
     return undefined;
   }

@@ -17,7 +17,7 @@ import { createCalls } from './calls.ts';
 import { compareVariants } from './compare-variants.ts';
 import { openEntry } from './entry.ts';
 import { generate } from './generate.ts';
-import { keyedDigest } from './input-key.ts';
+import { keyedDigests } from './input-key.ts';
 import { madeUpInputs } from './inputs.ts';
 import { lens } from './lens.ts';
 import type { ModelEntry } from './model-entry.ts';
@@ -48,7 +48,7 @@ export function createInspector(): InspectorApi {
   };
 
   const aroundOf = (recovered: ModelRequest['recovered']): Surroundings => ({
-    digest: async (text, now) => (pipe.consent === 'granted' ? keyedDigest(text, now) : undefined),
+    digest: async (texts, now) => (pipe.consent === 'granted' ? keyedDigests(texts, now) : undefined),
     get consent() {
       return pipe.consent;
     },

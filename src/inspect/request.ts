@@ -14,16 +14,19 @@ import { randomHex, uuidv7 } from '../shared/id.ts';
 import { type Plan, planDigest } from '../shared/plan.ts';
 import { type EpochMilliseconds, epochMilliseconds, milliseconds, probability } from '../shared/units.ts';
 
-/** A digest that only this install can make again, and the id of the key it was made with. */
-export interface KeyedDigest {
-  readonly digest: Sha256Hex;
+/** Digests that only this install can make again, one for each text, and the id of the key they were made with. */
+export interface KeyedDigests {
+  readonly digests: readonly Sha256Hex[];
   readonly keyId: string;
 }
 
 /** @returns undefined before consent, and where there is no key to digest with */
-export type DigestInput = (text: string, now: EpochMilliseconds) => Promise<KeyedDigest | undefined>;
+export type DigestTexts = (
+  texts: readonly string[],
+  now: EpochMilliseconds,
+) => Promise<KeyedDigests | undefined>;
 
-export const undigested: DigestInput = async () => undefined;
+export const undigested: DigestTexts = async () => undefined;
 
 /** What is known of a request when it ends. */
 export interface RequestEnd {
@@ -39,11 +42,17 @@ export interface RequestEnd {
   readonly duration?: number;
 }
 
+/** What is left of a request: its record, and what stays here in any case. */
+export interface Ended {
+  readonly record: FullRecord;
+  readonly passages: Pick<Provenance, 'passageDigests'>;
+}
+
 /** A request under way. */
 export interface Request {
   /** Milliseconds since it began. */
   elapsed(): number;
-  end(end: RequestEnd): Promise<FullRecord>;
+  end(end: RequestEnd): Promise<Ended>;
 }
 
 /**
@@ -56,7 +65,7 @@ export function beginRequest(
   text: string | undefined,
   plan: Plan,
   context: RequestContext,
-  digest: DigestInput,
+  digest: DigestTexts,
 ): Request {
   const startedAt = Date.now();
   const started = performance.now();
@@ -68,11 +77,10 @@ export function beginRequest(
       const endedAt = epochMilliseconds(startedAt + Math.round(duration));
       // Of the end: the begin would tell how long it took to whoever is told that only roughly.
       const recordId = uuidv7(endedAt);
-      const { retrieved = [] } = context;
-      const now = epochMilliseconds(startedAt);
-      const keyed = text === undefined ? undefined : await digest(text, now);
-      const found = retrieved.length === 0 ? undefined : await digest(JSON.stringify(retrieved), now);
-      return {
+      const { keyed, passages } = await keyedOf(text, context.retrieved ?? [], (texts) =>
+        digest(texts, epochMilliseconds(startedAt)),
+      );
+      const record: FullRecord = {
         ...(typeof model === 'function' ? await model() : model),
         recordId,
         traceId,
@@ -92,8 +100,7 @@ export function beginRequest(
           : { introspectionDuration: milliseconds(end.introspection) }),
         planDigest: await planDigest(plan),
         hooksCaptured: plan.taps.length,
-        ...(keyed === undefined ? {} : { inputDigest: keyed.digest, inputKeyId: keyed.keyId }),
-        ...(found === undefined ? {} : { retrievedDigest: found.digest, inputKeyId: found.keyId }),
+        ...keyed,
         inputTokens: end.inputTokens,
         outputTokens: end.outputTokens,
         truncated: end.truncated,
@@ -106,7 +113,38 @@ export function beginRequest(
         ...end.signals,
         inclusionProbability: probability(1),
       };
+      return { record, passages };
     },
+  };
+}
+
+/** What the install's key says of the input, of all passages together, and of each; the last stays here. */
+async function keyedOf(
+  text: string | undefined,
+  retrieved: readonly string[],
+  digest: (texts: readonly string[]) => Promise<KeyedDigests | undefined>,
+): Promise<{
+  readonly keyed: Pick<RequestRecord, 'inputKeyId' | 'inputDigest' | 'retrievedDigest'>;
+  readonly passages: Ended['passages'];
+}> {
+  const hasPassages = retrieved.length > 0;
+  const texts = [
+    ...retrieved,
+    ...(hasPassages ? [JSON.stringify(retrieved)] : []),
+    ...(text === undefined ? [] : [text]),
+  ];
+  const found = texts.length === 0 ? undefined : await digest(texts);
+  if (found === undefined) return { keyed: {}, passages: {} };
+  const { digests, keyId } = found;
+  const passageDigests = digests.slice(0, retrieved.length);
+  const [inputDigest, retrievedDigest] = [digests[texts.length - 1], digests[retrieved.length]];
+  return {
+    keyed: {
+      inputKeyId: keyId,
+      ...(text === undefined || inputDigest === undefined ? {} : { inputDigest }),
+      ...(hasPassages && retrievedDigest !== undefined ? { retrievedDigest } : {}),
+    },
+    passages: hasPassages ? { passageDigests } : {},
   };
 }
 
@@ -141,7 +179,7 @@ function traceOf(traceparent: string | undefined): { traceId: string; spanId: st
 
 /** The part of a record that the answer carries back to the caller. */
 export function provenanceOf(
-  record: FullRecord,
+  { record, passages }: Ended,
   recoveries: readonly Recovery[],
   consent: Consent | undefined,
 ): Provenance {
@@ -165,6 +203,7 @@ export function provenanceOf(
   } = record;
   return {
     ...provenance,
+    ...passages,
     ...(recoveries.length === 0 ? {} : { recoveries }),
     ...(consent === undefined ? {} : { consent }),
   };

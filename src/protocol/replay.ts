@@ -131,7 +131,26 @@ function keyFinding(what: 'input' | 'retrieved', before: Provenance, now: Proven
     return { of, verdict: 'not checkable here', why: 'only the install that made it holds its key' };
   return before[digest] === now[digest]
     ? finding(of, true, `this install made it, of this very ${it}`)
-    : finding(of, false, `under the same key the ${it} gives another digest: it was changed`);
+    : finding(
+        of,
+        false,
+        `under the same key the ${it} gives another digest: ${what === 'input' ? 'it was changed' : passagesChange(before, now)}`,
+      );
+}
+
+/** Which of the passages are others now; a file of before they were digested one by one cannot tell. */
+function passagesChange({ passageDigests: before }: Provenance, { passageDigests: now }: Provenance): string {
+  if (before === undefined || now === undefined) return 'it was changed';
+  if ([...before].sort().join() === [...now].sort().join()) return 'the same passages stand in another order';
+  const lost = before.flatMap((digest, at) => (now.includes(digest) ? [] : [at + 1]));
+  const added = now.flatMap((digest, at) => (before.includes(digest) ? [] : [at + 1]));
+  const named = (places: readonly number[]): string => places.join(', ');
+  return (
+    [
+      ...(lost.length === 0 ? [] : [`of ${before.length} passages ${named(lost)} went`]),
+      ...(added.length === 0 ? [] : [`of now ${now.length} passages ${named(added)} came`]),
+    ].join('; ') || 'passages stand there more or less often'
+  );
 }
 
 function surroundingsFinding(before: Provenance, now: Provenance): Finding {

@@ -178,6 +178,8 @@ export interface Provenance extends ModelIdentity {
   readonly retrievedPassages?: number;
   /** 64 hex digits; absent where `inputDigest` is. */
   readonly retrievedDigest?: string;
+  /** Of each passage, in order; they stay here and in files you save, so that a replay can say which one changed. */
+  readonly passageDigests?: readonly string[];
   readonly inputMissing?: number;
   readonly inputExtra?: number;
   readonly inputOutOfRange?: number;

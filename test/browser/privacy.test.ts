@@ -31,6 +31,8 @@ it('shows what is stored and what was sent, and deletes all of it', async () => 
   expect(again.provenance.retrievedDigest).toBe(first.retrievedDigest);
   expect(other.provenance.inputDigest).toBe(first.inputDigest);
   expect(other.provenance.retrievedDigest).not.toBe(first.retrievedDigest);
+  expect(other.provenance.passageDigests).toEqual([...(first.passageDigests ?? [])].reverse());
+  expect(new Set(first.passageDigests).size).toBe(2);
   const labelled = Array.from({ length: 9 }, (_, i) => ({ text: `film number ${i}`, label: i % 2 }));
   await model.calibrate(labelled);
   const { session } = await leaving;
@@ -55,7 +57,7 @@ it('shows what is stored and what was sent, and deletes all of it', async () => 
   expect(await model.calibration()).toBeUndefined();
   const { provenance: last } = await model.classify('a dull , pointless mess', { retrieved });
   expect(last).toMatchObject({ consent: 'denied', retrievedPassages: 2 });
-  expect([last.inputDigest, last.retrievedDigest]).toEqual([undefined, undefined]);
+  expect([last.inputDigest, last.retrievedDigest, last.passageDigests]).toEqual(Array(3).fill(undefined));
   expect(await there()).toEqual([]);
   await sonde.dispose();
 });

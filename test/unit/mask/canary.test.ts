@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { beginRequest, type DigestInput } from '../../../src/inspect/request.ts';
+import { beginRequest, type DigestTexts } from '../../../src/inspect/request.ts';
 import { maskRecord, maskService } from '../../../src/mask/mask.ts';
 import { maskText } from '../../../src/mask/text.ts';
 import { encodeLogs } from '../../../src/schema/otlp.ts';
@@ -15,8 +15,8 @@ const all = canaries(Number(process.env.SONDE_CANARIES ?? 2000), mulberry32(17))
 const chunk = { session: 'a'.repeat(32), epoch: 0, seq: 0 };
 
 /** Under a key of nobody's. */
-const keyed: DigestInput = async (input) => ({
-  digest: createHmac('sha256', 'a key').update(input).digest('hex') as Sha256Hex,
+const keyed: DigestTexts = async (texts) => ({
+  digests: texts.map((text) => createHmac('sha256', 'a key').update(text).digest('hex') as Sha256Hex),
   keyId: 'k1764000',
 });
 
@@ -35,7 +35,7 @@ async function sent({ text, written, kind }: Canary): Promise<string> {
     ...(unchecked.has(kind) ? {} : { requestId: written, cohort: text }),
   } as const;
   const request = beginRequest(model, 'generate', text, emptyPlan, context, keyed);
-  const record = await request.end({
+  const { record } = await request.end({
     outcome: 'error',
     errorCode: 'run_failed',
     inputTokens: 3,

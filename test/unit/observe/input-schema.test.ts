@@ -49,7 +49,7 @@ it('travels on the record as counts, with the version of the template and the ed
   const { templateVersion: _t, editsSincePaste: _e, inputMissing: _m, ...model } = sampleRecord();
   const request = beginRequest(model, 'classify', undefined, emptyPlan, context, undigested);
   const end = { outcome: 'ok', inputTokens: 3, outputTokens: 0, truncated: false } as const;
-  const { masked } = maskRecord(await request.end(end));
+  const { masked } = maskRecord((await request.end(end)).record);
   expect(masked).toMatchObject({
     templateVersion: 'greeting-3',
     editsSincePaste: 2,

@@ -10,7 +10,7 @@ function findings(before: Partial<Provenance>, now: Partial<Provenance>): readon
     retrievedPassages: _passages,
     retrievedDigest: _digest,
     ...same
-  } = provenanceOf(sampleRecord(), [], 'granted');
+  } = provenanceOf({ record: sampleRecord(), passages: {} }, [], 'granted');
   const saved = {
     format: 'sonde-request/1',
     operation: 'generate',
@@ -32,6 +32,19 @@ it.each<[string, Partial<Provenance>, Finding['verdict'], RegExp]>([
   ['no passages, as a file of a classification has none', {}, 'not checkable here', /file does not hold/],
 ])('a replay with %s says so', (_what, now, verdict, why) => {
   expect(findings(some, now)).toMatchObject([{ verdict, why: expect.stringMatching(why) }]);
+});
+
+const passages = ['aa'.repeat(32), 'bb'.repeat(32), 'cc'.repeat(32)];
+it.each<[string, readonly number[], RegExp]>([
+  ['another order', [2, 0, 1], /the same passages stand in another order/],
+  ['one gone', [0, 2], /of 3 passages 2 went$/],
+  ['one another', [0, 3, 2], /of 3 passages 2 went; of now 3 passages 2 came$/],
+  ['one twice', [0, 1, 2, 2], /more or less often/],
+])('a replay whose passages have %s says which', (_what, places, why) => {
+  const before = { ...some, passageDigests: passages };
+  const digests = places.map((at) => passages[at] ?? 'dd'.repeat(32));
+  const now = { retrievedPassages: 3, retrievedDigest: 'cd'.repeat(32), passageDigests: digests };
+  expect(findings(before, now)).toMatchObject([{ verdict: 'differs', why: expect.stringMatching(why) }]);
 });
 
 it('says that passages were not digested without consent', () => {
