@@ -8,6 +8,7 @@ import type { Traffic } from '../observe/drift/statistics.ts';
 import { openNodeParts } from '../run/open.node.ts';
 import type { FullRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
+import { type Preparation, templateVersion } from '../shared/parity.ts';
 import { mulberry32 } from '../shared/random.ts';
 import { readArguments } from './arguments.ts';
 import { collected, entryOf, surroundings, uncalled } from './entry.ts';
@@ -88,6 +89,7 @@ export async function baseline(argv: readonly string[]): Promise<number> {
     out: { type: 'string' },
     window: { type: 'string', default: '200' },
     'max-new-tokens': { type: 'string', default: '32' },
+    'template-version': { type: 'string' },
     ...modelOptions,
   });
   const { texts: file, out } = values;
@@ -111,7 +113,11 @@ export async function baseline(argv: readonly string[]): Promise<number> {
     const entry = await entryOf(opened, dtype);
     const traffic = await trafficOf(entry, texts, maxNewTokens);
     const made = makeBaseline(traffic, { window, random: mulberry32(texts.length) });
-    const preparation = preparationOf(entry.info);
+    const template = values['template-version'];
+    const preparation: Preparation = {
+      ...preparationOf(entry.info),
+      ...(template === undefined ? {} : { [templateVersion]: template }),
+    };
     await writeFile(
       out,
       `${JSON.stringify({ ...made, reference: unlinked(made.reference), preparation })}\n`,

@@ -53,6 +53,8 @@ export const baselineHelp = `${model}
   --window N       requests that a window has; default 200
   --max-new-tokens N
                    that a model which generates makes of each, greedily; default 32
+  --template-version V
+                   of the prompts: requests that name another one, or none, are told of
 `;
 
 export const signalsHelp = `  --json   the same as JSON, with what each signal means

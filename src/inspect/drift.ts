@@ -2,7 +2,7 @@ import type { Baseline } from '../observe/drift/baseline.ts';
 import { DriftMonitor } from '../observe/drift/monitor.ts';
 import type { DriftEvent, DriftListener, DriftState } from '../protocol/drift.ts';
 import type { RequestRecord } from '../schema/record.ts';
-import { type ParityGap, type Preparation, parityGaps } from '../shared/parity.ts';
+import { type ParityGap, type Preparation, parityGaps, templateVersion } from '../shared/parity.ts';
 import { epochMilliseconds } from '../shared/units.ts';
 
 /** What a baseline may name of a request; of a generation the means over its tokens. */
@@ -23,20 +23,26 @@ export class DriftWatch {
   readonly #monitor: DriftMonitor;
   readonly #tell: DriftListener;
   readonly #parity: readonly ParityGap[] | undefined;
+  /** Of the last request; empty before the first one, and where the baseline was made with no template. */
+  #templateParity: readonly ParityGap[] = [];
   #window: RequestRecord[] = [];
   #latest: DriftEvent | undefined;
 
   /** @param preparation how inputs are made ready here, where that is known */
   constructor(baseline: Baseline, tell: DriftListener, preparation?: Preparation) {
     this.#baseline = baseline;
-    this.#parity = baseline.preparation && preparation && parityGaps(baseline.preparation, preparation);
+    const { [templateVersion]: _ofRequests, ...training } = baseline.preparation ?? {};
+    this.#parity = baseline.preparation && preparation && parityGaps(training, preparation);
     this.#monitor = new DriftMonitor(new Map([[0, baseline]]));
     this.#tell = tell;
   }
 
   get state(): DriftState {
     const { window, falseAlarms } = this.#baseline;
-    const [parity, latest] = [this.#parity, this.#latest];
+    const latest = this.#latest;
+    const [known, ofTemplate] = [this.#parity, this.#templateParity];
+    const parity =
+      known === undefined && ofTemplate.length === 0 ? undefined : [...(known ?? []), ...ofTemplate];
     return {
       window,
       seen: this.#window.length,
@@ -50,7 +56,14 @@ export class DriftWatch {
   see(record: RequestRecord): boolean {
     if (record.outcome === 'ok' && record.confidenceMean !== undefined) this.#window.push(record);
     if (this.#window.length === this.#baseline.window) this.#judge(record);
-    return (this.#latest?.alarms.length ?? 0) + (this.#parity?.length ?? 0) > 0;
+    const trained = this.#baseline.preparation?.[templateVersion];
+    const served = record.templateVersion;
+    this.#templateParity = parityGaps(
+      trained === undefined ? {} : { [templateVersion]: trained },
+      served === undefined ? {} : { [templateVersion]: served },
+    );
+    const gaps = (this.#parity?.length ?? 0) + this.#templateParity.length;
+    return gaps + (this.#latest?.alarms.length ?? 0) > 0;
   }
 
   #judge({ modelId, modelDigest }: RequestRecord): void {

@@ -1,6 +1,9 @@
 /** How inputs are made ready for a model, as plain words and digests by what they are of. */
 export type Preparation = Readonly<Record<string, string>>;
 
+/** The one of them that every request says of itself. */
+export const templateVersion = 'template version';
+
 /** Something that serving does otherwise than it was done before. */
 export interface ParityGap {
   readonly of: string;

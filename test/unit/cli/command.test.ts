@@ -164,7 +164,18 @@ it('sonde baseline of a model that generates holds what its answers say, as PyTo
   const made = await sonde(
     'baseline',
     folder,
-    ...['--texts', texts, '--out', out, '--window', '10', '--max-new-tokens', count],
+    ...[
+      '--texts',
+      texts,
+      '--out',
+      out,
+      '--window',
+      '10',
+      '--max-new-tokens',
+      count,
+      '--template-version',
+      'v2',
+    ],
   );
   expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('31 texts, windows of 10') });
   const golden = readSafetensors(new Uint8Array(await readFile(`${folder}golden.safetensors`)));
@@ -195,6 +206,7 @@ it('sonde baseline of a model that generates holds what its answers say, as PyTo
   expect(preparation).toMatchObject({
     'tokenizer.json': tokenizer.digest('hex'),
     'longest input': '256 tokens',
+    'template version': 'v2',
   });
 });
 

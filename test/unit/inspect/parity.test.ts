@@ -68,6 +68,32 @@ describe('serving that makes inputs ready', () => {
     expect(watched.see(sampleRecord())).toBe(true);
   });
 
+  it('by another template than the baseline was made with is told of, request by request', () => {
+    const made = makeBaseline(reference, { window: 10, splits: 100, random });
+    const preparation = { ...preparationOf(info), 'template version': 'greeting-2' };
+    const watched = new DriftWatch(
+      parseBaseline({ ...made, preparation }),
+      () => undefined,
+      preparationOf(info),
+    );
+    const { templateVersion: _, ...bare } = sampleRecord();
+    expect(watched.state.parity).toEqual([]);
+    for (const [told, gaps] of [
+      [{ templateVersion: 'greeting-2' }, []],
+      [
+        { templateVersion: 'greeting-3' },
+        [{ of: 'template version', training: 'greeting-2', serving: 'greeting-3' }],
+      ],
+      [{}, [{ of: 'template version', training: 'greeting-2' }]],
+    ] as const) {
+      expect(watched.see({ ...bare, ...told })).toBe(gaps.length > 0);
+      expect(watched.state.parity).toEqual(gaps);
+    }
+    // Who attaches knows no files; the template is known all the same.
+    const attached = new DriftWatch(parseBaseline({ ...made, preparation }), () => undefined);
+    expect(attached.see(bare)).toBe(true);
+  });
+
   it('is not judged by a baseline that does not say', () => {
     const made = makeBaseline(reference, { window: 10, splits: 100, random });
     expect(new DriftWatch(made, () => undefined, preparationOf(info)).state.parity).toBeUndefined();
