@@ -7,7 +7,7 @@ import type { Ack, Ranges } from '../shared/control.ts';
 import { Accounts } from './accounts.ts';
 import { Drain } from './drain.ts';
 import { type Encoded, encode, encodeMeasurement, encodeReported } from './encode.ts';
-import { type Journal, openJournal } from './journal.ts';
+import { type Journal, openJournal, type Part } from './journal.ts';
 import { lifeKey, newSession, pageKey } from './life.ts';
 import { liveUntil } from './locks.ts';
 import type { ChunkId, Covered, Life, PageLife, ToPage, ToWorker } from './messages.ts';
@@ -15,10 +15,8 @@ import { chunkLimits, exportLimits, type Limits } from './pool.ts';
 import { intersect, rangesOf, sizeOf, union } from './ranges.ts';
 import { type Decision, type Sampled, Sampler } from './sampler.ts';
 import { Sealer } from './sealer.ts';
-import { Throttle } from './throttle.ts';
 
-/** A draft costs about a millisecond, and a crash loses nothing that the journal has. */
-const draftEveryMs = 100;
+const signals: readonly Signal[] = ['logs', 'metrics'];
 
 export interface BatchOptions {
   /** From the page's `Delivery.connect()`, transferred. */
@@ -69,7 +67,6 @@ class Pipe implements Batch {
   readonly #sampler: Sampler;
   readonly #accounts = new Accounts((ledger) => this.#post({ kind: 'ledger', ledger }));
   readonly #sealers: Readonly<Record<Signal, Sealer>>;
-  readonly #drafting = new Throttle(draftEveryMs, () => this.#mirrorDraft());
   /** Open while consent is granted, never else. */
   #journal: Journal | undefined;
   #consent: Consent = 'pending';
@@ -95,6 +92,9 @@ class Pipe implements Batch {
       new Sealer({
         limits,
         hand: (chunk) => this.#post({ kind: 'chunk', chunk }),
+        drafted: (chunk) => {
+          if (chunk.life.signal === 'metrics') this.#post({ kind: 'draft', chunk });
+        },
         evict: (owner, seq) => this.#evictSoon(owner, seq),
       });
     this.#sealers = { logs: sealerOf(chunkLimits), metrics: sealerOf(exportLimits) };
@@ -186,7 +186,7 @@ class Pipe implements Batch {
         return this.#cut(message.chunk);
       case 'left':
         await this.#sealerOf(message.chunk).sealThese(message.chunk);
-        return this.#drafting.soon();
+        return this.#mirrorDraft();
       case 'refused':
         return this.#drop(message.chunk.life, rangeOf(message.chunk), message.reason);
       case 'hold':
@@ -217,7 +217,6 @@ class Pipe implements Batch {
   }
 
   #clear(): void {
-    this.#drafting.stop();
     for (const sealer of Object.values(this.#sealers)) sealer.clear();
   }
 
@@ -255,20 +254,18 @@ class Pipe implements Batch {
     if (this.#unwritten.length === 1) queueMicrotask(() => this.#write());
   }
 
+  /** A request is measured and recorded in one task: the journal has both or neither, and so has the page. */
   #write(): void {
     const unwritten = this.#unwritten;
     this.#unwritten = [];
-    for (const signal of ['logs', 'metrics'] as const) {
+    const parts = signals.flatMap((signal): Part[] => {
       const logs = unwritten.filter((entry) => entry.signal === signal).map(({ log }) => log);
-      if (logs.length === 0) continue;
       const life: Life = { ...this.#life, signal };
-      const frames = this.#sealers[signal].framesOf(life, logs);
-      void this.#attempt((journal) => journal.put(life, logs, frames));
-      if (signal === 'logs') continue;
-      // Without an open journal the page has the only copy that outlives this worker: it gets each at once.
-      if (!this.#journal?.isOpen) this.#drafting.stop();
-      this.#drafting.soon();
-    }
+      return logs.length === 0 ? [] : [{ life, logs, frames: this.#sealers[signal].framesOf(life, logs) }];
+    });
+    if (parts.length === 0) return;
+    void this.#attempt((journal) => journal.put(parts));
+    if (parts.some(({ life }) => life.signal === 'metrics')) this.#mirrorDraft();
   }
 
   #evictSoon(life: Life, seq: number): void {
@@ -295,7 +292,7 @@ class Pipe implements Batch {
     this.#accounts.enter(signal, { kind: 'settled', stored, rejected: ack.rejected });
     for (const { ranges, ...life } of stored) sealer.settle(life, ranges);
     if (!isWhole) sealer.release(chunk, covered);
-    if (signal === 'metrics') this.#drafting.soon();
+    if (signal === 'metrics') this.#mirrorDraft();
     for (const { ranges, ...life } of stored) await this.#unjournal(life, ranges);
     await this.#attempt(async () => this.#drain?.more());
   }
@@ -349,8 +346,7 @@ class Pipe implements Batch {
     this.#granted = new AbortController();
     this.#drain = undefined;
     this.#unwritten = [];
-    for (const signal of ['logs', 'metrics'] as const)
-      this.#accounts.enter(signal, { kind: 'cleared', reason });
+    for (const signal of signals) this.#accounts.enter(signal, { kind: 'cleared', reason });
     this.#clear();
     this.#post({ kind: 'forget' });
     const journal = this.#journal ?? openJournal();

@@ -18,12 +18,20 @@ interface StoredFrame {
   readonly at: number;
 }
 
+/** Records or measurements of one life, and the frames they stand in. */
+export interface Part {
+  readonly life: Life;
+  readonly logs: readonly Log[];
+  readonly frames: ReadonlyMap<number, Frame>;
+}
+
 /** Records on disk, by their numbers, from the moment they are made until an answer covers them. */
 export interface Journal {
-  /** Before it is, and while storage is blocked, what is put waits in memory. */
-  readonly isOpen: boolean;
-  /** Hands its requests over before it returns if the database is open, so a worker that blocks next loses nothing. */
-  put(life: Life, logs: readonly Log[], frames: ReadonlyMap<number, Frame>): Promise<void>;
+  /**
+   * All of it or nothing. Hands its requests over before it returns if the database is open, so a worker that blocks
+   * next loses nothing.
+   */
+  put(parts: readonly Part[]): Promise<void>;
   remove(life: Life, ranges: Ranges): Promise<void>;
   /** What each life has left, oldest first. */
   lives(): Promise<readonly { readonly life: Life; readonly ranges: Ranges }[]>;
@@ -114,16 +122,14 @@ export function openJournal(): Journal {
   };
 
   return {
-    get isOpen() {
-      return ready !== undefined;
-    },
-
-    async put(life, logs, frames) {
+    async put(parts) {
       const stores = transact(ready ?? (await database()), 'readwrite', 'logs', 'frames');
       const at = Date.now();
-      for (const [id, frame] of frames)
-        stores.frames.put({ frame, at } satisfies StoredFrame, [...idOf(life), id]);
-      for (const { seq, ...log } of logs) stores.logs.put(log satisfies StoredLog, [...idOf(life), seq]);
+      for (const { life, logs, frames } of parts) {
+        for (const [id, frame] of frames)
+          stores.frames.put({ frame, at } satisfies StoredFrame, [...idOf(life), id]);
+        for (const { seq, ...log } of logs) stores.logs.put(log satisfies StoredLog, [...idOf(life), seq]);
+      }
       await stores.done();
     },
 

@@ -41,7 +41,7 @@ export type ToPage =
   /** Mirror of a record no chunk holds yet. */
   | { readonly kind: 'log'; readonly log: Log }
   | { readonly kind: 'chunk'; readonly chunk: Chunk }
-  /** What the measurements that no chunk holds yet add up to; it takes the place of the one before. */
+  /** What measurements that no chunk holds yet add up to; it takes the place of drafts with some of them in. */
   | { readonly kind: 'draft'; readonly chunk: Chunk }
   /** Let go of what is unsent: consent was withdrawn, or the pipe was killed. */
   | { readonly kind: 'forget' }

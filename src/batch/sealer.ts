@@ -3,7 +3,7 @@ import type { Ranges } from '../shared/control.ts';
 import { lifeKey } from './life.ts';
 import type { Chunk, ChunkId, Life } from './messages.ts';
 import { type Limits, Pool, type Run } from './pool.ts';
-import { draft, isTooLarge, pack } from './seal.ts';
+import { draft, isTooLarge, pack, Sum } from './seal.ts';
 
 /** Records in memory, and per life in the journal: about 4 MB. */
 export const capacity = 4000;
@@ -14,6 +14,8 @@ export interface SealerOptions {
   readonly limits: Limits;
   /** To the page. */
   readonly hand: (chunk: Chunk) => void;
+  /** What is to be packed, which takes a while, before it is. */
+  readonly drafted: (chunk: Chunk) => void;
   /** This record had to make room. */
   readonly evict: (life: Life, seq: number) => void;
 }
@@ -24,6 +26,7 @@ export class Sealer {
   readonly #pool: Pool;
   /** By `lifeKey`, then by `Log.frame`. */
   readonly #frames = new Map<string, Map<number, Frame>>();
+  readonly #sum = new Sum();
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** One after the other: side by side the first would be ready when the last is. */
   #packing: Promise<unknown> = Promise.resolve();
@@ -72,7 +75,7 @@ export class Sealer {
   /** What no chunk holds yet of the newest records of a life, as a chunk would. */
   draft(life: Life): Chunk | undefined {
     const run = this.#pool.newest(life);
-    return run && draft(run, (id) => this.#frameOf(life, id));
+    return run && this.#draft(run);
   }
 
   /** Seals exactly these, which left as a draft; nothing where some are in a chunk already. */
@@ -137,13 +140,18 @@ export class Sealer {
   }
 
   async #seal(run: Run): Promise<void> {
-    const drafted = draft(run, (id) => this.#frameOf(run.life, id));
+    const drafted = this.#draft(run);
+    this.#options.drafted(drafted);
     const packing = this.#packing.then(() => pack(drafted));
     this.#packing = packing.catch(() => undefined);
     const chunk = await packing;
     if (!this.#pool.holds(run)) return;
     if (isTooLarge(chunk)) await Promise.all(this.#pool.halve(run).map((half) => this.#seal(half)));
     else this.#options.hand(chunk);
+  }
+
+  #draft(run: Run): Chunk {
+    return draft(run, (id) => this.#frameOf(run.life, id), this.#sum);
   }
 
   #frameOf(life: Life, id: number): Frame {

@@ -21,6 +21,8 @@ const tailLogs = 50;
 
 const sameLife = (a: Life, b: Life): boolean =>
   a.session === b.session && a.epoch === b.epoch && a.signal === b.signal;
+const overlap = (a: ChunkId, b: ChunkId): boolean =>
+  sameLife(a.life, b.life) && a.first < b.first + b.count && b.first < a.first + a.count;
 const keyOf = ({ life, first, count }: ChunkId): string => `${life.session}:${life.epoch}:${first}:${count}`;
 
 function isCovered(chunk: ChunkId, stored: readonly Covered[]): boolean {
@@ -39,8 +41,8 @@ export class Mirror {
   #tail: Log[] = [];
   /** Numbers that left in a beacon before any chunk held them. */
   #beaconed = new Set<number>();
-  /** Of measurements, in place of a tail. */
-  #draft: Chunk | undefined;
+  /** Of measurements, in place of a tail: those that are being packed, and those that wait. */
+  #drafts: readonly Chunk[] = [];
 
   addFrame(life: Life, id: number, frame: Frame): void {
     if (this.#life === undefined || !sameLife(this.#life, life)) {
@@ -58,15 +60,15 @@ export class Mirror {
   }
 
   addDraft(chunk: Chunk): void {
-    this.#draft = chunk;
+    this.#dropDrafts(chunk);
+    this.#drafts = [...this.#drafts, chunk];
   }
 
   addChunk(chunk: Chunk): void {
     // It may have left as a draft already.
     const held: Held = { chunk, state: this.#held.get(keyOf(chunk))?.state ?? 'ready' };
     this.#held.set(keyOf(chunk), held);
-    if (this.#draft !== undefined && this.#draft.first < chunk.first + chunk.count)
-      this.#dropDraft(chunk.life);
+    this.#dropDrafts(chunk);
     if (this.#life === undefined || !sameLife(this.#life, chunk.life)) return;
     const numbers = Array.from({ length: chunk.count }, (_, index) => chunk.first + index);
     if (numbers.every((seq) => this.#beaconed.has(seq))) held.state = 'beaconed';
@@ -74,21 +76,22 @@ export class Mirror {
     this.#tail = this.#tail.filter(({ seq }) => seq < chunk.first || seq >= chunk.first + chunk.count);
   }
 
-  #dropDraft(life: Life): void {
-    if (this.#draft !== undefined && sameLife(this.#draft.life, life)) this.#draft = undefined;
+  /** What stands in this chunk, too. */
+  #dropDrafts(chunk: ChunkId): void {
+    this.#drafts = this.#drafts.filter((draft) => !overlap(draft, chunk));
   }
 
-  /** The draft becomes a chunk as it is. */
-  keepDraft(): Chunk | undefined {
-    const draft = this.#draft;
-    this.#draft = undefined;
-    if (draft !== undefined) this.#held.set(keyOf(draft), { chunk: draft, state: 'ready' });
-    return draft;
+  /** The drafts become chunks as they are. */
+  keepDrafts(): readonly Chunk[] {
+    const drafts = this.#drafts;
+    this.#drafts = [];
+    for (const chunk of drafts) this.#held.set(keyOf(chunk), { chunk, state: 'ready' });
+    return drafts;
   }
 
   /** The worker that would have sealed the tail is gone: it becomes chunks as it is. */
   keepTail(): void {
-    this.keepDraft();
+    this.keepDrafts();
     for (const run of this.tail()) {
       const chunk = this.toChunk(run);
       this.#held.set(keyOf(chunk), { chunk, state: 'ready' });
@@ -122,10 +125,9 @@ export class Mirror {
     return life === undefined ? [] : runs.map((logs) => ({ life, logs }));
   }
 
-  /** What a crash would take: the tail and the draft. */
+  /** What a crash would take: the tail and the drafts. */
   unsealed(): readonly Chunk[] {
-    const tail = this.tail().map((run) => this.toChunk(run));
-    return this.#draft === undefined ? tail : [...tail, this.#draft];
+    return [...this.tail().map((run) => this.toChunk(run)), ...this.#drafts];
   }
 
   /** Synchronous, so it works while the page is leaving: raw OTLP/JSON, no gzip. */
@@ -159,7 +161,7 @@ export class Mirror {
 
   settle(stored: readonly Covered[]): void {
     for (const [key, { chunk }] of this.#held) if (isCovered(chunk, stored)) this.#held.delete(key);
-    if (this.#draft !== undefined && isCovered(this.#draft, stored)) this.#draft = undefined;
+    this.#drafts = this.#drafts.filter((draft) => !isCovered(draft, stored));
     const life = this.#life;
     if (life === undefined) return;
     this.#tail = this.#tail.filter(({ seq }) => !isCovered({ life, first: seq, count: 1 }, stored));
@@ -169,6 +171,6 @@ export class Mirror {
     this.#held.clear();
     this.#beaconed.clear();
     this.#tail = [];
-    this.#draft = undefined;
+    this.#drafts = [];
   }
 }

@@ -107,8 +107,7 @@ export class Sender {
     this.#rest();
     if (!this.#maySend()) return;
     this.#cover?.disarm();
-    const draft = mirror.keepDraft();
-    if (draft !== undefined) this.#options.tell({ kind: 'left', chunk: idOf(draft) });
+    for (const draft of mirror.keepDrafts()) this.#options.tell({ kind: 'left', chunk: idOf(draft) });
     for (const [chunk, survives] of this.#flying) if (!survives) mirror.mark(chunk, 'ready');
     leave(mirror, {
       beacon: (chunk) => {

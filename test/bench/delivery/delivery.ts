@@ -12,19 +12,8 @@ import { kill, launchOwn, type OwnChromium } from '../../own-chromium.ts';
 import { table } from '../table.ts';
 import { type Column, columns, seconds } from './columns.ts';
 import { legend, notes } from './notes.ts';
-import { type FaultServer, startFaultServer } from './server.ts';
-import {
-  cellOf,
-  emptyTally,
-  isWhole,
-  percent,
-  type Share,
-  sumShares,
-  sumTallies,
-  type Tally,
-  tallyOf,
-  tier0Of,
-} from './tally.ts';
+import { type FaultServer, startFaultServer, tier0 } from './server.ts';
+import { cellOf, emptyTally, isWhole, sumTallies, type Tally, tallyOf } from './tally.ts';
 import { type Place, Visitor } from './visitor.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -58,13 +47,17 @@ function install(): void {
 const quietMs = 11_000;
 const longestMs = 45_000;
 
-/** By SDK. */
+/** The last is Sonde's own, and on its page. */
+const lines = [...sdks, tier0];
+
+/** By line. */
 type Tallies = ReadonlyMap<string, Tally>;
 
 async function talliesOf(server: FaultServer, visitors: readonly Visitor[]): Promise<Tallies> {
-  const of = (sdk: string) => visitors.filter(({ place }) => place.sdk === sdk);
+  const on = (line: string) =>
+    visitors.filter(({ place }) => place.sdk === (line === tier0 ? 'sonde' : line));
   return new Map(
-    await Promise.all(sdks.map(async (sdk) => [sdk, await tallyOf(server, sdk, of(sdk))] as const)),
+    await Promise.all(lines.map(async (line) => [line, await tallyOf(server, line, on(line))] as const)),
   );
 }
 
@@ -81,7 +74,6 @@ async function settled(server: FaultServer, visitors: readonly Visitor[]): Promi
 interface Played {
   readonly exit: Tallies;
   readonly next: Tallies;
-  readonly tier0: Share;
 }
 
 function contextOf({ browser }: OwnChromium): BrowserContext {
@@ -116,8 +108,7 @@ async function play(column: Column, round: number, site: string): Promise<Played
     if (own.process.signalCode !== null) own = await launchOwn(profile, flags);
     await openAll(contextOf(own));
     await settled(server, all);
-    const sondes = all.filter(({ place }) => place.sdk === 'sonde');
-    return { exit, next: await talliesOf(server, all), tier0: await tier0Of(server, sondes) };
+    return { exit, next: await talliesOf(server, all) };
   } finally {
     await kill(own);
     await server.close();
@@ -129,13 +120,12 @@ async function rowsOf(column: Column, site: string): Promise<readonly string[][]
   const rounds: Played[] = [];
   for (let round = 0; round < (column.rounds ?? 1); round++) rounds.push(await play(column, round, site));
   const cells = (when: 'exit' | 'next'): string[] =>
-    sdks.map((sdk) =>
-      cellOf(rounds.map((played) => played[when].get(sdk) ?? emptyTally).reduce(sumTallies, emptyTally)),
+    lines.map((line) =>
+      cellOf(rounds.map((played) => played[when].get(line) ?? emptyTally).reduce(sumTallies, emptyTally)),
     );
-  const tier0 = percent(rounds.map((played) => played.tier0).reduce(sumShares));
   return [
-    ...(column.atExit ? [[`${column.name}, without a return visit`, ...cells('exit'), '']] : []),
-    [column.name, ...cells('next'), tier0],
+    ...(column.atExit ? [[`${column.name}, without a return visit`, ...cells('exit')]] : []),
+    [column.name, ...cells('next')],
   ];
 }
 

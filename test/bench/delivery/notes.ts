@@ -1,4 +1,4 @@
-export const legend = `What of the same records is stored after the next visit, by the SDK that carried them. A cell reads: percent of the records that were more than 250 ms old when their page or worker ended / percent of those made in the last second / how often a record was stored again after its server had removed what it recognises. Percentages are never rounded up. "Tier 0" is the share of requests that Sonde's metrics count.`;
+export const legend = `What of the same records is stored after the next visit, by the SDK that carried them. A cell reads: percent of the records that were more than 250 ms old when their page or worker ended / percent of those made in the last second / how often a record was stored again after its server had removed what it recognises. Percentages are never rounded up. "Tier 0" says the same of the requests that Sonde's metrics count, of which none is sampled.`;
 
 export const notes = `How it is measured:
 

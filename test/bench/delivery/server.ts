@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
+import type { MetricsEntry } from '../../../src/collect/line.ts';
 import { createCollector } from '../../../src/collect/server.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
+import type { ChunkIdentity } from '../../../src/schema/fields.ts';
 import { isGzip } from '../../../src/shared/gzip.ts';
 import { listen } from '../../browser/telemetry/site.ts';
 
@@ -26,18 +28,34 @@ export interface FaultServer {
   fault: ((hit: Hit) => Fault | undefined) | undefined;
   /** When something was stored last, epoch ms. */
   readonly lastStored: number;
-  /** How often each id is there. */
-  stored(sdk: string): Promise<ReadonlyMap<string, number>>;
-  /** Requests that Sonde's tier 0 counts. */
-  counted(): Promise<number>;
+  /** How often each id is there; of `tier 0`, how often Sonde's metrics count the request of that id. */
+  stored(line: string): Promise<ReadonlyMap<string, number>>;
   /** Sonde's collector stops, and starts anew on the same data after `ms`; nobody is answered meanwhile. */
   restart(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
+/** Under which Sonde's metrics are asked for as if they were another SDK's records. */
+export const tier0 = 'tier 0';
+
 const idsIn = (text: string): readonly string[] => text.match(/bench\.\w+\.\d+/g) ?? [];
 
 const decompressed = (body: Buffer): string => (isGzip(body) ? gunzipSync(body) : body).toString();
+
+const plusOne = (counts: Map<string, number>, id: string): unknown =>
+  counts.set(id, (counts.get(id) ?? 0) + 1);
+
+const lifeOf = ({ session, epoch }: Pick<ChunkIdentity, 'session' | 'epoch'>): string =>
+  `${session}:${epoch}`;
+
+/** The numbers that an export says it adds up; its own counter must say as many. */
+function numbersIn({ seq, count, points }: MetricsEntry): readonly number[] {
+  const counted = points
+    .filter(({ metric }) => metric === 'requests')
+    .reduce((sum, { amount }) => sum + (amount.kind === 'counter' ? amount.value : Number.NaN), 0);
+  if (counted !== count) throw new Error(`An export of ${count} measurements counts ${counted} requests.`);
+  return Array.from({ length: count }, (_, index) => seq + index);
+}
 
 function allow(request: IncomingMessage, response: ServerResponse): void {
   const { origin, 'access-control-request-headers': headers } = request.headers;
@@ -96,14 +114,14 @@ export async function startFaultServer(origins: readonly string[]): Promise<Faul
       response.writeHead(fault.status).end();
       return;
     }
-    if (ids.length > 0) lastStored = Date.now();
+    if (ids.length > 0 || request.url?.includes('/v1/metrics')) lastStored = Date.now();
     if (sdk === 'sonde') return toCollector(request, body, response);
     const key = request.headers['idempotency-key'];
     const isAgain = typeof key === 'string' && idempotencyKeys.has(key);
     if (typeof key === 'string') idempotencyKeys.add(key);
     const stored = peers.get(sdk) ?? new Map<string, number>();
     peers.set(sdk, stored);
-    if (!isAgain) for (const id of ids) stored.set(id, (stored.get(id) ?? 0) + 1);
+    if (!isAgain) for (const id of ids) plusOne(stored, id);
     response.setHeader('content-type', 'application/json').end('{}');
   }
 
@@ -117,26 +135,26 @@ export async function startFaultServer(origins: readonly string[]): Promise<Faul
     get lastStored() {
       return lastStored;
     },
-    async stored(sdk) {
-      if (sdk !== 'sonde') return peers.get(sdk) ?? new Map();
-      const stored = new Map<string, number>();
+    async stored(line) {
+      if (line !== 'sonde' && line !== tier0) return peers.get(line) ?? new Map();
+      const records = new Map<string, number>();
+      const measured: (readonly [life: string, number: number])[] = [];
+      /** A worker makes its nth record and its nth measurement of one request: the life of one names the other. */
+      const prefixes = new Map<string, string>();
       await walkLog(data, (entries) => {
         for (const entry of entries) {
+          if (entry.kind === 'metrics')
+            measured.push(...numbersIn(entry).map((number) => [lifeOf(entry), number] as const));
           if (entry.kind !== 'record') continue;
           const { requestId } = entry.record;
-          stored.set(requestId, (stored.get(requestId) ?? 0) + 1);
+          plusOne(records, requestId);
+          prefixes.set(lifeOf(entry), requestId.slice(0, requestId.lastIndexOf('.')));
         }
       });
-      return stored;
-    },
-    async counted() {
-      let count = 0;
-      await walkLog(data, (entries) => {
-        for (const entry of entries)
-          for (const { metric, amount } of entry.kind === 'metrics' ? entry.points : [])
-            if (metric === 'requests' && amount.kind === 'counter') count += amount.value;
-      });
-      return count;
+      if (line === 'sonde') return records;
+      const counted = new Map<string, number>();
+      for (const [life, number] of measured) plusOne(counted, `${prefixes.get(life)}.${number}`);
+      return counted;
     },
     async restart(ms) {
       server.fault = () => 'broken connection';

@@ -6,7 +6,7 @@ export interface Share {
   readonly stored: number;
 }
 
-/** What became of the records of one SDK. */
+/** What became of the records of one SDK, or of the requests that its metrics count. */
 export interface Tally {
   /** More than 250 ms old when their page or worker ended. */
   readonly older: Share;
@@ -30,13 +30,13 @@ export const sumTallies = (a: Tally, b: Tally): Tally => ({
 export const isWhole = ({ older, last }: Tally): boolean =>
   older.stored === older.of && last.stored === last.of;
 
-/** @param visitors that SDK's */
+/** @param visitors of that SDK's page */
 export async function tallyOf(
   server: FaultServer,
-  sdk: string,
+  line: string,
   visitors: readonly Visitor[],
 ): Promise<Tally> {
-  const stored = await server.stored(sdk);
+  const stored = await server.stored(line);
   const made = visitors.flatMap(({ ages }) => [...ages]);
   const share = (counts: (age: number) => boolean): Share => {
     const chosen = made.filter(([, age]) => counts(age));
@@ -47,13 +47,6 @@ export async function tallyOf(
     last: share((age) => age <= 1000),
     again: [...stored.values()].reduce((sum, times) => sum + times - 1, 0),
   };
-}
-
-/** Requests that Sonde's tier 0 counts, of those known to have been made. */
-export async function tier0Of(server: FaultServer, visitors: readonly Visitor[]): Promise<Share> {
-  const seen = visitors.flatMap(({ ages }) => [...ages.keys()]);
-  const known = new Set([...seen, ...(await server.stored('sonde')).keys()]);
-  return { of: known.size, stored: await server.counted() };
 }
 
 /** Never rounded up to 100. */

@@ -105,7 +105,7 @@ describe.concurrent('tier 0', () => {
       const page = await open();
       await page.evaluate(async () => {
         for (const id of ['a', 'b', 'c', 'd']) await window.harness.serve([id]);
-        // What the worker posted must arrive; a draft that is not urgent comes 100 ms after the one before.
+        // What the worker posted must arrive.
         setTimeout(() => window.harness.replaceWorker(), 20);
       });
       await expectStored(collector, ['a', 'b', 'c', 'd']);

@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { encode } from '../../../src/batch/encode.ts';
-import { draft, pack } from '../../../src/batch/seal.ts';
+import { draft, pack, Sum } from '../../../src/batch/seal.ts';
 import { maskService } from '../../../src/mask/mask.ts';
 import { assemble, type Frame, type Log } from '../../../src/protocol/frame.ts';
 import type { Masked } from '../../../src/schema/masked.ts';
@@ -70,7 +70,7 @@ describe('joined texts', () => {
 describe('a sealed chunk', () => {
   it('is gzip of the whole request, at most 12 KiB and 200 bytes a record', async () => {
     const { logs, frameOf } = number(records(50), 0);
-    const chunk = await pack(draft({ life, logs }, frameOf));
+    const chunk = await pack(draft({ life, logs }, frameOf, new Sum()));
     expect([...chunk.body.subarray(0, 2)]).toEqual([0x1f, 0x8b]);
     expect(gunzipSync(chunk.body).toString()).toBe(assemble(logs, frameOf));
     expect(chunk.body.length).toBeLessThanOrEqual(12 * 1024);
