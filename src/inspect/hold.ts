@@ -22,8 +22,6 @@ export function createHold(
   const watch = createStopWatch(stops);
   const stream = createTextStream(decode, before);
   let held: { readonly step: Step; readonly starts: number }[] = [];
-  /** The last token ends inside a character, which may be a stop string's first. */
-  let isOpen = false;
   return {
     get text() {
       return watch.text;
@@ -34,14 +32,14 @@ export function createHold(
     add(step, isEnd) {
       held.push({ step, starts: watch.text.length });
       if (isEnd) return;
-      const piece = stream.push(step.token.id);
-      isOpen = piece === '' && stops.length > 0;
-      watch.push(piece);
+      watch.push(stream.push(step.token.id));
       // A token that carries text before the stop string stays, whole.
       if (watch.isStopped) held = held.filter(({ starts }) => starts < watch.text.length);
     },
     take(all = false) {
       const ends = (at: number): number => held[at + 1]?.starts ?? watch.text.length;
+      // Where the last token ends inside a character, that may be a stop string's first.
+      const isOpen = stream.isOpen && stops.length > 0;
       const isFree = (at: number): boolean =>
         ends(at) <= watch.certain && !(isOpen && at === held.length - 1);
       let count = 0;
