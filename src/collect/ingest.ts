@@ -44,13 +44,20 @@ interface Settled {
   readonly rejected: Readonly<Record<string, number>>;
 }
 
+/** A text that somebody opted in to send may hold any character. */
+const asciiJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
 /** An outcome is stored like a record, and has nothing that is counted. */
 function settle(seq: number, verdict: Verdict | Read, write: ReturnType<typeof recordWriter>): Numbered {
   if ('reject' in verdict) return { seq, reject: verdict.reject };
   if ('json' in verdict) return { seq, entry: write(seq, verdict.json), measured: verdict.measured };
   if ('outcome' in verdict)
     return { seq, entry: write(seq, [JSON.stringify(verdict.outcome)]), measured: undefined };
-  return { seq, entry: write(seq, [JSON.stringify(verdict.record)]), measured: verdict.record };
+  return { seq, entry: write(seq, [asciiJson(verdict.record)]), measured: verdict.record };
 }
 
 function deliveriesOf(

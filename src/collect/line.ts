@@ -153,7 +153,7 @@ export function recordWriter(
   const behind = `,"receivedAt":${receivedAt},"service":${JSON.stringify(service)},"record":`;
   return (seq, [begin, rest = nothing]) => {
     const text = `${before}${seq}${behind}${begin}`;
-    // Every text of a record is ASCII: the patterns of the schema let nothing else through.
+    // Every text of a record is ASCII: the schema lets little else through, and that is escaped.
     const json = Buffer.allocUnsafe(text.length + rest.length + 1);
     json.write(text, 'latin1');
     json.set(rest, text.length);

@@ -30,6 +30,7 @@ export interface SondeEvents {
   'sonde-replay': CustomEvent<File>;
   /** The consent switch was used. */
   'sonde-consent': CustomEvent<'granted' | 'denied'>;
+  'sonde-texts': CustomEvent<boolean>;
 }
 
 declare global {

@@ -11,10 +11,16 @@ const consentText: Readonly<Record<Consent, string>> = {
   denied: 'Nothing is stored, keyed or sent.',
 };
 
+const textsText = (sendsTexts: boolean): string =>
+  sendsTexts
+    ? 'Texts go without cards, keys, addresses and numbers that detectors find; names, and all else you wrote, stay in them.'
+    : 'No text is in them.';
+
 /** The telemetry pipe in the open: consent, the books, the last record, the bytes that left, the answer. */
 export class SondeTelemetry extends LitElement {
   static override properties = {
     consent: { attribute: false },
+    sendsTexts: { attribute: false },
     events: { attribute: false },
     ledger: { attribute: false },
     unavailable: { attribute: false },
@@ -68,6 +74,8 @@ export class SondeTelemetry extends LitElement {
   ];
 
   declare consent: Consent;
+  /** Whether masked texts are to leave too. */
+  declare sendsTexts: boolean;
   /** Newest last. */
   declare events: readonly TelemetryEvent[];
   declare ledger: Ledger | undefined;
@@ -77,6 +85,7 @@ export class SondeTelemetry extends LitElement {
   constructor() {
     super();
     this.consent = 'pending';
+    this.sendsTexts = false;
     this.events = [];
   }
 
@@ -91,7 +100,13 @@ export class SondeTelemetry extends LitElement {
             <input type="checkbox" .checked=${this.consent === 'granted'} @change=${this.#onConsent} />
             Send masked telemetry to this page's collector
           </label>
-          <p class="soft" role="status">${this.unavailable ?? consentText[this.consent]}</p>
+          <label class="switch">
+            <input type="checkbox" .checked=${this.sendsTexts} @change=${this.#onTexts} />
+            From the next run on, the masked text of input and output too
+          </label>
+          <p class="soft" role="status">
+            ${this.unavailable ?? consentText[this.consent]}${this.unavailable === undefined && this.consent === 'granted' ? ` ${textsText(this.sendsTexts)}` : ''}
+          </p>
         </section>
         <section>
           <h3>Books</h3>
@@ -137,6 +152,11 @@ export class SondeTelemetry extends LitElement {
   #last<Kind extends TelemetryEvent['kind']>(kind: Kind): EventOf<Kind> | undefined {
     return this.events.findLast((event): event is EventOf<Kind> => event.kind === kind);
   }
+
+  readonly #onTexts = (event: Event): void => {
+    this.sendsTexts = (event.currentTarget as HTMLInputElement).checked;
+    emit(this, 'sonde-texts', this.sendsTexts);
+  };
 
   readonly #onConsent = (event: Event): void => {
     const granted = (event.currentTarget as HTMLInputElement).checked;

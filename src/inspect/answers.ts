@@ -16,14 +16,21 @@ import { aggregate } from './aggregate.ts';
 import { type Prepared, prepare, type Texts, tokenOf } from './inputs.ts';
 import { look, releaseOutputs, resolveIn } from './look.ts';
 import type { ModelEntry } from './model-entry.ts';
-import { beginRequest, type DigestTexts, provenanceOf, type Request, type RequestEnd } from './request.ts';
+import {
+  beginRequest,
+  type DigestTexts,
+  provenanceOf,
+  type Request,
+  type RequestEnd,
+  type Words,
+} from './request.ts';
 
 /** What a request needs of the worker around it. */
 export interface Surroundings {
   readonly digest: DigestTexts;
   /** As it stands now; absent without telemetry. */
   readonly consent: Consent | undefined;
-  record(record: FullRecord): void;
+  record(record: FullRecord, words: Words): void;
   keep(store: CaptureStore): number;
   /** What this request met and got over; whoever gets over something adds to it. */
   readonly recoveries: Recovery[];
@@ -131,7 +138,7 @@ export async function finish(
 ): Promise<Provenance> {
   const ended = await request.end(end);
   const isSuspicious = entry.drift?.see(ended.record) === true;
-  around.record(isSuspicious ? { suspicious: true, ...ended.record } : ended.record);
+  around.record(isSuspicious ? { suspicious: true, ...ended.record } : ended.record, ended.words);
   return provenanceOf(ended, around.recoveries, around.consent);
 }
 

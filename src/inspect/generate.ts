@@ -84,7 +84,7 @@ export async function generate(
     cache.rollBack(sequence.length);
     const isAborted = signal.aborted;
     const outcome = isAborted ? 'aborted' : 'ok';
-    const provenance = await finish(entry, around, request, { ...sofar(course), outcome });
+    const provenance = await finish(entry, around, request, { ...sofar(course), outcome, text: hold.text });
     const captured = sequence.slice(start, Math.min(hasRun, sequence.length));
     const { store } = inside;
     store?.cut(captured.length);

@@ -52,8 +52,8 @@ export function createInspector(): InspectorApi {
     get consent() {
       return pipe.consent;
     },
-    record(record) {
-      pipe.record(record);
+    record(record, words) {
+      pipe.record(record, words);
       tellDeviations();
     },
     keep(store) {

@@ -40,13 +40,19 @@ export interface RequestEnd {
   readonly introspection?: number;
   /** Milliseconds it took, where its end was noticed later. */
   readonly duration?: number;
+  /** What a generation made. */
+  readonly text?: string;
 }
 
 /** What is left of a request: its record, and what stays here in any case. */
 export interface Ended {
   readonly record: FullRecord;
   readonly passages: Pick<Provenance, 'passageDigests'>;
+  readonly words: Words;
 }
+
+/** What was asked and answered in words: on a record only where the application opted in. */
+export type Words = Pick<RequestRecord, 'inputText' | 'outputText' | 'outputDigest'>;
 
 /** A request under way. */
 export interface Request {
@@ -77,8 +83,9 @@ export function beginRequest(
       const endedAt = epochMilliseconds(startedAt + Math.round(duration));
       // Of the end: the begin would tell how long it took to whoever is told that only roughly.
       const recordId = uuidv7(endedAt);
-      const { keyed, passages } = await keyedOf(text, context.retrieved ?? [], (texts) =>
-        digest(texts, epochMilliseconds(startedAt)),
+      const { keyed, passages, outputDigest } = await keyedOf(
+        { text, retrieved: context.retrieved ?? [], output: end.text },
+        (texts) => digest(texts, epochMilliseconds(startedAt)),
       );
       const record: FullRecord = {
         ...(typeof model === 'function' ? await model() : model),
@@ -113,38 +120,51 @@ export function beginRequest(
         ...end.signals,
         inclusionProbability: probability(1),
       };
-      return { record, passages };
+      const words: Words = {
+        ...(text === undefined ? {} : { inputText: text }),
+        ...(end.text === undefined ? {} : { outputText: end.text }),
+        ...(outputDigest === undefined ? {} : { outputDigest }),
+      };
+      return { record, passages, words };
     },
   };
 }
 
-/** What the install's key says of the input, of all passages together, and of each; the last stays here. */
-async function keyedOf(
-  text: string | undefined,
-  retrieved: readonly string[],
-  digest: (texts: readonly string[]) => Promise<KeyedDigests | undefined>,
-): Promise<{
+interface Keyed {
   readonly keyed: Pick<RequestRecord, 'inputKeyId' | 'inputDigest' | 'retrievedDigest'>;
   readonly passages: Ended['passages'];
-}> {
-  const hasPassages = retrieved.length > 0;
-  const texts = [
-    ...retrieved,
-    ...(hasPassages ? [JSON.stringify(retrieved)] : []),
-    ...(text === undefined ? [] : [text]),
-  ];
+  readonly outputDigest?: Sha256Hex;
+}
+
+/** What the install's key says of the input, of all passages together, of each, and of the output. */
+async function keyedOf(
+  {
+    text,
+    retrieved,
+    output,
+  }: {
+    readonly text: string | undefined;
+    readonly retrieved: readonly string[];
+    readonly output: string | undefined;
+  },
+  digest: (texts: readonly string[]) => Promise<KeyedDigests | undefined>,
+): Promise<Keyed> {
+  const all = retrieved.length === 0 ? undefined : JSON.stringify(retrieved);
+  const texts = [text, output, all, ...retrieved].filter((each) => each !== undefined);
   const found = texts.length === 0 ? undefined : await digest(texts);
   if (found === undefined) return { keyed: {}, passages: {} };
-  const { digests, keyId } = found;
-  const passageDigests = digests.slice(0, retrieved.length);
-  const [inputDigest, retrievedDigest] = [digests[texts.length - 1], digests[retrieved.length]];
+  const left = [...found.digests];
+  const take = (given: string | undefined): Sha256Hex | undefined =>
+    given === undefined ? undefined : left.shift();
+  const [inputDigest, outputDigest, retrievedDigest] = [take(text), take(output), take(all)];
   return {
     keyed: {
-      inputKeyId: keyId,
-      ...(text === undefined || inputDigest === undefined ? {} : { inputDigest }),
-      ...(hasPassages && retrievedDigest !== undefined ? { retrievedDigest } : {}),
+      inputKeyId: found.keyId,
+      ...(inputDigest === undefined ? {} : { inputDigest }),
+      ...(retrievedDigest === undefined ? {} : { retrievedDigest }),
     },
-    passages: hasPassages ? { passageDigests } : {},
+    passages: left.length === 0 ? {} : { passageDigests: left },
+    ...(outputDigest === undefined ? {} : { outputDigest }),
   };
 }
 

@@ -1,23 +1,26 @@
 import { openBatch } from '../batch/batch.ts';
 import { coarsened } from '../mask/coarse.ts';
 import { withLocalPrivacy } from '../mask/local-privacy.ts';
-import { maskMeasurement, maskOutcome, maskRecord, maskService } from '../mask/mask.ts';
+import { maskMeasurement, maskOutcome, maskRecord, maskService, type TextMask } from '../mask/mask.ts';
 import { measureRequest } from '../mask/measure.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { Consent, Reported } from '../protocol/telemetry.ts';
 import type { Measurement } from '../schema/metrics.ts';
+import type { TextTreatment } from '../schema/opt-in.ts';
 import type { FullRecord, RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { uuidv7 } from '../shared/id.ts';
 import { epochMilliseconds, probability } from '../shared/units.ts';
 import { forgetInputKeys } from './input-key.ts';
+import type { Words } from './request.ts';
 
 /** The worker's end of the record line: mask, then batch. */
 export interface Pipe {
   /** Absent without telemetry. */
   readonly consent: Consent | undefined;
   /** A request ended: it adds to tier 0, and is sent as a record where the draw says so. */
-  record(record: FullRecord): void;
+  /** @param words of which only what the application opted in to is told */
+  record(record: FullRecord, words?: Words): void;
   /** Something else than a request adds to tier 0. */
   measure(measurement: Omit<Measurement, 'at'>): void;
   outcome(requestId: string, reported: Reported): void;
@@ -30,6 +33,9 @@ const unforeseen = (): number => (crypto.getRandomValues(new Uint32Array(1))[0] 
 
 /** An outcome that comes later than this many unsent requests is sent, and joined with nothing. */
 const mostUnsent = 10_000;
+
+/** Of the treatments those that let some of a text out. */
+const telling: ReadonlySet<TextTreatment | undefined> = new Set(['mask', 'truncate']);
 
 /** Without telemetry options nothing is masked, stored or sent. */
 export const silentPipe: Pipe = {
@@ -53,6 +59,7 @@ export function openPipe(
     sampling = 'all',
     records = 'coarse',
     epsilon,
+    text,
   }: NonNullable<HelloOptions['telemetry']>,
   onRecord: RecordListener,
 ): Pipe {
@@ -76,6 +83,17 @@ export function openPipe(
     if (epsilon !== undefined) return withLocalPrivacy(record, epsilon, unforeseen);
     return records === 'coarse' ? coarsened(record, unforeseen) : record;
   }
+  /** Until the detectors are there no text passes the mask. */
+  let texts: TextMask | undefined;
+  if (text !== undefined)
+    void import('../mask/prose.ts').then(({ textMask }) => {
+      texts = textMask(text);
+    }, reportError);
+  const toldWords = ({ inputText, outputText, outputDigest }: Words): Words => ({
+    ...(telling.has(text?.input) && inputText !== undefined ? { inputText } : {}),
+    ...(telling.has(text?.output) && outputText !== undefined ? { outputText } : {}),
+    ...(text?.output === 'hash' && outputDigest !== undefined ? { outputDigest } : {}),
+  });
   /** Requests of this page life whose record was not sent, and why: an outcome has nothing to be joined with. */
   const unsent = new Map<string, string>();
   function withhold(requestId: string, reason: string): void {
@@ -88,15 +106,19 @@ export function openPipe(
     get consent() {
       return batch.consent;
     },
-    record(record) {
+    record(record, words = {}) {
       // Before the draw: its chance travels too, and must not tell what is hidden.
       const told = toldOf(record);
       const { probability: chance, kept } = batch.decide(told);
-      const { masked } = maskRecord({ ...told, inclusionProbability: chance || probability(1) });
+      const opted = toldWords(words);
+      const { masked } = maskRecord(
+        { ...told, ...opted, inclusionProbability: chance || probability(1) },
+        texts,
+      );
       if (masked === undefined) return withhold(told.requestId, 'masked');
       batch.measure(measureRequest(masked, maskedService));
       if (chance === 0) return withhold(told.requestId, 'sampling_budget');
-      onRecord(record, masked);
+      onRecord({ ...record, ...opted }, masked);
       if (kept) batch.add(masked);
       else withhold(told.requestId, 'not_sampled');
     },

@@ -44,7 +44,8 @@ function maskFields<T extends object>(table: FieldTable<T>, values: T, care: Car
     try {
       const found: unknown = values[key];
       if (found === undefined && !required) continue;
-      value = maskValue(spec, care.refine?.[key]?.(found) ?? found);
+      const refine = care.refine?.[key];
+      value = maskValue(spec, refine === undefined ? found : refine(found));
     } catch {
       value = undefined;
     }
@@ -73,14 +74,24 @@ function shortModelId(modelId: unknown): unknown {
 const shortDigest = (digest: unknown): unknown =>
   typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest) ? digest.slice(0, 32) : digest;
 
+/** What may be told of texts, or `undefined`: without one, none is. */
+export type TextMask = Readonly<Record<'inputText' | 'outputText', (text: unknown) => string | undefined>>;
+const untold: TextMask = { inputText: () => undefined, outputText: () => undefined };
+
 /**
  * A request record as it may leave the page: fields of the schema only, signals rounded to their grid
  * (probabilities to 0.005, entropies to 0.05 nats), times to milliseconds, the input's digest to 128 bits,
  * and no identifier that holds personal data. A refused `requestId` becomes the record's own id, a refused `modelId` `local`.
  */
-export const maskRecord = (record: RequestRecord): MaskResult<RequestRecord> =>
+export const maskRecord = (record: RequestRecord, texts: TextMask = untold): MaskResult<RequestRecord> =>
   maskFields<RequestRecord>(recordFields, record, {
-    refine: { modelId: shortModelId, inputDigest: shortDigest, retrievedDigest: shortDigest },
+    refine: {
+      modelId: shortModelId,
+      inputDigest: shortDigest,
+      retrievedDigest: shortDigest,
+      outputDigest: shortDigest,
+      ...texts,
+    },
     substitute: (key, masked) =>
       key === 'requestId' ? masked.recordId : key === 'modelId' ? 'local' : undefined,
   });

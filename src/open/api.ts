@@ -23,6 +23,7 @@ import type {
   Sampling,
   TelemetryEvent,
 } from '../protocol/telemetry.ts';
+import type { TextTelemetry } from '../schema/opt-in.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
 import type { Calibration } from '../shared/calibration.ts';
 import type { RawGraph } from '../shared/graph.ts';
@@ -51,6 +52,12 @@ export type TelemetryOptions = Destination & {
    * as by chance). Means over many records stay right; a single record says next to nothing. Default: none.
    */
   readonly epsilon?: number;
+  /**
+   * Default: no text leaves. With it masked texts do, after consent: `{ input: 'mask' }`. Whoever has a list of guesses
+   * finds the text in it, so what `records` and `epsilon` promise of guesses does not hold any more; an `epsilon` beside
+   * it is refused. Applications that attach to transformers.js hand Sonde no text, so none leaves.
+   */
+  readonly text?: TextTelemetry;
 };
 
 export interface SondeOptions {

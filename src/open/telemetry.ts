@@ -2,6 +2,7 @@ import { startDelivery } from '../deliver/delivery.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { TelemetryEvent } from '../protocol/telemetry.ts';
 import type { ServiceIdentity } from '../schema/record.ts';
+import { SondeError } from '../shared/errors.ts';
 import type { Telemetry, TelemetryOptions } from './api.ts';
 import { createListeners } from './listeners.ts';
 
@@ -18,10 +19,17 @@ export interface TelemetryPipe extends Telemetry {
   close(): void;
 }
 
+/** @throws SondeError `invalid_argument` when text is to leave beside an epsilon */
 export function openTelemetry(
   options: TelemetryOptions,
   service: ServiceIdentity | undefined,
 ): TelemetryPipe {
+  if (options.text !== undefined && options.epsilon !== undefined)
+    throw new SondeError(
+      'invalid_argument',
+      'A text tells more than any epsilon allows.',
+      'Give telemetry either `epsilon` or `text`.',
+    );
   const { announce, subscribe } = createListeners<TelemetryEvent>();
   const delivery = startDelivery({ ...options, onEvent: announce });
   return {
@@ -38,7 +46,7 @@ export function openTelemetry(
     subscribe,
     connect() {
       const { port, life, consent } = delivery.connect();
-      const { sampling, records, epsilon } = options;
+      const { sampling, records, epsilon, text } = options;
       return {
         port,
         hello: {
@@ -48,6 +56,7 @@ export function openTelemetry(
           ...(sampling === undefined ? {} : { sampling }),
           ...(records === undefined ? {} : { records }),
           ...(epsilon === undefined ? {} : { epsilon }),
+          ...(text === undefined ? {} : { text }),
         },
       };
     },

@@ -68,13 +68,19 @@ const runner = new Runner({
   busy: (busy, yields) => controls.setBusy(busy, yields),
 });
 
-/** The session for the chosen device. Making one starts no worker yet. */
+/** Asked for in the telemetry panel, for this visit. */
+let sendsTexts = false;
+part('sonde-telemetry').addEventListener('sonde-texts', ({ detail }) => {
+  sendsTexts = detail;
+});
+
+/** The session for what was chosen. Making one starts no worker yet. */
 async function currentSession(): Promise<Session> {
   const { device } = controls;
-  if (session?.device === device) return session;
+  if (session?.device === device && session.sendsTexts === sendsTexts) return session;
   unwire();
   await session?.dispose();
-  session = new Session(device, recallConsent());
+  session = new Session(device, recallConsent(), sendsTexts);
   unwire = wireTelemetry(session.sonde.telemetry);
   return session;
 }

@@ -12,15 +12,18 @@ import type { PageModel } from './examples.ts';
 /** What this page says about itself on every record. */
 export const service: ServiceIdentity = { name: 'sonde-playground', environment: 'local' };
 
-/** The page's one Sonde and the models it has loaded so far; another device means another Sonde. */
+/** The page's one Sonde and the models it has loaded so far; another device means another Sonde, and so does another wish. */
 export class Session {
   readonly sonde: Sonde;
   readonly device: DeviceChoice;
+  readonly sendsTexts: boolean;
   readonly #models = new Map<string, Promise<Model>>();
 
-  constructor(device: DeviceChoice, consent: 'pending' | 'granted') {
+  constructor(device: DeviceChoice, consent: 'pending' | 'granted', sendsTexts: boolean) {
     this.device = device;
-    this.sonde = createSonde({ device, service, telemetry: { endpoint: '/', consent } });
+    this.sendsTexts = sendsTexts;
+    const texts = sendsTexts ? { text: { input: 'mask', output: 'mask' } as const } : {};
+    this.sonde = createSonde({ device, service, telemetry: { endpoint: '/', consent, ...texts } });
   }
 
   /** Loads a model once; a failed or stopped load is forgotten, so that the next try starts anew. */

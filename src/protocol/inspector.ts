@@ -1,4 +1,5 @@
 import type { Masked } from '../schema/masked.ts';
+import type { TextTelemetry } from '../schema/opt-in.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
 import type { Calibration } from '../shared/calibration.ts';
 import type { WireError } from '../shared/errors.ts';
@@ -45,6 +46,7 @@ export interface HelloOptions {
     readonly sampling?: Sampling;
     readonly records?: RecordDetail;
     readonly epsilon?: number;
+    readonly text?: TextTelemetry;
   };
 }
 

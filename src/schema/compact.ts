@@ -1,5 +1,5 @@
 import { type Cursor, type Literal, literal } from './cursor.ts';
-import { accepts, type Field, type Spec, type TextSpec } from './field.ts';
+import { accepts, type Field, type ProseSpec, type Spec, type TextSpec } from './field.ts';
 import { eventName, type RecordField, recordFields } from './fields.ts';
 import { severity } from './otlp.ts';
 import { isPersonal } from './personal-data.ts';
@@ -126,7 +126,11 @@ function textReader(spec: TextSpec): Read {
 }
 
 /** How OTLP/JSON writes a value of this kind, and how that is read. */
-function layoutOf(spec: Spec): { readonly carrier: string; readonly quote: '"' | ''; readonly read: Read } {
+function layoutOf(spec: Exclude<Spec, ProseSpec>): {
+  readonly carrier: string;
+  readonly quote: '"' | '';
+  readonly read: Read;
+} {
   switch (spec.kind) {
     case 'text':
       return { carrier: 'stringValue', quote: '"', read: textReader(spec) };
@@ -156,8 +160,10 @@ function layoutOf(spec: Spec): { readonly carrier: string; readonly quote: '"' |
   }
 }
 
-function fieldOf(key: RecordField): CompactField {
-  const { carrier, wire, spec, required }: Field = recordFields[key];
+/** Every field but prose, which is for the general reader. */
+function fieldOf(key: Exclude<RecordField, 'inputText' | 'outputText'>): CompactField {
+  const { carrier, wire, required }: Field = recordFields[key];
+  const { spec } = recordFields[key];
   const { quote, read, carrier: type } = layoutOf(spec);
   const [open, close] =
     carrier === 'native'
@@ -178,6 +184,7 @@ function fieldOf(key: RecordField): CompactField {
 const times = (['startedAt', 'endedAt'] as const).map(fieldOf);
 const ids = (['traceId', 'spanId'] as const).map(fieldOf);
 const attributes = (Object.keys(recordFields) as RecordField[])
+  .filter((key) => key !== 'inputText' && key !== 'outputText')
   .filter((key) => recordFields[key].carrier === 'attribute')
   .map(fieldOf);
 /** Between the two pairs of native fields; which of the three, the outcome says. */

@@ -11,6 +11,8 @@ function domain(spec: Spec): string {
   switch (spec.kind) {
     case 'text':
       return `\`${spec.pattern.source.replaceAll('|', '\\|')}\``;
+    case 'prose':
+      return `NFKC, up to ${spec.most} UTF-16 units`;
     case 'choice':
       return Object.values(spec.values)
         .map((value) => `\`${value}\``)
@@ -95,7 +97,7 @@ export const telemetryDocument = (): string => `# What Sonde sends
 
 Made from \`src/schema\` by \`npx vitest run --project unit test/unit/schema/document.test.ts -u\`; a test
 fails when the two differ. The mask lets nothing out that is not in these tables, and the collector takes nothing in
-that is not: no text of an input or output, no value of a single token.
+that is not: no value of a single token, and no text of an input or output unless the application opted in.
 
 - Format of records: OTLP/JSON logs, event \`sonde.request\`, one record a request, schema version ${schemaVersion}
   (\`schemaUrl\` ${schemaUrl(schemaVersion)}; a name, not an address). The collector also takes the version before.
@@ -111,7 +113,9 @@ that is not: no text of an input or output, no value of a single token.
   (Luhn), IBANs (mod 97), keys by their prefix, e-mail addresses, phone numbers and IP addresses: by the mask, and
   again by the collector, which refuses such a record.
 - Privacy: \`public\` is the same for everyone, \`operational\` is about the machine or the run, \`pseudonymous\` links
-  records of one page life or one install.
+  records of one page life or one install, \`content\` is what people wrote: it leaves only where the application set
+  \`telemetry.text\`, without what the same detectors find in it, and the collector refuses a record in which they find
+  something.
 
 ## The record
 

@@ -6,6 +6,16 @@ export interface TextSpec {
   readonly chosenByApplication: boolean;
 }
 
+/**
+ * What somebody wrote or a model answered, masked: it leaves only where the application asked for it. Both ends hold it
+ * against the detectors of prose.ts.
+ */
+export interface ProseSpec {
+  readonly kind: 'prose';
+  /** UTF-16 units. */
+  readonly most: number;
+}
+
 /** One of a closed set; maps the value inside to its name on the wire. */
 export interface ChoiceSpec<Value extends string = string> {
   readonly kind: 'choice';
@@ -49,6 +59,7 @@ export interface FlagSpec {
 
 export type Spec =
   | TextSpec
+  | ProseSpec
   | ChoiceSpec
   | WholeSpec
   | InstantSpec
@@ -63,7 +74,7 @@ export type SpecOf<Value> = [Value] extends [boolean]
   : [Value] extends [number]
     ? WholeSpec | InstantSpec | DurationSpec | GridSpec | ExactSpec
     : [Value] extends [string]
-      ? TextSpec | ChoiceSpec<Value>
+      ? TextSpec | ProseSpec | ChoiceSpec<Value>
       : never;
 
 /**
@@ -72,8 +83,11 @@ export type SpecOf<Value> = [Value] extends [boolean]
  */
 export type Carrier = 'resource' | 'scope' | 'attribute' | 'native';
 
-/** public: same for everyone; operational: about the machine or the run; pseudonymous: links records of one install. */
-export type PrivacyClass = 'public' | 'operational' | 'pseudonymous';
+/**
+ * public: same for everyone; operational: about the machine or the run; pseudonymous: links records of one install;
+ * content: what people wrote.
+ */
+export type PrivacyClass = 'public' | 'operational' | 'pseudonymous' | 'content';
 
 export interface Field<Value = unknown> {
   readonly wire: string;
@@ -122,6 +136,7 @@ export const chosenText = (pattern: RegExp): TextSpec => ({
   pattern,
   chosenByApplication: true,
 });
+export const prose = (most: number): ProseSpec => ({ kind: 'prose', most });
 export const choice = <Value extends string>(values: Readonly<Record<Value, string>>): ChoiceSpec<Value> => ({
   kind: 'choice',
   values,
@@ -147,11 +162,22 @@ export const toGrid = (spec: GridSpec, value: number): number => Math.round(valu
 const isWhole = (value: unknown, min: number, max: number): boolean =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
 
+/** Control characters but tab and line feed, and halves of a surrogate pair. */
+export const unprintable = /(?![\t\n])\p{Cc}|\p{Cs}/gu;
+
 /** Whether a value may leave the page and enter the log: the same test at both ends. */
 export function accepts(spec: Spec, value: unknown): boolean {
   switch (spec.kind) {
     case 'text':
       return typeof value === 'string' && spec.pattern.test(value);
+    case 'prose':
+      return (
+        typeof value === 'string' &&
+        value.length > 0 &&
+        value.length <= spec.most &&
+        value === value.normalize('NFKC') &&
+        value.search(unprintable) === -1
+      );
     case 'choice':
       return typeof value === 'string' && Object.hasOwn(spec.values, value);
     case 'whole':

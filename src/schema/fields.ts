@@ -9,6 +9,7 @@ import {
   grid,
   instant,
   optional,
+  prose,
   required,
   text,
   whole,
@@ -150,6 +151,9 @@ export const recordFields = {
   entropyMean: optional('sonde.entropy.mean', entropy),
   entropyMax: optional('sonde.entropy.max', entropy),
   marginMean: optional('sonde.margin.mean', probability),
+  inputText: optional('sonde.input.text', prose(2000)),
+  outputText: optional('sonde.output.text', prose(2000)),
+  outputDigest: optional('sonde.output.digest', digest128),
 } as const satisfies FieldTable<RequestRecord>;
 
 export type RecordField = keyof typeof recordFields;

@@ -291,6 +291,23 @@ export const recordNotes: Notes<RequestRecord> = {
     description:
       'Probability with which the signal on this record is told; exact, so that weights are unbiased. Absent on detailed records, and where none is told.',
   },
+  inputText: {
+    privacy: 'content',
+    stability: 'experimental',
+    description:
+      'What was written, only where the application opted in with `telemetry.text` and after consent: in NFKC, without what the detectors found, up to 2,000 UTF-16 units. Names and addresses may be left in it.',
+  },
+  outputText: {
+    privacy: 'content',
+    stability: 'experimental',
+    description: 'What the model generated, under the same conditions.',
+  },
+  outputDigest: {
+    privacy: 'pseudonymous',
+    stability: 'experimental',
+    description:
+      "HMAC-SHA-256 of what the model generated under this install's key of the month, first 128 bits; only where the application asked for it.",
+  },
   epsilon: {
     privacy: 'public',
     stability: 'experimental',

@@ -65,6 +65,7 @@ export const severity = { ok: 9, aborted: 13, error: 17 } as const;
 export function toAnyValue(spec: Spec, value: unknown): AnyValue {
   switch (spec.kind) {
     case 'text':
+    case 'prose':
       return { stringValue: String(value) };
     case 'choice':
       return { stringValue: spec.values[String(value)] ?? String(value) };

@@ -101,6 +101,11 @@ export interface RequestRecord extends ModelIdentity, Partial<RequestSignals>, P
   readonly inclusionProbability: Probability;
   /** Probability with which the signal that it tells is told; absent where a record tells them all, or none. */
   readonly signalProbability?: Probability;
+  /** Masked; present only where the application asked for it. */
+  readonly inputText?: string;
+  readonly outputText?: string;
+  /** Of the text that was generated; where the application asked for it. */
+  readonly outputDigest?: string;
   /** Of the local differential privacy under which the record was made; absent where it was not. */
   readonly epsilon?: number;
 }

@@ -1,5 +1,6 @@
 import { accepts, type Field, type Spec } from './field.ts';
 import { isPersonal } from './personal-data.ts';
+import { findInProse } from './prose.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 /** Wire name to value, as sent. */
@@ -100,11 +101,14 @@ export function readInto(
     }
     const value = field.decode(sent);
     if (!accepts(field.spec, value)) return `invalid.${field.key}`;
-    if (isPersonal(field.spec, value)) return `personal_data.${field.key}`;
+    if (isPersonal(field.spec, value) || isTelling(field.spec, value)) return `personal_data.${field.key}`;
     values[field.key] = value;
   }
   return undefined;
 }
+
+const isTelling = (spec: Spec, value: unknown): boolean =>
+  spec.kind === 'prose' && typeof value === 'string' && findInProse(value).length > 0;
 
 /** The name of a required field that is not there, as a reason. */
 export function missingFrom(table: WireTable, values: JsonObject): string | undefined {

@@ -10,6 +10,39 @@ async function there(): Promise<readonly string[]> {
   return found.filter((name) => name.startsWith('sonde-')).sort();
 }
 
+it('lets texts out where the application opted in, masked, and after consent', async () => {
+  const sonde = createSonde({
+    device: 'wasm',
+    worker,
+    telemetry: {
+      endpoint: `${location.origin}/nobody`,
+      text: { input: 'mask', output: 'hash', people: ['Jane'] },
+    },
+  });
+  const records: Extract<TelemetryEvent, { kind: 'record' }>[] = [];
+  const bodies: string[] = [];
+  sonde.telemetry?.subscribe((event) => {
+    if (event.kind === 'record') records.push(event);
+    if (event.kind === 'sent' && event.signal === 'logs') bodies.push(new TextDecoder().decode(event.body));
+  });
+  const model = await sonde.load('/models/sentiment');
+  await model.classify('before anybody agreed, jane@example.com');
+  await sonde.telemetry?.setConsent('granted');
+  const text = 'Jane (jane@example.com) calls it a gorgeous film';
+  await model.classify(text);
+  await expect.poll(() => records.length).toBe(2);
+  await sonde.telemetry?.flush();
+  expect(records[1]).toMatchObject({
+    raw: { inputText: text },
+    masked: { inputText: '[name] [email] calls it a gorgeous film' },
+  });
+  expect(bodies.join('')).not.toMatch(/agreed|example/);
+  expect(() => createSonde({ telemetry: { endpoint: '/', epsilon: 1, text: { input: 'mask' } } })).toThrow(
+    'any epsilon',
+  );
+  await sonde.dispose();
+});
+
 it('shows what is stored and what was sent, and deletes all of it', async () => {
   const sonde = createSonde({
     device: 'wasm',

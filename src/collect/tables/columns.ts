@@ -6,6 +6,7 @@ import { quoted } from './duck.ts';
 function typeOf({ kind }: Spec): string {
   switch (kind) {
     case 'text':
+    case 'prose':
     case 'choice':
       return 'VARCHAR';
     case 'whole':

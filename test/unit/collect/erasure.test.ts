@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { subjectOf } from '../../../src/collect/erasures.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
+import { maskRecord } from '../../../src/mask/mask.ts';
+import { textMask } from '../../../src/mask/prose.ts';
+import { sampleRecord } from '../schema/sample.ts';
 import { editLines, runAudit } from './audit-run.ts';
-import { makeChunk, newSession } from './chunk.ts';
+import { chunkOf, makeChunk, maskedRecord, newSession } from './chunk.ts';
 import { readSegments, startCollector, storedIds, temporaryFolder } from './start.ts';
 
 const script = fileURLToPath(new URL('./killed-erase.js', import.meta.url));
@@ -41,6 +44,30 @@ describe('an erased session', () => {
     const { status, stdout } = await runAudit('verify', '--data', data);
     expect([status, stdout]).toEqual([0, expect.stringContaining('6 of the records are erased')]);
     expect(head.stdout).toContain('"records":12');
+  });
+
+  it('takes the texts with it that an application opted in to send, which were kept letter by letter', async () => {
+    const data = await temporaryFolder();
+    const { collector, post } = await startCollector({ data });
+    const session = newSession();
+    const inputText = 'Größe, 東京, مرحبا, "quoted"\\, 😀';
+    const { masked } = maskRecord({ ...sampleRecord(), inputText }, textMask({ input: 'mask' }));
+    if (masked === undefined) throw new Error('refused');
+    const body = JSON.stringify(chunkOf({ session, epoch: 0, seq: 0 }, [maskedRecord(), masked]));
+    expect(await (await post(body)).json()).toMatchObject({ stored: [{ session, ranges: [[0, 1]] }] });
+    await collector.close();
+    const [, , line = ''] = (await readSegments(data)).split('\n');
+    expect(JSON.parse(line).entry.record.inputText).toBe(inputText);
+    expect(await walk(data)).toMatchObject({ faults: [], records: 2 });
+    const exported = await runAudit('export', '--data', data);
+    expect(
+      exported.stdout
+        .split('\n')
+        .some((each) => each !== '' && JSON.parse(each).record.inputText === inputText),
+    ).toBe(true);
+    expect((await runAudit('erase', '--session', session, '--data', data)).status).toBe(0);
+    expect(await readSegments(data)).not.toContain('quoted');
+    expect(await walk(data)).toMatchObject({ faults: [], erased: 2 });
   });
 
   it('is refused when it comes again, and settled, so that no page sends it for ever', async () => {
