@@ -48,6 +48,7 @@ export class SondeTelemetry extends LitElement {
         min-block-size: 1.75rem;
       }
       input {
+        flex: none;
         inline-size: 1.125rem;
         block-size: 1.125rem;
         margin: 0;
