@@ -28,12 +28,23 @@ export class SondeGraphList extends LitElement {
     theme,
     familyStyle,
     css`
+      :host {
+        --columns: 2.25rem 0.5rem 9rem minmax(0, 1fr);
+      }
       .box {
         block-size: min(31rem, 60vh);
         overflow: auto;
         border: 1px solid var(--line);
         background: var(--surface);
         position: relative;
+      }
+      .head {
+        display: grid;
+        grid-template-columns: var(--columns);
+        column-gap: 0.5rem;
+        padding-inline: calc(0.375rem + 1px);
+        font-size: 0.75rem;
+        color: var(--soft);
       }
       .all {
         position: relative;
@@ -45,7 +56,7 @@ export class SondeGraphList extends LitElement {
         inset-block-start: calc(var(--at) * 28px);
         block-size: 28px;
         display: grid;
-        grid-template-columns: 2.25rem 0.5rem 9rem minmax(0, 1fr);
+        grid-template-columns: var(--columns);
         column-gap: 0.5rem;
         align-items: center;
         padding-inline: 0.375rem;
@@ -101,7 +112,10 @@ export class SondeGraphList extends LitElement {
     const first = Math.max(0, this.from - spare);
     const shown = this.nodes.slice(first, this.from + this.visible + spare);
     const isShown = shown.some(({ index }) => index === this.chosen);
-    return html`<div
+    return html`<div class="head" aria-hidden="true">
+        <span class="layer">layer</span><span></span><span>operator</span><span>name</span>
+      </div>
+      <div
       class="box"
       role="listbox"
       aria-label="Nodes of the graph"

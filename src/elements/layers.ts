@@ -64,6 +64,17 @@ export class SondeLayers extends LitElement {
       td.number {
         min-inline-size: 4.5rem;
       }
+      @container (max-width: 28rem) {
+        .bar {
+          display: none;
+        }
+        .heads th.number {
+          white-space: normal;
+        }
+        .heads td.number {
+          min-inline-size: 0;
+        }
+      }
       button {
         min-block-size: 1.5rem;
         padding-block: 0;
@@ -95,7 +106,8 @@ export class SondeLayers extends LitElement {
     return html`<div class="scroll" role="region" aria-label="Summary of each layer" tabindex="0">
       <table>
         <caption>
-          The residual stream after each block, over all positions and dimensions
+          The residual stream after each block, over all positions and dimensions; what attention and MLP add is a
+          mean length (L2)
         </caption>
         <thead>
           <tr>
@@ -124,7 +136,7 @@ export class SondeLayers extends LitElement {
 
   #headTable(): TemplateResult {
     return html`<div class="scroll" role="region" aria-label="Summary of each head" tabindex="0">
-      <table>
+      <table class="heads">
         <caption>
           Each head over the whole sequence: mean entropy of a query's weights in nats; the rest are mean weights
         </caption>

@@ -19,7 +19,9 @@ const labelLength = 9;
 const font = 11;
 
 export function layOut(width: number, map: HeadMap, tokens: readonly Token[]): Geometry {
-  const longest = tokens.reduce((most, token) => Math.max(most, axisText(token.text, labelLength).length), 1);
+  const count = Math.max(map.queries, map.keys);
+  const labels = Array.from({ length: count }, (_, at) => labelOf(tokens, at));
+  const longest = labels.reduce((most, label) => Math.max(most, label.length), 1);
   const room = Math.ceil(longest * font * 0.61) + 10;
   const cell = (width - room - 2) / map.keys;
   return {
@@ -31,6 +33,12 @@ export function layOut(width: number, map: HeadMap, tokens: readonly Token[]): G
     every: Math.max(1, Math.ceil((font + 1) / cell)),
     font,
   };
+}
+
+/** Of a position that is no token, its number. */
+function labelOf(tokens: readonly Token[], at: number): string {
+  const token = tokens[at];
+  return token === undefined ? String(at) : axisText(token.text, labelLength);
 }
 
 export function placeAt(geometry: Geometry, map: HeadMap, x: number, y: number): Place | undefined {
@@ -81,8 +89,7 @@ function drawLabels(context: CanvasRenderingContext2D, geometry: Geometry, drawi
   const family = 'ui-monospace, Menlo, Consolas, "Liberation Mono", monospace';
   const draw = (axis: 'query' | 'key', at: number): void => {
     const chosen = drawing[axis] === at;
-    const token = drawing.tokens[at];
-    const text = token === undefined ? String(at) : axisText(token.text, labelLength);
+    const text = labelOf(drawing.tokens, at);
     context.save();
     context.fillStyle = chosen ? drawing.accent : drawing.ink;
     context.globalAlpha = chosen ? 1 : 0.75;

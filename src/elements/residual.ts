@@ -29,6 +29,10 @@ export class SondeResidual extends LitElement {
       .swatch.each {
         border-block-start: 1px solid var(--line);
       }
+      .key {
+        display: inline-block;
+        margin-inline-end: 0.75rem;
+      }
       b {
         font-family: var(--mono);
         font-weight: 500;
@@ -61,9 +65,9 @@ export class SondeResidual extends LitElement {
         aria-label="Mean length of the residual vector by depth, from ${first} at ${profile.hooks[0]} to ${last} at ${profile.hooks.at(-1)}"
       ></div>
       <figcaption>
-        <span class="swatch"></span> mean over ${profile.norms[0]?.length} tokens, ${first} to ${last}
-        &ensp;<span class="swatch each"></span> each token
-        ${position === undefined ? nothing : html`&ensp;<span class="swatch chosen"></span> <b>${visibleText(this.tokens[position]?.text ?? '')}</b> at ${position}: ${profile.norms[0]?.[position]?.toFixed(2)} to ${profile.norms.at(-1)?.[position]?.toFixed(2)}`}
+        <span class="key"><span class="swatch"></span> mean over ${profile.norms[0]?.length} tokens, ${first} to ${last}</span>
+        <span class="key"><span class="swatch each"></span> each token</span>
+        ${position === undefined ? nothing : html`<span class="key"><span class="swatch chosen"></span> <b>${visibleText(this.tokens[position]?.text ?? '')}</b> at ${position}: ${profile.norms[0]?.[position]?.toFixed(2)} to ${profile.norms.at(-1)?.[position]?.toFixed(2)}</span>`}
       </figcaption>
     </figure>`;
   }

@@ -80,6 +80,10 @@ export const theme = css`
     text-align: start;
     color: var(--soft);
     padding-block-end: 0.375rem;
+    /* A table that is scrolled aside leaves its title where it is, whole. */
+    position: sticky;
+    inset-inline-start: 0;
+    max-inline-size: 100cqi;
   }
   th {
     font-weight: 500;
@@ -99,6 +103,7 @@ export const theme = css`
   }
   .scroll {
     overflow-x: auto;
+    container-type: inline-size;
   }
   @media (prefers-reduced-motion: reduce) {
     * {

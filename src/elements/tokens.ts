@@ -41,6 +41,10 @@ export class SondeTokens extends LitElement {
         border-inline-start: 1px solid color-mix(in oklab, var(--ink) 9%, transparent);
       }
       :host([spaced]) .token {
+        /* No space between them is there to break a line at. */
+        display: inline-block;
+        line-height: 1.45;
+        max-inline-size: 100%;
         margin-inline-end: 0.375rem;
       }
       .given {

@@ -31,6 +31,7 @@ let session: Session | undefined;
 let loaded: Model | undefined;
 let unwire: () => void = () => undefined;
 let saveable: Reading | undefined;
+let isOnlyLoading = false;
 
 const controls = new Controls({
   run: (request) => void runner.start(request),
@@ -56,13 +57,15 @@ const runner = new Runner({
     note.notice = undefined;
     setPhase('loading');
     controls.say('Getting the model ready.');
-    if (request.input.kind !== 'nothing') views.begin(request);
+    isOnlyLoading = request.input.kind === 'nothing';
+    if (!isOnlyLoading) views.begin(request);
   },
   show,
   fail(error) {
     views.fail();
     setPhase(isStop(error) ? 'stopped' : 'failed');
-    controls.say(isStop(error) ? 'Stopped.' : 'This run failed; see the message above the readings.');
+    const what = isOnlyLoading ? 'The model was not loaded' : 'This run failed';
+    controls.say(isStop(error) ? 'Stopped.' : `${what}; see the message above the readings.`);
     if (!isStop(error)) fault.notice = faultNotice(error);
   },
   busy: (busy, yields) => controls.setBusy(busy, yields),
@@ -98,6 +101,7 @@ function show(update: RunUpdate): void {
       drift.show(update.model);
       calibrate.show(update.model);
       controls.describeOwn(update.model);
+      if (isOnlyLoading) views.await(update.model);
       controls.say(`${update.model.id} is loaded.`);
       setPhase('loaded');
       return;

@@ -1,7 +1,7 @@
 import type { HeadPlace } from '../elements/events.ts';
 import { type HeadSummary, headLabel, labelFrom } from '../elements/layers.ts';
 import type { AttentionMaps } from '../elements/maps.ts';
-import type { Step, Token } from '../index.ts';
+import type { ModelInfo, Step, Token } from '../index.ts';
 import { breathe } from './breathe.ts';
 import { part } from './parts.ts';
 import { type Reading, sequence } from './reading.ts';
@@ -81,6 +81,16 @@ export class Views {
     this.#provenance.provenance = provenance;
     this.#provenance.files = model.files;
     this.#provenance.service = source.kind === 'live' ? service : undefined;
+  }
+
+  /** A model was loaded and has read nothing yet: what is on screen may be another's. */
+  await({ id }: ModelInfo): void {
+    const shown = this.#shown?.model.id;
+    if (shown === undefined || shown === id) return;
+    this.#source.replaceChildren(
+      strong('Loaded'),
+      `: ${id} has read nothing yet. Below its architecture is what was read with ${shown}.`,
+    );
   }
 
   /** A run began. What is on screen stays until the run brings something, and says whose it is. */
