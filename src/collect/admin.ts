@@ -9,7 +9,7 @@ import { askDrift } from './drift.ts';
 import type { Erasures } from './erasures.ts';
 import type { Fault } from './head-check.ts';
 import type { NoticeEntry, RecordEntry } from './line.ts';
-import { askCalibration, askLog, askRollups, type Question, scan } from './query.ts';
+import { askCalibration, askLog, askRollups, type Question, scan, sumVerdicts } from './query.ts';
 import { coldPart, type Retired } from './retire/retired.ts';
 import { groupKeys, minute, type Rollups } from './rollups.ts';
 import { askTables } from './tables/ask.ts';
@@ -137,7 +137,15 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
   app.get<{ Querystring: Query }>('/api/calibration', config('aggregates'), async ({ query }) => {
     const question = questionOf(query);
     const cold = coldPart(log.retired, question);
-    return { source: 'log', ...cold, ...(await alone(() => askCalibration(folder, question))) };
+    const rollups = query.exact === '1' ? undefined : parts.rollups();
+    return rollups === undefined
+      ? {
+          source: 'log',
+          exact: true,
+          ...cold,
+          ...(await alone(() => askCalibration(folder, question))),
+        }
+      : { source: 'rollups', exact: false, ...cold, ...sumVerdicts(rollups, question) };
   });
 
   app.get<{ Querystring: Query }>('/api/drift', config('aggregates'), async ({ query }) => {

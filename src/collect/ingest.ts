@@ -6,6 +6,7 @@ import {
   type Verdict,
   validateLogs,
 } from '../schema/receive.ts';
+import type { OutcomeRecord } from '../schema/record.ts';
 import type { Ack, Stored } from '../shared/control.ts';
 import { jsonBytes, notStored, parseBody, parseText, Refusal, requireKey } from './body.ts';
 import { bytesOf, type EntryBytes, recordWriter } from './line.ts';
@@ -28,7 +29,11 @@ export interface IngestParts {
 
 /** A record with its number: as it is to be stored, or why it is not. */
 type Numbered = { readonly seq: number } & (
-  | { readonly entry: EntryBytes; readonly measured: Measured | undefined }
+  | {
+      readonly entry: EntryBytes;
+      readonly measured: Measured | undefined;
+      readonly outcome?: OutcomeRecord;
+    }
   | { readonly reject: string }
 );
 
@@ -51,12 +56,14 @@ const asciiJson = (value: unknown): string =>
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-/** An outcome is stored like a record, and has nothing that is counted. */
+/** An outcome is stored like a record, and counted by itself. */
 function settle(seq: number, verdict: Verdict | Read, write: ReturnType<typeof recordWriter>): Numbered {
   if ('reject' in verdict) return { seq, reject: verdict.reject };
   if ('json' in verdict) return { seq, entry: write(seq, verdict.json), measured: verdict.measured };
-  if ('outcome' in verdict)
-    return { seq, entry: write(seq, [JSON.stringify(verdict.outcome)]), measured: undefined };
+  if ('outcome' in verdict) {
+    const { outcome } = verdict;
+    return { seq, entry: write(seq, [JSON.stringify(outcome)]), measured: undefined, outcome };
+  }
   return { seq, entry: write(seq, [asciiJson(verdict.record)]), measured: verdict.record };
 }
 
@@ -142,6 +149,11 @@ export function createIngest({ log, stored, metrics, rollups, tail, keys }: Inge
       if ('measured' in record && record.measured !== undefined) measured.push(record.measured);
     metrics.accepted(measured);
     for (const record of measured) rollups.add(segment, receivedAt, record);
+    for (const record of fresh)
+      if ('outcome' in record && record.outcome !== undefined) {
+        metrics.judged(record.outcome);
+        rollups.judge(segment, receivedAt, record.outcome);
+      }
     if (tail.isHeard)
       tail.send(entries.flatMap(({ kind, json }) => (kind === 'record' ? [json.toString()] : [])));
     metrics.rejected(countRejected(fresh));

@@ -51,6 +51,7 @@ export class Known implements Keeper {
 
 export function addTo(rollups: Rollups, entries: readonly Entry[], segment: number): void {
   for (const entry of entries)
-    if (entry.kind === 'record' && !('reportedAt' in entry.record))
-      rollups.add(segment, entry.receivedAt, entry.record);
+    if (entry.kind !== 'record') continue;
+    else if ('reportedAt' in entry.record) rollups.judge(segment, entry.receivedAt, entry.record);
+    else rollups.add(segment, entry.receivedAt, entry.record);
 }

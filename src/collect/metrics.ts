@@ -1,7 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Measured } from '../schema/compact.ts';
 import { natsEdges, probabilityEdges, secondsEdges } from '../schema/metrics.ts';
+import type { OutcomeRecord } from '../schema/record.ts';
 import { type Buckets, heading, lines, noCounts, observe } from './exposition.ts';
+import { binOf, type Judged, judgedOf } from './judged.ts';
 
 /** Everything `/metrics` tells. Label values come from closed sets only: a client cannot add a series. */
 export interface CollectorMetrics {
@@ -13,7 +15,12 @@ export interface CollectorMetrics {
   received(bytes: number): void;
   answered(status: number, seconds: number): void;
   refused(code: string): void;
+  /** A label came. */
+  judged(outcome: OutcomeRecord): void;
 }
+
+/** Cohorts that are told apart; they are words that a forged outcome can make up. */
+const mostCohorts = 50;
 
 const latencyEdges = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600];
 
@@ -25,11 +32,6 @@ interface Weight {
 
 /** Metrics that have a name and no data: what they are made from does not reach a collector yet. */
 const awaited = [
-  ['accuracy_ratio', 'M1. No data: labels are kept in the log, and not joined with their requests yet.'],
-  [
-    'calibration_error_ratio',
-    'M2. No data: labels are kept in the log, and not joined with their requests yet.',
-  ],
   ['embedding_drift_distance', 'M3. No data: records carry no sketch of embeddings yet.'],
   ['feature_drift_psi', 'M4. No data: records carry no sketch of features yet.'],
 ] as const;
@@ -138,6 +140,7 @@ export function createMetrics(
   });
   for (const [rest, help] of awaited) new Gauge({ name: name(rest), help, labelNames: ['model'], registers });
 
+  const judgements = createJudgements(registers, name);
   const bucketsOf = (model: string, outcome: string) => {
     const labels = `model="${model}",outcome="${outcome}"`;
     return {
@@ -189,5 +192,45 @@ export function createMetrics(
     received: (count) => bytes.inc(count),
     answered: (status, seconds) => durations.observe({ status: String(status) }, seconds),
     refused: (code) => refused.inc({ code }),
+    judged(outcome) {
+      const judged = judgedOf(outcome);
+      if (judged === undefined) return;
+      const { modelId = 'other', cohort = 'none', critical = false } = outcome;
+      judgements.add(models.has(modelId) ? modelId : 'other', cohort, critical, judged);
+    },
+  };
+}
+
+/** M1 and M2, from labels as they come: ratios of their rates are for Prometheus to make. */
+function createJudgements(registers: Registry[], name: (rest: string) => string) {
+  const about = ['model', 'cohort', 'critical'] as const;
+  const counter = <Label extends string>(rest: string, help: string, labelNames: readonly Label[]) =>
+    new Counter({ name: name(rest), help, labelNames: [...labelNames], registers });
+  const judged = counter('outcomes_judged_total', 'M1. Requests that a label came for, weighted.', about);
+  const right = counter('outcomes_right_total', 'M1. Those of them that were right, weighted.', about);
+  const pairs = counter('calibration_pairs_total', 'M2. Labels whose request told a confidence.', ['model']);
+  const bins = ['model', 'bin'] as const;
+  const requests = counter('calibration_requests_total', 'M2. Requests they stand for, by bin.', bins);
+  const confidence = counter('calibration_confidence_total', 'M2. Their confidences, summed.', bins);
+  const hits = counter('calibration_right_total', 'M2. Those of them that were right.', bins);
+  const cohorts = new Set<string>();
+  return {
+    add(
+      model: string,
+      cohort: string,
+      critical: boolean,
+      { isRight, weight, confidence: told }: Judged,
+    ): void {
+      if (cohorts.size < mostCohorts) cohorts.add(cohort);
+      const labels = { model, cohort: cohorts.has(cohort) ? cohort : 'other', critical: String(critical) };
+      judged.inc(labels, weight);
+      right.inc(labels, isRight ? weight : 0);
+      if (told === undefined) return;
+      const bin = { model, bin: String(binOf(told.value)) };
+      pairs.inc({ model });
+      requests.inc(bin, told.weight);
+      confidence.inc(bin, told.weight * told.value);
+      hits.inc(bin, isRight ? told.weight : 0);
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { quantile } from '../schema/exponential.ts';
 import type { RequestRecord } from '../schema/record.ts';
+import { type Calibration, calibrationOf, judge, mergeVerdicts, noVerdicts } from './judged.ts';
 import type { RecordEntry } from './line.ts';
 import {
   type Cell,
@@ -72,7 +73,9 @@ export function askRollups(rollups: Rollups, question: Question): readonly Answe
     rows.set(name, { key, cell: row });
     mergeInto(row, cell);
   }
-  return [...rows.values()].map(({ key, cell }) => ({
+  // A minute may hold labels only.
+  const asked = [...rows.values()].filter(({ cell }) => cell.records > 0);
+  return asked.map(({ key, cell }) => ({
     group: key,
     records: cell.records,
     requests: cell.requests,
@@ -141,20 +144,17 @@ export async function askLog(folder: string, question: Question): Promise<readon
   }));
 }
 
-export interface Calibration {
-  /** Expected calibration error over 15 bins of equal width (Guo et al. 2017); absent without pairs. */
-  readonly ece?: number;
-  readonly accuracy?: number;
-  /** Requests that have a label and a confidence, weighted by 1 / inclusion probability; and records. */
-  readonly requests: number;
-  readonly pairs: number;
-  /** Mean confidence and accuracy of each bin that holds something. */
-  readonly bins: readonly { from: number; requests: number; confidence: number; accuracy: number }[];
+/** From per-minute bins, by when the labels came: of labels whose outcome told what its request had told. */
+export function sumVerdicts(rollups: Rollups, question: Question): Calibration {
+  const verdicts = noVerdicts();
+  for (const cell of cellsOf(rollups, question)) if (cell.verdicts) mergeVerdicts(verdicts, cell.verdicts);
+  return calibrationOf(verdicts);
 }
 
-const binCount = 15;
-
-/** Joins labels that came later with the confidences of their requests. Classes only: a label and a prediction. */
+/**
+ * Joins labels that came later with the confidences of their requests, by when the requests came. Of several labels of
+ * one request the last counts. Classes only: a label and a prediction.
+ */
 export async function askCalibration(folder: string, question: Question): Promise<Calibration> {
   const requests = new Map<string, RequestRecord>();
   const labels = new Map<string, boolean>();
@@ -165,28 +165,12 @@ export async function askCalibration(folder: string, question: Question): Promis
     } else if (receivedAt >= question.from && receivedAt < question.to && fits(question, groupOf(record)))
       requests.set(record.requestId, record);
   });
-  const bins = Array.from({ length: binCount }, () => ({ weight: 0, confidence: 0, right: 0 }));
-  let pairs = 0;
-  for (const [id, isRight] of labels) {
-    const request = requests.get(id);
+  const verdicts = noVerdicts();
+  for (const [requestId, isRight] of labels) {
+    const request = requests.get(requestId);
     if (request?.confidenceMean === undefined) continue;
-    const { confidenceMean } = request;
-    const weight = weightOf(request, 'confidence');
-    const bin = bins[Math.min(binCount - 1, Math.floor(confidenceMean * binCount))];
-    if (bin === undefined) continue;
-    pairs += 1;
-    bin.weight += weight;
-    bin.confidence += weight * confidenceMean;
-    bin.right += isRight ? weight : 0;
+    const confidence = { value: request.confidenceMean, weight: weightOf(request, 'confidence') };
+    judge(verdicts, { isRight, weight: weightOf(request, 'duration'), confidence });
   }
-  const total = bins.reduce((sum, { weight }) => sum + weight, 0);
-  const told = bins.flatMap(({ weight, confidence, right }, i) =>
-    weight === 0
-      ? []
-      : [{ from: i / binCount, requests: weight, confidence: confidence / weight, accuracy: right / weight }],
-  );
-  if (pairs === 0) return { requests: 0, pairs, bins: told };
-  const gap = bins.reduce((sum, { confidence, right }) => sum + Math.abs(confidence - right), 0);
-  const right = bins.reduce((sum, bin) => sum + bin.right, 0);
-  return { ece: gap / total, accuracy: right / total, requests: total, pairs, bins: told };
+  return calibrationOf(verdicts);
 }

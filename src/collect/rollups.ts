@@ -1,5 +1,7 @@
 import { type Exponential, MergingHistogram } from '../schema/exponential.ts';
 import type { Read } from '../schema/receive.ts';
+import type { OutcomeRecord } from '../schema/record.ts';
+import { judge, judgedOf, mergeVerdicts, noVerdicts, type Verdicts } from './judged.ts';
 
 export type MeasuredRecord = Read['measured'];
 
@@ -49,6 +51,8 @@ export interface Cell {
   readonly histograms: Readonly<Record<Quantity, MergingHistogram>>;
   /** Sums of the squared weights of what the histograms hold. */
   readonly squares: Record<Quantity, number>;
+  /** Of the labels that came in this minute; absent where none did. */
+  verdicts?: Verdicts;
 }
 
 /** 2^(1/32): 2.2 % to a bucket. A histogram whose values span over a factor of 30 goes coarser by itself. */
@@ -70,7 +74,11 @@ export function emptyCell(group: Group): Cell {
   };
 }
 
-export function mergeInto(cell: Cell, { records, requests, histograms, squares }: Cell): void {
+export function mergeInto(cell: Cell, { records, requests, histograms, squares, verdicts }: Cell): void {
+  if (verdicts !== undefined) {
+    cell.verdicts ??= noVerdicts();
+    mergeVerdicts(cell.verdicts, verdicts);
+  }
   cell.records += records;
   cell.requests += requests;
   for (const quantity of quantities) {
@@ -94,6 +102,8 @@ export type SegmentRollups = readonly (readonly [
   requests: number,
   histograms: Readonly<Record<Quantity, Exponential>>,
   squares: Readonly<Record<Quantity, number>>,
+  /** JSON makes null of it where there are none. */
+  verdicts?: Verdicts | null | undefined,
 ])[];
 
 /**
@@ -114,6 +124,17 @@ export class Rollups {
       cell.histograms[quantity].add(value, weight);
       cell.squares[quantity] += weight * weight;
     }
+  }
+
+  /** A label that came counts when it came, in the group that its request was of. */
+  judge(segment: number, receivedAt: number, outcome: OutcomeRecord): void {
+    const judged = judgedOf(outcome);
+    if (judged === undefined) return;
+    const { modelId = 'unknown', modelDigest = 'unknown', cohort = '' } = outcome;
+    const group = { model: modelId, revision: modelDigest, cohort, outcome: 'ok' };
+    const cell = this.#cell(segment, Math.floor(receivedAt / minute), group);
+    cell.verdicts ??= noVerdicts();
+    judge(cell.verdicts, judged);
   }
 
   #cell(segment: number, at: number, group: Group): Cell {
@@ -148,26 +169,33 @@ export class Rollups {
 
   of(segment: number): SegmentRollups {
     return [...(this.#segments.get(segment) ?? [])].flatMap(([at, cells]) =>
-      [...cells.values()].map(({ group, records, requests, histograms, squares }): SegmentRollups[number] => [
-        at,
-        group,
-        records,
-        requests,
-        {
-          duration: histograms.duration.read(),
-          introspection: histograms.introspection.read(),
-          entropy: histograms.entropy.read(),
-          confidence: histograms.confidence.read(),
-        },
-        { ...squares },
-      ]),
+      [...cells.values()].map(
+        ({ group, records, requests, histograms, squares, verdicts }): SegmentRollups[number] => [
+          at,
+          group,
+          records,
+          requests,
+          {
+            duration: histograms.duration.read(),
+            introspection: histograms.introspection.read(),
+            entropy: histograms.entropy.read(),
+            confidence: histograms.confidence.read(),
+          },
+          { ...squares },
+          verdicts,
+        ],
+      ),
     );
   }
 
   /** Adds what `of` gave. */
   restore(segment: number, state: SegmentRollups): void {
-    for (const [at, group, records, requests, histograms, squares] of state) {
+    for (const [at, group, records, requests, histograms, squares, verdicts] of state) {
       const cell = this.#cell(segment, at, group);
+      if (verdicts) {
+        cell.verdicts ??= noVerdicts();
+        mergeVerdicts(cell.verdicts, verdicts);
+      }
       cell.records += records;
       cell.requests += requests;
       for (const quantity of quantities) {

@@ -7,7 +7,7 @@ import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { Consent, Reported } from '../protocol/telemetry.ts';
 import type { Measurement } from '../schema/metrics.ts';
 import type { TextTreatment } from '../schema/opt-in.ts';
-import type { FullRecord, RequestRecord } from '../schema/record.ts';
+import type { FullRecord, OutcomeRecord, RequestRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { uuidv7 } from '../shared/id.ts';
 import { epochMilliseconds, probability } from '../shared/units.ts';
@@ -31,8 +31,40 @@ export interface Pipe {
 /** In [0, 1): noise that could be foreseen could be taken off again. */
 const unforeseen = (): number => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 
-/** An outcome that comes later than this many unsent requests is sent, and joined with nothing. */
-const mostUnsent = 10_000;
+/** An outcome that comes later than this many requests is sent by itself. */
+const mostKnown = 10_000;
+
+/** What an outcome repeats of its request's record. */
+type ToldBefore = Pick<
+  OutcomeRecord,
+  | 'cohort'
+  | 'modelId'
+  | 'modelDigest'
+  | 'critical'
+  | 'inclusionProbability'
+  | 'signalProbability'
+  | 'confidenceMean'
+>;
+
+const toldBefore = ({
+  cohort,
+  modelId,
+  modelDigest,
+  critical,
+  inclusionProbability,
+  signalProbability,
+  confidenceMean,
+  epsilon,
+}: RequestRecord): ToldBefore => ({
+  ...(cohort === undefined ? {} : { cohort }),
+  ...(critical === undefined ? {} : { critical }),
+  // An answer at random says something of many requests, and nothing of whether this one was right.
+  ...(confidenceMean === undefined || epsilon !== undefined ? {} : { confidenceMean }),
+  ...(confidenceMean === undefined || signalProbability === undefined ? {} : { signalProbability }),
+  modelId,
+  modelDigest,
+  inclusionProbability,
+});
 
 /** Of the treatments those that let some of a text out. */
 const telling: ReadonlySet<TextTreatment | undefined> = new Set(['mask', 'truncate']);
@@ -94,12 +126,15 @@ export function openPipe(
     ...(telling.has(text?.output) && outputText !== undefined ? { outputText } : {}),
     ...(text?.output === 'hash' && outputDigest !== undefined ? { outputDigest } : {}),
   });
-  /** Requests of this page life whose record was not sent, and why: an outcome has nothing to be joined with. */
-  const unsent = new Map<string, string>();
+  /** Of the latest requests: what their record told, or why it was not sent and an outcome has nothing to be joined with. */
+  const known = new Map<string, ToldBefore | string>();
+  function keep(requestId: string, what: ToldBefore | string): void {
+    known.set(requestId, what);
+    const [oldest] = known.keys();
+    if (oldest !== undefined && known.size > mostKnown) known.delete(oldest);
+  }
   function withhold(requestId: string, reason: string): void {
-    unsent.set(requestId, reason);
-    const [oldest] = unsent.keys();
-    if (oldest !== undefined && unsent.size > mostUnsent) unsent.delete(oldest);
+    keep(requestId, reason);
     batch.refuse(reason);
   }
   return {
@@ -119,16 +154,18 @@ export function openPipe(
       batch.measure(measureRequest(masked, maskedService));
       if (chance === 0) return withhold(told.requestId, 'sampling_budget');
       onRecord({ ...record, ...opted }, masked);
-      if (kept) batch.add(masked);
-      else withhold(told.requestId, 'not_sampled');
+      if (!kept) return withhold(told.requestId, 'not_sampled');
+      keep(told.requestId, toldBefore(masked));
+      batch.add(masked);
     },
     measure: (measurement) =>
       batch.measure(maskMeasurement({ ...measurement, at: epochMilliseconds(Date.now()) })),
     outcome(requestId, { tags, ...reported }) {
-      const reason = unsent.get(requestId);
-      if (reason !== undefined) return batch.refuse(reason);
+      const before = known.get(requestId);
+      if (typeof before === 'string') return batch.refuse(before);
       const now = Date.now();
       const { masked } = maskOutcome({
+        ...before,
         ...reported,
         recordId: uuidv7(now),
         requestId,

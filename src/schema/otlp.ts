@@ -123,7 +123,7 @@ const scopeLogsOf = (chunk: ChunkIdentity, logRecords: readonly LogRecord[]): Sc
   logRecords,
 });
 
-/** The outcome of a request as a complete export request: no model stands on it, the request's record names it. */
+/** The outcome of a request as a complete export request: its model stands on itself, so that all outcomes share a resource. */
 export const encodeOutcome = (
   header: ChunkHeader,
   outcome: Masked<OutcomeRecord>,

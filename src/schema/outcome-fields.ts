@@ -18,5 +18,15 @@ export const outcomeFields = {
   value: optional('sonde.outcome.value', amount),
   cost: optional('sonde.outcome.cost', amount),
   unsafe: optional('sonde.outcome.unsafe', flag),
+  // What the request's own record told, so that a collector needs no join: nothing new of the request.
+  modelId: optional('gen_ai.request.model', recordFields.modelId.spec),
+  modelDigest: optional('sonde.model.digest', recordFields.modelDigest.spec),
+  critical: recordFields.critical,
+  inclusionProbability: optional(
+    'sonde.sampling.inclusion_probability',
+    recordFields.inclusionProbability.spec,
+  ),
+  signalProbability: recordFields.signalProbability,
+  confidenceMean: recordFields.confidenceMean,
   tags: optional('sonde.outcome.tags', chosenText(/^[A-Za-z0-9_.:-]{1,32}(?:,[A-Za-z0-9_.:-]{1,32}){0,7}$/)),
 } as const satisfies FieldTable<OutcomeRecord>;

@@ -49,6 +49,38 @@ export const outcomeNotes: Notes<OutcomeRecord> = {
     stability: 'experimental',
     description: 'Whether a safety rule was triggered.',
   },
+  modelId: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description:
+      "As on the request's record, where that was made in the same page life; so are the five below. They let a collector count without a join.",
+  },
+  modelDigest: {
+    privacy: 'public',
+    stability: 'experimental',
+    description: 'As on the request.',
+  },
+  critical: {
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'As on the request.',
+  },
+  inclusionProbability: {
+    privacy: 'public',
+    stability: 'experimental',
+    description: 'As on the request: an outcome is sent where its request was.',
+  },
+  signalProbability: {
+    privacy: 'public',
+    stability: 'experimental',
+    description: 'As on the request, with the confidence.',
+  },
+  confidenceMean: {
+    unit: 'probability',
+    privacy: 'operational',
+    stability: 'experimental',
+    description: 'As the request told it, in its band; absent where it told none, and under an epsilon.',
+  },
   tags: {
     privacy: 'operational',
     stability: 'experimental',

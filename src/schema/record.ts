@@ -127,6 +127,13 @@ export interface OutcomeRecord {
   readonly value?: number;
   readonly cost?: number;
   readonly unsafe?: boolean;
+  /** As the request's own record told it, where that was made in the same page life. */
+  readonly modelId?: string;
+  readonly modelDigest?: Sha256Hex;
+  readonly critical?: boolean;
+  readonly inclusionProbability?: Probability;
+  readonly signalProbability?: Probability;
+  readonly confidenceMean?: Probability;
   /** Joined by commas. */
   readonly tags?: string;
 }

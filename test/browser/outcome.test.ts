@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { createSonde, type TelemetryEvent } from '../../src/index.ts';
+import type { Masked } from '../../src/schema/masked.ts';
 import { validateLogs } from '../../src/schema/receive.ts';
+import type { RequestRecord } from '../../src/schema/record.ts';
 
 const spawn = (): Worker =>
   new Worker(new URL('../../workers/inspector.ts', import.meta.url), { type: 'module' });
@@ -10,19 +12,26 @@ const unzip = async (body: Uint8Array<ArrayBuffer>): Promise<string> =>
     ? new Response(new Blob([body]).stream().pipeThrough(new DecompressionStream('gzip'))).text()
     : new TextDecoder().decode(body);
 
-it('an outcome goes from the page through the mask to the wire, as the collector reads it', async () => {
+it('outcomes go from the page through the mask to the wire, with what the record of their request told', async () => {
   const sonde = createSonde({
     device: 'wasm',
     worker: spawn,
     service: { name: 'shop' },
     // Nobody listens there: what is looked at is what was sent.
-    telemetry: { endpoint: `${location.origin}/nobody`, consent: 'granted' },
+    telemetry: { endpoint: `${location.origin}/nobody`, consent: 'granted', records: 'detailed' },
   });
   const sent = new Promise<Uint8Array<ArrayBuffer>>((resolve) =>
     sonde.telemetry?.subscribe(
       (event: TelemetryEvent) => event.kind === 'sent' && event.signal === 'logs' && resolve(event.body),
     ),
   );
+  const model = await sonde.load('/models/sentiment');
+  const record = new Promise<Masked<RequestRecord>>((resolve) =>
+    sonde.telemetry?.subscribe((event) => event.kind === 'record' && resolve(event.masked)),
+  );
+  const context = { requestId: 'order-18', cohort: 'beta', flow: 'shop', critical: true };
+  const { label } = await model.classify('a gorgeous film', context);
+  await sonde.outcome('order-18', { predicted: label, label: 'NEGATIVE' });
   await sonde.outcome('order-17', {
     predicted: 'POSITIVE',
     label: 'jane@example.com',
@@ -30,16 +39,20 @@ it('an outcome goes from the page through the mask to the wire, as the collector
     tags: ['refund', 'late'],
   });
   const read = validateLogs(JSON.parse(await unzip(await sent)));
-  expect(read).toMatchObject({
-    chunks: [
-      {
-        service: { name: 'shop' },
-        verdicts: [
-          { outcome: { requestId: 'order-17', predicted: 'POSITIVE', value: 12.5, tags: 'refund,late' } },
-        ],
-      },
-    ],
-  });
+  const chunks = read.kind === 'logs' ? read.chunks : [];
+  expect(chunks.map(({ service }) => service.name)).toEqual(chunks.map(() => 'shop'));
+  const { modelId, modelDigest, inclusionProbability, confidenceMean } = await record;
+  expect(confidenceMean).toBeGreaterThan(0);
+  const told = { cohort: 'beta', critical: true, modelId, modelDigest, inclusionProbability, confidenceMean };
+  const outcomes = chunks
+    .flatMap(({ verdicts }) => verdicts)
+    .flatMap((verdict) => ('outcome' in verdict ? [verdict.outcome] : []));
+  expect(outcomes).toMatchObject([
+    { requestId: 'order-18', ...told, predicted: label, label: 'NEGATIVE' },
+    // Nothing is known here of its request.
+    { requestId: 'order-17', predicted: 'POSITIVE', value: 12.5, tags: 'refund,late' },
+  ]);
+  expect(outcomes[1]).not.toHaveProperty('modelId');
   expect(JSON.stringify(read)).not.toContain('jane');
   await sonde.dispose();
 });
