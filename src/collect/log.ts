@@ -1,37 +1,22 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm, stat, statfs, truncate } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { type Checkpoint, type Keeper, type LogPlace, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { mkdir, truncate } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type Keeper, type LogPlace, saveCheckpoint } from './checkpoint.ts';
 import type { Erasures } from './erasures.ts';
-import { listSegments, saveHead, segmentName, syncFolder } from './folder.ts';
-import { type Head, signHead } from './head.ts';
+import { listSegments, saveHead, syncFolder } from './folder.ts';
 import { openSigningKey } from './keys.ts';
-import {
-  bytesOf,
-  type Entry,
-  type EntryBytes,
-  genesis,
-  type Header,
-  linesOf,
-  type NoticeEntry,
-  segmentFormat,
-} from './line.ts';
+import { bytesOf, type Entry, type EntryBytes, genesis, type NoticeEntry } from './line.ts';
 import { lockFolder } from './lock.ts';
-import { Parts, partPath } from './parts.ts';
-import { loadRetired, type Retired, saveRetired } from './retire/retired.ts';
+import { Parts } from './parts.ts';
+import { type Opened, readLog, removeRetired } from './reopen.ts';
+import { type Retired, saveRetired } from './retire/retired.ts';
+import { SegmentWriter, type WriterLimits } from './segment-writer.ts';
 import { removeDrafts, sweep } from './sweep.ts';
-import { tablePath } from './tables/path.ts';
-import { type Walk, walkLog } from './walk.ts';
+import type { Walk } from './walk.ts';
 
 /** A segment is read whole when the log is walked. */
 const defaultSegmentBytes = 64 * 1024 * 1024;
 const headInterval = 1000;
-/** Left on the disk: a segment is written beside itself when something of it is erased. */
-const spareBytes = 128 * 1024 * 1024;
-
-/** Entries that somebody sent, and may send again. */
-const heavy: ReadonlySet<Entry['kind']> = new Set<Entry['kind']>(['record', 'metrics', 'foreign']);
-
 interface Waiting {
   readonly entries: readonly EntryBytes[];
   readonly resolve: (segment: number) => void;
@@ -41,29 +26,10 @@ interface Waiting {
 export interface LogOptions {
   /** A segment that has grown over this is closed. Default 64 MiB. */
   readonly segmentBytes?: number | undefined;
-  /** All segments together may grow to this. Default: to what the disk has, less `spareBytes`. */
+  /** All segments together may grow to this. Default: to what the disk has, less 128 MiB. */
   readonly maxBytes?: number | undefined;
   /** With one the log opens from its last checkpoint, and makes new ones. */
   readonly keeper?: Keeper | undefined;
-}
-
-interface Opened {
-  readonly walk: Walk;
-  /** Where reading began, if not at the first line. */
-  readonly checkpoint: Checkpoint | undefined;
-  /** The keeper knows of each segment by itself: of those before the checkpoint too. */
-  readonly hasParts: boolean;
-}
-
-interface LogParts {
-  readonly maxBytes: number;
-  /** Of all segments. */
-  readonly bytes: number;
-  readonly keeper: Keeper | undefined;
-  readonly parts: Parts | undefined;
-  readonly key: KeyObject;
-  readonly unlock: () => Promise<void>;
-  readonly segmentBytes: number;
 }
 
 /**
@@ -76,30 +42,13 @@ export class SegmentLog {
   readonly #unlock: () => Promise<void>;
   readonly #headTimer: NodeJS.Timeout;
   readonly #key: KeyObject;
-  readonly #segmentBytes: number;
-  #segment: number;
-  #chain: string;
-  /** Records from the log's beginning on. */
-  #records: number;
-  #chunks: number;
+  readonly #writer: SegmentWriter;
   #sweeps = 0;
   #retired: Retired | undefined;
-  /** Of the open segment. */
-  #lines: number;
   readonly #keeper: Keeper | undefined;
   readonly #parts: Parts | undefined;
   /** Where the next checkpoint is made at. */
   #place: LogPlace | undefined;
-  #file: FileHandle | undefined;
-  #size = 0;
-  /** The next write begins a new segment, however small this one is. */
-  #isFull = false;
-  readonly #maxBytes: number;
-  #bytes: number;
-  /** As the file system last said. */
-  #free = Number.POSITIVE_INFINITY;
-  /** Bytes behind `#size` belong to a write that failed. */
-  #torn = false;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #headChain: string;
@@ -108,27 +57,25 @@ export class SegmentLog {
   private constructor(
     folder: string,
     walk: Walk,
-    { key, unlock, segmentBytes, keeper, parts, maxBytes, bytes }: LogParts,
+    key: KeyObject,
+    unlock: () => Promise<void>,
+    keeper: Keeper | undefined,
+    parts: Parts | undefined,
+    limits: WriterLimits,
   ) {
     this.folder = folder;
     this.erasures = walk.erasures;
     this.#key = key;
     this.#unlock = unlock;
-    this.#segmentBytes = segmentBytes;
-    this.#segment = walk.segment;
-    this.#chain = walk.chain;
-    this.#records = walk.due;
-    this.#chunks = walk.chunks;
-    this.#lines = walk.lines;
     this.#retired = walk.retired;
-    this.#isFull = walk.format < segmentFormat;
     this.#keeper = keeper;
     this.#parts = parts;
-    this.#maxBytes = maxBytes;
-    this.#bytes = bytes;
     this.#headChain = walk.head?.chain ?? genesis;
+    this.#writer = new SegmentWriter(folder, key, walk, limits, (place) => {
+      this.#place = place;
+    });
     this.#headTimer = setInterval(() => {
-      void this.#measure().catch(() => undefined);
+      void this.#writer.measureRoom().catch(() => undefined);
       void this.#writeHead().catch(() => undefined);
     }, headInterval);
     this.#headTimer.unref();
@@ -157,30 +104,17 @@ export class SegmentLog {
       const opened = await readLog(folder, key, onStored, keeper, parts);
       const { walk } = opened;
       if (walk.tail !== undefined) await truncate(walk.tail.path, walk.tail.keep);
-      const log = new SegmentLog(folder, walk, {
-        key,
-        unlock,
-        segmentBytes,
-        keeper,
-        parts,
-        maxBytes,
-        bytes: await sizeOf(folder),
-      });
-      await log.#measure();
+      const log = new SegmentLog(folder, walk, key, unlock, keeper, parts, { segmentBytes, maxBytes });
+      await log.#writer.measure();
+      await log.#writer.measureRoom();
       const last = (await listSegments(folder)).at(-1);
-      // A tail without even a header is cut to nothing; its segment begins anew.
-      if (walk.tail?.keep === 0) log.#segment -= 1;
-      else if (last !== undefined && walk.faults.length === 0) await log.#resume(last.path);
+      if (last !== undefined && walk.tail?.keep !== 0 && walk.faults.length === 0)
+        await log.#writer.resume(last.path);
       return { log, ...opened };
     } catch (error) {
       await unlock();
       throw error;
     }
-  }
-
-  async #resume(path: string): Promise<void> {
-    this.#file = await open(path, 'r+');
-    this.#size = (await this.#file.stat()).size;
   }
 
   /**
@@ -232,11 +166,11 @@ export class SegmentLog {
     const counts = await this.#alone(async () => {
       this.#sweeps += 1;
       // The open segment is closed first: what is swept is written no more.
-      this.#isFull = true;
-      await this.#currentFile();
-      const closed = (await listSegments(this.folder)).filter(({ number }) => number < this.#segment);
+      await this.#writer.turnOver();
+      const { segment } = this.#writer;
+      const closed = (await listSegments(this.folder)).filter(({ number }) => number < segment);
       const swept = await sweep(this.folder, closed, subjects, this.erasures, new Map(this.#retired?.graves));
-      this.#bytes = await sizeOf(this.folder);
+      await this.#writer.measure();
       return swept;
     });
     for (const [subject, { records, waiting }] of counts) {
@@ -253,7 +187,8 @@ export class SegmentLog {
 
   /** Where it ends on disk; what stands behind that may be taken back. */
   get end(): { readonly segment: number; readonly bytes: number } {
-    return { segment: this.#segment, bytes: this.#size };
+    const { segment, bytes } = this.#writer.place;
+    return { segment, bytes };
   }
 
   /** The keeper has read the whole log since it was opened. */
@@ -268,12 +203,7 @@ export class SegmentLog {
 
   /** Closes the open segment if it was begun before a time, epoch ms. */
   async closeOlder(time: number): Promise<void> {
-    const path = join(this.folder, segmentName(this.#segment));
-    if (this.#file === undefined || (await stat(path)).birthtimeMs >= time) return;
-    await this.#alone(async () => {
-      this.#isFull = true;
-      await this.#currentFile();
-    });
+    if (await this.#writer.isOlder(time)) await this.#alone(() => this.#writer.turnOver());
   }
 
   /**
@@ -289,7 +219,7 @@ export class SegmentLog {
       if (!(await isUnchanged())) return false;
       await this.keepRetired(retired);
       await removeRetired(this.folder, createPublicKey(this.#key));
-      this.#bytes = await sizeOf(this.folder);
+      await this.#writer.measure();
       return true;
     });
   }
@@ -317,92 +247,13 @@ export class SegmentLog {
       const group = this.#waiting;
       this.#waiting = [];
       try {
-        await this.#write(group.flatMap(({ entries }) => entries));
-        for (const { resolve } of group) resolve(this.#segment);
+        await this.#writer.write(group.flatMap(({ entries }) => entries));
+        for (const { resolve } of group) resolve(this.#writer.segment);
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
     }
     this.#flushing = undefined;
-  }
-
-  async #write(entries: readonly EntryBytes[]): Promise<void> {
-    const file = await this.#currentFile();
-    const { bytes, chain } = linesOf(entries, this.#chain);
-    // Notices are small, and the way to make room again.
-    if (entries.some(({ kind }) => heavy.has(kind))) this.#needRoom(bytes.length);
-    // What a failed write left behind the end must not be taken for stored: it goes first.
-    if (this.#torn) await file.truncate(this.#size);
-    this.#torn = true;
-    await writeAll(file, bytes, this.#size);
-    await file.datasync();
-    this.#torn = false;
-    this.#size += bytes.length;
-    this.#bytes += bytes.length;
-    this.#free -= bytes.length;
-    this.#chain = chain;
-    this.#lines += entries.length;
-    for (const { kind } of entries) {
-      if (kind === 'record') this.#records += 1;
-      if (kind === 'chunk') this.#chunks += 1;
-    }
-  }
-
-  async #currentFile(): Promise<FileHandle> {
-    if (this.#file !== undefined && this.#size < this.#segmentBytes && !this.#isFull) return this.#file;
-    const number = this.#segment + 1;
-    const header: Header = {
-      format: segmentFormat,
-      segment: number,
-      previous: this.#chain,
-      ...(number === 1 ? {} : { head: this.#head() }),
-    };
-    const bytes = Buffer.from(`${JSON.stringify(header)}\n`);
-    const file = await open(join(this.folder, segmentName(number)), 'w');
-    try {
-      await writeAll(file, bytes, 0);
-      await file.datasync();
-      await syncFolder(this.folder);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    if (this.#torn) await this.#file?.truncate(this.#size);
-    await this.#file?.close();
-    this.#file = file;
-    this.#segment = number;
-    this.#size = bytes.length;
-    this.#torn = false;
-    this.#isFull = false;
-    this.#lines = 1;
-    this.#place = this.#here();
-    return file;
-  }
-
-  #head(): Head {
-    return signHead({ segment: this.#segment, records: this.#records, chain: this.#chain }, this.#key);
-  }
-
-  async #measure(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.folder);
-    this.#free = bavail * bsize;
-  }
-
-  /** @throws Error before anything is written, so that nothing has to be taken back */
-  #needRoom(bytes: number): void {
-    if (this.#bytes + bytes > this.#maxBytes) throw new Error('the log has grown to its limit');
-    if (this.#free - bytes < spareBytes) throw new Error('the disk is nearly full');
-  }
-
-  #here(): LogPlace {
-    return {
-      segment: this.#segment,
-      bytes: this.#size,
-      lines: this.#lines,
-      chain: this.#chain,
-      records: this.#records,
-      chunks: this.#chunks,
-    };
   }
 
   /**
@@ -424,8 +275,8 @@ export class SegmentLog {
     this.#heading = this.#heading
       .catch(() => undefined)
       .then(async () => {
-        if (this.#chain !== this.#headChain) {
-          const head = this.#head();
+        if (this.#writer.chain !== this.#headChain) {
+          const { head } = this.#writer;
           await saveHead(this.folder, head);
           this.#headChain = head.chain;
         }
@@ -438,54 +289,8 @@ export class SegmentLog {
   async close(): Promise<void> {
     clearInterval(this.#headTimer);
     while (this.#flushing !== undefined) await this.#flushing;
-    if (this.#torn) await this.#file?.truncate(this.#size);
-    if (this.#file !== undefined) this.#place = this.#here();
+    this.#place = (await this.#writer.close()) ?? this.#place;
     await this.#writeHead();
-    await this.#file?.close();
     await this.#unlock();
-  }
-}
-
-async function readLog(
-  folder: string,
-  key: KeyObject,
-  onStored: (entries: readonly Entry[], segment: number) => void,
-  keeper: Keeper | undefined,
-  parts: Parts | undefined,
-): Promise<Opened> {
-  const read = (entries: readonly Entry[], _records: number, segment: number): void =>
-    onStored(entries, segment);
-  const checkpoint = keeper && (await loadCheckpoint(folder, createPublicKey(key)));
-  if (checkpoint !== undefined) {
-    keeper?.restore(checkpoint.state);
-    const hasParts = (await parts?.restore(checkpoint.place)) === true;
-    const walk = await walkLog(folder, read, { from: checkpoint });
-    if (walk.faults.length === 0) return { walk, checkpoint, hasParts };
-  }
-  parts?.complete();
-  keeper?.restore((await loadRetired(folder, createPublicKey(key)))?.base.state);
-  return { walk: await walkLog(folder, read), checkpoint: undefined, hasParts: true };
-}
-
-/** Segments that are in cold storage: they go, and what a kill left of them goes at the next start. */
-async function removeRetired(folder: string, key: KeyObject): Promise<void> {
-  const first = (await loadRetired(folder, key))?.base.place.segment ?? 0;
-  for (const { number, path } of await listSegments(folder)) {
-    if (number >= first) continue;
-    await rm(tablePath(path), { force: true });
-    await rm(partPath(folder, number), { force: true });
-    await rm(path);
-  }
-}
-
-async function sizeOf(folder: string): Promise<number> {
-  const sizes = (await listSegments(folder)).map(async ({ path }) => (await stat(path)).size);
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
   }
 }
