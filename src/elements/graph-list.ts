@@ -11,8 +11,7 @@ import { vars } from './vars.ts';
 /** Pixels of a line; all are equal, so that only those in sight need to exist. */
 const line = 28;
 const spare = 8;
-/** Pixels of a line that are not its title's, and of one character of that. */
-const besideTitle = 228;
+/** Pixels of one character of a title. */
 const characterWidth = 7.3;
 
 /** Nodes as a long list of which only what is in sight is drawn. Arrow keys walk; a choice is told as `sonde-choose`. */
@@ -30,6 +29,11 @@ export class SondeGraphList extends LitElement {
     css`
       :host {
         --columns: 2.25rem 0.5rem 9rem minmax(0, 1fr);
+      }
+      @container (max-width: 28rem) {
+        :host {
+          --columns: 2.25rem 0.5rem 6rem minmax(0, 1fr);
+        }
       }
       .box {
         block-size: min(31rem, 60vh);
@@ -164,7 +168,8 @@ export class SondeGraphList extends LitElement {
     if (box === null) return;
     this.from = Math.floor(box.scrollTop / line);
     this.visible = Math.ceil(box.clientHeight / line);
-    this.room = Math.max(12, Math.floor((box.clientWidth - besideTitle) / characterWidth));
+    const title = this.renderRoot.querySelector('.title')?.clientWidth ?? 0;
+    this.room = Math.max(12, Math.floor(title / characterWidth));
   };
 
   /** Brings the chosen node into sight, and moves nothing where it is there already. */
