@@ -1,4 +1,5 @@
 import { transfer } from 'comlink';
+import { meanRow, simHash } from '../observe/activations/sim-hash.ts';
 import type { ModelRequest } from '../protocol/calls.ts';
 import type { DeviceChoice } from '../protocol/device.ts';
 import type { DriftListener } from '../protocol/drift.ts';
@@ -10,6 +11,7 @@ import type { Runtime } from '../run/runtime.ts';
 import { startRuntime } from '../run/runtime.worker.ts';
 import type { Measurement } from '../schema/metrics.ts';
 import { SondeError, toWireError } from '../shared/errors.ts';
+import { randomHex } from '../shared/id.ts';
 import type { Tensor } from '../shared/tensor.ts';
 import { capture, classify, type Surroundings } from './answers.ts';
 import { calibrateEntry } from './calibrate.ts';
@@ -21,7 +23,9 @@ import { keyedDigests } from './input-key.ts';
 import { madeUpInputs } from './inputs.ts';
 import { lens } from './lens.ts';
 import type { ModelEntry } from './model-entry.ts';
+import { planesOf, saltOf } from './planes.ts';
 import { proveEntry } from './prove.ts';
+import type { DigestTexts } from './request.ts';
 import { createStepSender } from './steps.ts';
 import { openPipe, type Pipe, silentPipe } from './telemetry.ts';
 import { shareGpu } from './variant.ts';
@@ -47,8 +51,11 @@ export function createInspector(): InspectorApi {
     if (pipe.consent === 'granted') for (const measured of untold.splice(0)) pipe.measure(measured);
   };
 
+  const digest: DigestTexts = async (texts, now) =>
+    pipe.consent === 'granted' ? keyedDigests(texts, now) : undefined;
+  const lifeSalt = randomHex(32);
   const aroundOf = (recovered: ModelRequest['recovered']): Surroundings => ({
-    digest: async (texts, now) => (pipe.consent === 'granted' ? keyedDigests(texts, now) : undefined),
+    digest,
     get consent() {
       return pipe.consent;
     },
@@ -62,6 +69,11 @@ export function createInspector(): InspectorApi {
     },
     recoveries: [...recovered],
   });
+  const storeOf = (capture: number): CaptureStore => {
+    const store = captures.get(capture);
+    if (store === undefined) throw new SondeError('disposed', 'This capture was disposed.', 'Capture again.');
+    return store;
+  };
   const greeted = (): Runtime => {
     if (runtime !== undefined) return runtime;
     throw new SondeError('worker_failed', 'The worker was not greeted.', 'Use createSonde().');
@@ -149,14 +161,18 @@ export function createInspector(): InspectorApi {
       answer(async () => entryOf(handle).parts.map(({ model }) => model.instrumented.raw())),
     read: async (handle, hook) => {
       const read = await answer(async () => {
-        const store = captures.get(handle);
-        if (store === undefined)
-          throw new SondeError('disposed', 'This capture was disposed.', 'Capture again.');
-        const tensor = await store.read(hook);
+        const tensor = await storeOf(handle).read(hook);
         return { ...tensor, data: tensor.data.slice() };
       });
       return read.ok ? transfer(read, [read.value.data.buffer]) : read;
     },
+    simHash: (handle, hook) =>
+      answer(async () => {
+        const { dims, data } = await storeOf(handle).read(hook);
+        const width = dims.at(-1) ?? 1;
+        const { hex, ...of } = await saltOf(digest, lifeSalt);
+        return { hash: simHash(meanRow(data, width), await planesOf(hex, width)), ...of };
+      }),
     disposeCapture: (handle) =>
       answer(async () => {
         captures.get(handle)?.dispose();

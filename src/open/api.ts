@@ -13,6 +13,7 @@ import type {
   Lens,
   Message,
   RequestContext,
+  SimHash,
   Step,
 } from '../protocol/request.ts';
 import type {
@@ -87,6 +88,12 @@ export interface Capture extends CaptureInfo {
    * @throws SondeError `hook_unknown` when it was not captured, `disposed` after `dispose`.
    */
   get(name: string): Promise<FloatTensor>;
+  /**
+   * SimHash of a hook's mean over its rows ([..., d] -> [d]), salted per install: `simHashAngle` tells how far two are
+   * apart. It stays on the device, and says nothing under another install's salt.
+   * @throws SondeError `hook_unknown` when it was not captured, `disposed` after `dispose`.
+   */
+  simHash(name: string): Promise<SimHash>;
   /** Frees the captured buffers. Twice is harmless. */
   dispose(): Promise<void>;
 }

@@ -184,12 +184,14 @@ export async function openModel(
 
 function openCapture(link: Link, { capture, info }: Captured): Capture {
   let disposed = false;
-  const opened: CaptureInfo & Pick<Capture, 'get' | 'dispose'> = {
+  async function ask<T>(question: (api: Remote<InspectorApi>) => Promise<Answer<T>>): Promise<T> {
+    if (disposed) throw new SondeError('disposed', 'This capture was disposed.', 'Capture again.');
+    return link.ask(question);
+  }
+  const opened: CaptureInfo & Pick<Capture, 'get' | 'simHash' | 'dispose'> = {
     ...info,
-    async get(name) {
-      if (disposed) throw new SondeError('disposed', 'This capture was disposed.', 'Capture again.');
-      return link.ask((api) => api.read(capture, name));
-    },
+    get: (name) => ask((api) => api.read(capture, name)),
+    simHash: (name) => ask((api) => api.simHash(capture, name)),
     async dispose() {
       if (disposed) return;
       disposed = true;

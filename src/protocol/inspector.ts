@@ -22,7 +22,7 @@ import type { FidelityProgress, ModelFidelity } from './fidelity.ts';
 import type { NamedInputs } from './input.ts';
 import type { LoadProgress, ModelInfo, StoredCalibration } from './model.ts';
 import type { ModelProof } from './proof.ts';
-import type { Classification, GenerateOptions, Lens, RequestContext } from './request.ts';
+import type { Classification, GenerateOptions, Lens, RequestContext, SimHash } from './request.ts';
 import type { PackedSteps } from './steps.ts';
 import type { Consent, RecordDetail, Reported, Sampling } from './telemetry.ts';
 
@@ -126,6 +126,7 @@ export interface InspectorApi {
   madeUpInputs(model: number): Promise<Answer<NamedInputs>>;
   graphs(model: number): Promise<Answer<readonly RawGraph[]>>;
   read(capture: number, hook: string): Promise<Answer<FloatTensor>>;
+  simHash(capture: number, hook: string): Promise<Answer<SimHash>>;
   disposeCapture(capture: number): Promise<Answer<void>>;
   disposeModel(model: number): Promise<Answer<void>>;
   /** What became of a request, to be sent where consent was given. */

@@ -189,6 +189,14 @@ export interface Provenance extends ModelIdentity {
   readonly endedAt: EpochMilliseconds;
 }
 
+/** Where a hook's mean over its rows lies, by 64 random planes of this install: near inputs have near hashes. */
+export interface SimHash {
+  /** 16 hex digits. */
+  readonly hash: string;
+  /** Of the install's key of the month. Absent before consent: then the planes are of this page life. */
+  readonly keyId?: string;
+}
+
 export interface Classification {
   readonly label: string;
   /** Calibrated by the model's temperature where it has one (`ModelInfo.temperature`). */

@@ -59,6 +59,12 @@ const onDevice: readonly Signal[] = [
   local('embedding.distance', '1', 'From the centroid of a baseline.', 'experimental'),
   local('activations', '1', 'Values of every hook, as captured.'),
   local('activations.statistics', '1', 'Mean, deviation, maximum, zeros, not finite; norms by position.'),
+  local(
+    'activations.simhash',
+    'bits',
+    "On which sides of 64 random planes a hook's mean over its rows lies; salted per install.",
+    'experimental',
+  ),
   local('attention.pattern', 'probability', 'Of every head.'),
   local('attention.entropy', 'nats', 'Of the rows of a head.'),
   local('attention.head_scores', 'probability', 'Previous token, first token, induction.'),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createSonde, type TelemetryEvent } from '../../src/index.ts';
+import { createSonde, simHashAngle, simHashDistance, type TelemetryEvent } from '../../src/index.ts';
 
 const worker = (): Worker =>
   new Worker(new URL('../../workers/inspector.ts', import.meta.url), { type: 'module' });
@@ -66,6 +66,18 @@ it('shows what is stored and what was sent, and deletes all of it', async () => 
   expect(other.provenance.retrievedDigest).not.toBe(first.retrievedDigest);
   expect(other.provenance.passageDigests).toEqual([...(first.passageDigests ?? [])].reverse());
   expect(new Set(first.passageDigests).size).toBe(2);
+  const hashOf = async (input: string) => {
+    const captured = await model.capture(input, ['blocks.1.hook_resid_post']);
+    const hash = await captured.simHash('blocks.1.hook_resid_post');
+    await captured.dispose();
+    await expect(captured.simHash('blocks.1.hook_resid_post')).rejects.toMatchObject({ code: 'disposed' });
+    return hash;
+  };
+  const hashed = await hashOf(text);
+  expect(hashed).toMatchObject({ hash: expect.stringMatching(/^[0-9a-f]{16}$/), keyId: first.inputKeyId });
+  expect(await hashOf(text)).toEqual(hashed);
+  const near = simHashAngle(hashed.hash, (await hashOf('a gorgeous , witty movie')).hash);
+  expect(near).toBeLessThan(simHashAngle(hashed.hash, (await hashOf('a dull , pointless mess')).hash));
   const labelled = Array.from({ length: 9 }, (_, i) => ({ text: `film number ${i}`, label: i % 2 }));
   await model.calibrate(labelled);
   const { session } = await leaving;
@@ -92,5 +104,9 @@ it('shows what is stored and what was sent, and deletes all of it', async () => 
   expect(last).toMatchObject({ consent: 'denied', retrievedPassages: 2 });
   expect([last.inputDigest, last.retrievedDigest, last.passageDigests]).toEqual(Array(3).fill(undefined));
   expect(await there()).toEqual([]);
+  // Under another salt it is another hash.
+  const unkeyed = await hashOf(text);
+  expect(unkeyed).not.toHaveProperty('keyId');
+  expect(simHashDistance(hashed.hash, unkeyed.hash)).toBeGreaterThan(8);
   await sonde.dispose();
 });
