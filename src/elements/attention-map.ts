@@ -18,6 +18,7 @@ export class SondeAttentionMap extends LitElement {
   static override properties = {
     map: { attribute: false },
     tokens: { attribute: false },
+    keyTokens: { attribute: false },
     caption: { attribute: false },
     causal: { type: Boolean },
     measure: { type: String },
@@ -56,6 +57,8 @@ export class SondeAttentionMap extends LitElement {
 
   declare map: HeadMap | undefined;
   declare tokens: readonly Token[];
+  /** Those on the axis of keys; absent: the same. */
+  declare keyTokens: readonly Token[] | undefined;
   /** What the map shows, for its accessible name. */
   declare caption: string;
   declare causal: boolean;
@@ -106,8 +109,8 @@ export class SondeAttentionMap extends LitElement {
 
   #readout(map: HeadMap): TemplateResult {
     const value = map.weights[this.query * map.keys + this.key];
-    const query = html`<b>${this.#token(this.query)}</b> <span class="soft">at ${this.query}</span>`;
-    const key = html`<b>${this.#token(this.key)}</b> <span class="soft">at ${this.key}</span>`;
+    const query = html`<b>${tokenText(this.tokens, this.query)}</b> <span class="soft">at ${this.query}</span>`;
+    const key = html`<b>${tokenText(this.keyTokens ?? this.tokens, this.key)}</b> <span class="soft">at ${this.key}</span>`;
     if (value === undefined) return html`${nothing}`;
     if (this.causal && this.key > this.query)
       return html`${query} cannot see ${key}: it comes later, and the causal mask hides it.`;
@@ -116,11 +119,6 @@ export class SondeAttentionMap extends LitElement {
         ? nothing
         : html` <span class="soft">± ${this.precision.toFixed(4)}</span>`;
     return html`${query} attends to ${key} with weight <b>${probabilityText(value)}</b>${error}`;
-  }
-
-  #token(position: number): string {
-    const token = this.tokens[position];
-    return token === undefined ? `token ${position}` : visibleText(token.text);
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
@@ -141,11 +139,12 @@ export class SondeAttentionMap extends LitElement {
     this.#frame = requestAnimationFrame(() => {
       const canvas = this.renderRoot.querySelector('canvas');
       if (canvas === null || this.map === undefined || this.clientWidth === 0) return;
-      this.#geometry = layOut(this.clientWidth, this.map, this.tokens);
+      const labels = { query: this.tokens, key: this.keyTokens ?? this.tokens };
+      this.#geometry = layOut(this.clientWidth, this.map, labels);
       const { color } = getComputedStyle(this);
       drawMap(canvas, this.#geometry, {
         map: this.map,
-        tokens: this.tokens,
+        labels,
         query: this.query,
         key: this.key,
         paint: { scheme: this.#scheme.value, measure: this.measure, causal: this.causal },
@@ -178,6 +177,11 @@ export class SondeAttentionMap extends LitElement {
     this.#chosenHere = true;
     if (moved) emit(this, 'sonde-position', query);
   }
+}
+
+function tokenText(tokens: readonly Token[], position: number): string {
+  const token = tokens[position];
+  return token === undefined ? `token ${position}` : visibleText(token.text);
 }
 
 function mostRead(map: HeadMap, query: number): number {

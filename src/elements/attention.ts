@@ -17,6 +17,7 @@ export class SondeAttention extends LitElement {
   static override properties = {
     maps: { attribute: false },
     tokens: { attribute: false },
+    keyTokens: { attribute: false },
     labels: { attribute: false },
     position: { type: Number },
     place: { state: true },
@@ -104,6 +105,8 @@ export class SondeAttention extends LitElement {
 
   declare maps: AttentionMaps | undefined;
   declare tokens: readonly Token[];
+  /** What is read, where those are not the tokens that read: of cross-attention, the encoder's. */
+  declare keyTokens: readonly Token[] | undefined;
   declare labels: readonly (readonly (string | undefined)[])[];
   /** The chosen token: its row is the query of the large map. */
   declare position: number | undefined;
@@ -152,7 +155,11 @@ export class SondeAttention extends LitElement {
         <section>
           <h3>
             Layer ${place.layer}, head ${place.head}
-            <span class="soft small">${label === undefined ? nothing : `${label}; `}queries down, keys across</span>
+            <span class="soft small">${label === undefined ? nothing : `${label}; `}${
+              this.keyTokens === undefined
+                ? 'queries down, keys across'
+                : 'queries of the decoder down, keys of the encoder across'
+            }</span>
           </h3>
           ${map ? this.#large(map) : this.#reason(maps, place.layer)}
         </section>
@@ -164,6 +171,7 @@ export class SondeAttention extends LitElement {
     return html`<sonde-attention-map
         .map=${map}
         .tokens=${this.tokens}
+        .keyTokens=${this.keyTokens}
         .caption=${`Attention of layer ${this.place.layer}, head ${this.place.head}`}
         .causal=${this.#causal}
         .measure=${this.measure}
@@ -188,7 +196,7 @@ export class SondeAttention extends LitElement {
         ${best.map(
           ({ value, key }) =>
             html`<li>
-              <b>${visibleText(this.tokens[key]?.text ?? String(key))}</b>
+              <b>${visibleText((this.keyTokens ?? this.tokens)[key]?.text ?? String(key))}</b>
               <span class="soft small">at ${key}</span> <span class="number">${probabilityText(value)}</span>
             </li>`,
         )}

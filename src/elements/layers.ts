@@ -1,4 +1,4 @@
-import { css, html, LitElement, type TemplateResult } from 'lit';
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { emit, type HeadPlace } from './events.ts';
 import { theme } from './theme.ts';
 import { vars } from './vars.ts';
@@ -7,10 +7,10 @@ import { vars } from './vars.ts';
 export interface HeadSummary extends HeadPlace {
   /** Mean entropy of a query's weights, nats. */
   readonly entropy: number;
-  /** Mean weight on the token before, over queries that have one. */
-  readonly previousToken: number;
-  /** Mean weight on the first token, over the other queries. */
-  readonly firstToken: number;
+  /** Mean weight on the token before, over queries that have one; absent where none has, or keys are not the queries. */
+  readonly previousToken?: number;
+  /** Mean weight on the first token, over the other queries; absent likewise. */
+  readonly firstToken?: number;
   /** Mean weight on the token after an earlier copy of the query; absent where the text is not a repetition. */
   readonly induction?: number;
 }
@@ -23,6 +23,8 @@ export interface LayerSummary {
   readonly largest: number;
   /** Mean L2 norm over positions of what attention and MLP add; absent where the model does not show it. */
   readonly attentionNorm?: number;
+  /** The same of what a decoder reads of its encoder. */
+  readonly crossNorm?: number;
   readonly mlpNorm?: number;
 }
 
@@ -103,6 +105,7 @@ export class SondeLayers extends LitElement {
   }
 
   #layerTable(): TemplateResult {
+    const isCrossed = this.layers.some(({ crossNorm }) => crossNorm !== undefined);
     return html`<div class="scroll" role="region" aria-label="Summary of each layer" tabindex="0">
       <table>
         <caption>
@@ -116,6 +119,7 @@ export class SondeLayers extends LitElement {
             <th scope="col" class="number">deviation</th>
             <th scope="col" class="number">largest |x|</th>
             <th scope="col" class="number">attention adds</th>
+            ${isCrossed ? html`<th scope="col" class="number">cross-attention adds</th>` : nothing}
             <th scope="col" class="number">MLP adds</th>
           </tr>
         </thead>
@@ -124,7 +128,14 @@ export class SondeLayers extends LitElement {
             (row) =>
               html`<tr>
                 <th scope="row">${row.layer}</th>
-                ${[row.mean, row.deviation, row.largest, row.attentionNorm, row.mlpNorm].map(
+                ${[
+                  row.mean,
+                  row.deviation,
+                  row.largest,
+                  row.attentionNorm,
+                  ...(isCrossed ? [row.crossNorm] : []),
+                  row.mlpNorm,
+                ].map(
                   (value) => html`<td class="number">${value === undefined ? '–' : value.toFixed(3)}</td>`,
                 )}
               </tr>`,

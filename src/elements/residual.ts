@@ -76,6 +76,8 @@ export class SondeResidual extends LitElement {
     const { profile, position } = this;
     if (profile === undefined) return undefined;
     const hooks = profile.hooks.map(shortName);
+    const longest = Math.max(...hooks.map(({ length }) => length));
+    const margin = Math.max(92, 6 * longest + 12);
     const points = profile.norms.flatMap((norms, at) =>
       Array.from(norms, (norm, token) => ({ hook: hooks[at], norm, token })),
     );
@@ -83,11 +85,16 @@ export class SondeResidual extends LitElement {
     return (plot) => ({
       width,
       height: 44 + 26 * profile.hooks.length,
-      marginLeft: 92,
+      marginLeft: margin,
       marginRight: 12,
       marginTop: 30,
       marginBottom: 8,
-      x: { axis: 'top', label: 'L2 norm', zero: true, ticks: Math.max(3, Math.floor((width - 104) / 80)) },
+      x: {
+        axis: 'top',
+        label: 'L2 norm',
+        zero: true,
+        ticks: Math.max(3, Math.floor((width - margin - 12) / 80)),
+      },
       y: { domain: hooks, label: null, type: 'point', tickSize: 0, padding: 0.5 },
       marks: [
         plot.gridX({ strokeOpacity: 0.12 }),

@@ -131,9 +131,7 @@ export class Controls {
     this.#offerExamples();
     const stacks = stacksOf(info?.hooks ?? []);
     part('div', 'stack-field').hidden = stacks.length < 2;
-    part('select', 'stack').replaceChildren(
-      ...stacks.map(({ prefix }) => new Option(prefix.replace(/\.$/, '') || 'whole model', prefix)),
-    );
+    part('select', 'stack').replaceChildren(...stacks.map(({ name }) => new Option(name)));
   }
 
   #offerExamples(): void {

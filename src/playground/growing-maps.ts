@@ -1,6 +1,6 @@
 import type { AttentionMaps } from '../elements/maps.ts';
 import type { FloatTensor, Hook, StepAttention } from '../index.ts';
-import { type Stack, whyNot } from './stack.ts';
+import { patternHook, type Stack, whyNot } from './stack.ts';
 
 /** Milliseconds between two drawings: each costs the page a repaint of every head. */
 const pause = 250;
@@ -10,11 +10,12 @@ export class GrowingMaps {
   readonly #hooks: readonly string[];
   readonly #why: readonly string[];
   readonly #rows = new Map<string, readonly FloatTensor[]>();
-  #isCausal = true;
+  #isCausal: boolean;
   #drawn = 0;
 
-  constructor(hooks: readonly Hook[], { prefix, layers }: Stack) {
-    this.#hooks = Array.from({ length: layers }, (_, layer) => `${prefix}blocks.${layer}.attn.hook_pattern`);
+  constructor(hooks: readonly Hook[], stack: Stack) {
+    this.#hooks = Array.from({ length: stack.layers }, (_, layer) => patternHook(stack, layer));
+    this.#isCausal = stack.attention === 'attn';
     this.#why = this.#hooks.map((name) => whyNot(hooks, name));
   }
 

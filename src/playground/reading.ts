@@ -28,6 +28,8 @@ export interface Insides {
   /** What its positions are, where they are not those of the sequence; the first stands at `offset` in it. */
   readonly tokens?: readonly Token[];
   readonly offset?: number;
+  /** Of cross-attention, what is read: its keys are not the tokens that read. */
+  readonly keys?: readonly Token[];
 }
 
 /** One run as the page draws it. */

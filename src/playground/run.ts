@@ -28,7 +28,7 @@ export type RunInput =
 export interface RunRequest {
   readonly model: ModelChoice;
   readonly input: RunInput;
-  /** Which stack to draw, by the start of its hooks' names; undefined: the first. */
+  /** Which stack to draw, by its name; undefined: the first. */
   readonly stack?: string;
   readonly coming: Coming;
   readonly maxNewTokens: number;
@@ -89,7 +89,7 @@ interface TextRequest extends RunRequest {
 /** @throws SondeError `hook_unavailable` for a model without attention: there is nothing this page could draw */
 function stackOf({ hooks, id }: ModelInfo, wanted: string | undefined): Stack {
   const stacks = stacksOf(hooks);
-  const stack = stacks.find(({ prefix }) => prefix === wanted) ?? stacks[0];
+  const stack = stacks.find(({ name }) => name === wanted) ?? stacks[0];
   if (stack !== undefined) return stack;
   throw new SondeError(
     'hook_unavailable',
@@ -226,7 +226,12 @@ async function insidesOf(
   await captured.dispose();
   return encoderTokens === undefined
     ? insides
-    : { ...insides, tokens, offset: stack.prefix === 'encoder.' ? 0 : given.length - 1 };
+    : {
+        ...insides,
+        tokens,
+        offset: stack.prefix === 'encoder.' ? 0 : given.length - 1,
+        ...(stack.attention === 'cross_attn' ? { keys: encoderTokens } : {}),
+      };
 }
 
 /** The facts of a model that a reading keeps: the model itself has methods and cannot be saved. */

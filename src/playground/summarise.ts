@@ -9,15 +9,19 @@ import { headPattern, type Pattern, weightAt } from '../observe/attention/patter
 import { breathe } from './breathe.ts';
 import type { Insides } from './reading.ts';
 import { findRepetition, type Repetition } from './repetition.ts';
-import { type Stack, whyNot } from './stack.ts';
+import { patternHook, type Stack, whyNot } from './stack.ts';
+
+/** Where the residual stream is measured, down a block; one after what a decoder reads of an encoder. */
+const points = ['mid', 'mid_cross', 'post'];
 
 /** Reads a capture back hook by hook and computes what the page draws from it. */
 export async function summarise(
   capture: Capture,
-  { prefix, layers }: Stack,
+  stack: Stack,
   hooks: readonly Hook[],
   tokens: readonly Token[],
 ): Promise<Insides> {
+  const { prefix, layers, attention } = stack;
   const read = async (name: string): Promise<FloatTensor | undefined> => {
     if (!capture.hooks.some((hook) => hook.name === name)) return undefined;
     const tensor = await capture.get(name);
@@ -25,22 +29,30 @@ export async function summarise(
     return tensor;
   };
   const numbers = Array.from({ length: layers }, (_, layer) => layer);
-  const repetition = findRepetition(tokens.map((token) => token.id));
+  const isCross = attention === 'cross_attn';
+  const repetition = isCross ? undefined : findRepetition(tokens.map((token) => token.id));
 
   const patterns: AttentionMaps['layers'][number][] = [];
   const heads: HeadSummary[] = [];
   for (const layer of numbers) {
-    const name = `${prefix}blocks.${layer}.attn.hook_pattern`;
+    const name = patternHook(stack, layer);
     const tensor = await read(name);
     patterns.push(tensor ?? { unavailable: whyNot(hooks, name) });
     for (let head = 0; head < (tensor?.dims[1] ?? 0); head++)
-      if (tensor) heads.push(summariseHead(layer, head, headPattern(tensor, head), repetition));
+      if (tensor)
+        heads.push({
+          layer,
+          head,
+          ...(isCross
+            ? { entropy: meanAttentionEntropy(headPattern(tensor, head)) }
+            : summariseHead(headPattern(tensor, head), repetition)),
+        });
   }
 
   const profile: { hooks: string[]; norms: Float32Array[] } = { hooks: [], norms: [] };
   const summaries: LayerSummary[] = [];
   for (const layer of numbers) {
-    for (const point of layer === 0 ? ['pre', 'mid', 'post'] : ['mid', 'post']) {
+    for (const point of layer === 0 ? ['pre', ...points] : points) {
       const name = `${prefix}blocks.${layer}.hook_resid_${point}`;
       const tensor = await read(name);
       if (tensor === undefined) continue;
@@ -52,21 +64,20 @@ export async function summarise(
         );
     }
   }
-  return { maps: { layers: patterns }, profile, layers: summaries, heads };
+  const maps = { layers: patterns, ...(isCross ? { causal: false } : {}) };
+  return { maps, profile, layers: summaries, heads };
 }
 
+/** Of attention among the tokens of one sequence; a single token has none before it. */
 function summariseHead(
-  layer: number,
-  head: number,
   pattern: Pattern,
   repetition: Repetition | undefined,
-): HeadSummary {
+): Omit<HeadSummary, 'layer' | 'head'> {
   return {
-    layer,
-    head,
     entropy: meanAttentionEntropy(pattern),
-    previousToken: previousTokenScore(pattern),
-    firstToken: firstTokenMass(pattern),
+    ...(pattern.queries < 2
+      ? {}
+      : { previousToken: previousTokenScore(pattern), firstToken: firstTokenMass(pattern) }),
     ...(repetition === undefined ? {} : { induction: inductionOver(pattern, repetition) }),
   };
 }
@@ -90,6 +101,7 @@ async function summariseLayer(
     return tensor && activationStatistics(positionNorms(tensor)).mean;
   };
   const attentionNorm = await meanNorm('hook_attn_out');
+  const crossNorm = await meanNorm('hook_cross_attn_out');
   const mlpNorm = await meanNorm('hook_mlp_out');
   return {
     layer,
@@ -97,6 +109,7 @@ async function summariseLayer(
     deviation: standardDeviation,
     largest: absoluteMaximum,
     ...(attentionNorm === undefined ? {} : { attentionNorm }),
+    ...(crossNorm === undefined ? {} : { crossNorm }),
     ...(mlpNorm === undefined ? {} : { mlpNorm }),
   };
 }

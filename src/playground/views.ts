@@ -53,6 +53,7 @@ export class Views {
     this.#showAnswer(reading);
 
     this.#attention.tokens = insides.tokens ?? sequence(reading);
+    this.#attention.keyTokens = insides.keys;
     if (this.#model !== model.id) this.#attention.place = tellingHead(insides.heads);
     this.#model = model.id;
     this.#attention.maps = insides.maps;
@@ -120,6 +121,7 @@ export class Views {
   /** Attention so far. Which tokens its positions are is known at the end. */
   #showGrowing(maps: AttentionMaps): void {
     this.#attention.tokens = [];
+    this.#attention.keyTokens = undefined;
     this.#attention.labels = [];
     this.#attention.position = undefined;
     this.#attention.maps = maps;
@@ -211,7 +213,7 @@ export class Views {
 
 /** The head with the strongest pattern that has a name, so that a new model opens on something to see. */
 function tellingHead(heads: readonly HeadSummary[]): HeadPlace {
-  const score = ({ induction = 0, previousToken }: HeadSummary): number =>
+  const score = ({ induction = 0, previousToken = 0 }: HeadSummary): number =>
     induction >= labelFrom ? 1 + induction : previousToken;
   const [first] = [...heads].sort((a, b) => score(b) - score(a));
   return { layer: first?.layer ?? 0, head: first?.head ?? 0 };

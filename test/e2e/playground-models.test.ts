@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SondeAttention } from '../../src/elements/attention.ts';
+import type { SondeTokens } from '../../src/elements/tokens.ts';
 import { launchChromium } from '../chromium.ts';
 import { startHub } from '../hub/hub.ts';
 import { objections } from './axe.ts';
@@ -110,6 +112,37 @@ describe('a folder that is dropped', () => {
     await run(page, 'the quick brown fox');
     await live().waitFor();
     expect(await page.locator('sonde-tokens').getByRole('option').count()).toBeGreaterThan(2);
+  });
+
+  it('draws what its decoder reads of the input, with the tokens of the input on that axis', async () => {
+    await page.getByText('Settings').click();
+    await page.getByLabel('New tokens').fill('4');
+    await page.getByLabel('Draw').selectOption('cross-attention');
+    await run(page, 'the quick brown fox');
+    await live().waitFor();
+    const drawn = await page.locator('sonde-attention').evaluate((element) => {
+      const { tokens, keyTokens, maps } = element as SondeAttention;
+      const [layer] = maps?.layers ?? [];
+      if (layer === undefined || 'unavailable' in layer) return undefined;
+      const width = layer.dims[3] ?? 0;
+      const rows = Array.from({ length: layer.data.length / width }, (_, row) =>
+        layer.data.subarray(row * width, (row + 1) * width).reduce((sum, weight) => sum + weight, 0),
+      );
+      const unit = Math.max(...rows.map((sum) => Math.abs(sum - 1)));
+      return { dims: layer.dims, queries: tokens.length, read: keyTokens?.map(({ text }) => text), unit };
+    });
+    const input = await page.locator('sonde-tokens').evaluate((element) => (element as SondeTokens).given);
+    expect(drawn?.read).toEqual(input.map(({ text }) => text));
+    expect(drawn?.dims).toEqual([1, 4, drawn?.queries, input.length]);
+    expect(drawn?.unit).toBeLessThan(1e-5);
+    const map = page.locator('sonde-attention-map').getByRole('application');
+    await map.press('End');
+    const readout = await page.locator('sonde-attention-map output').textContent();
+    expect(readout).toMatch(new RegExp(`at \\d+ attends to .* at ${input.length - 1} with weight`, 's'));
+    // Whose token comes before whose is no question between two texts.
+    await page.locator('sonde-layers').getByRole('columnheader', { name: 'cross-attention adds' }).waitFor();
+    expect(await page.locator('sonde-layers tr.first td').last().textContent()).toBe('–');
+    expect(await objections(page)).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { isCausal } from '../../../src/elements/maps.ts';
 import { GrowingMaps, joined } from '../../../src/playground/growing-maps.ts';
+import type { Stack } from '../../../src/playground/stack.ts';
 import { stitch } from '../../../src/run/stitch.ts';
 import type { FloatTensor } from '../../../src/shared/tensor.ts';
 
@@ -21,13 +22,15 @@ it('joins the rows of steps into what the capture of the whole generation gives'
   expect(joined(parts)).toEqual(stitch(hook, parts));
 });
 
+const stack = (layers: number): Stack => ({ name: 'whole model', prefix: '', layers, attention: 'attn' });
+
 it('draws no more often than the page can bear, and says why a layer is not there', () => {
   const why = {
     ...hook,
     name: 'blocks.1.attn.hook_pattern',
     source: { kind: 'unavailable', reason: 'hidden' },
   } as const;
-  const growing = new GrowingMaps([hook, why], { prefix: '', layers: 2 });
+  const growing = new GrowingMaps([hook, why], stack(2));
   expect(growing.add([], 1000)).toBeUndefined();
   const first = growing.add([{ [hook.name]: rows(3, 3, 1) }], 2000);
   expect(first?.layers[1]).toEqual({ unavailable: 'hidden' });
@@ -45,7 +48,7 @@ it('knows a causal mask from the rows as they come, as one look at the whole doe
         const row = (head * 3 + query) * 3;
         first.data.fill(0, row + Math.min(3, query + 1 + allowed), row + 3);
       }
-    const growing = new GrowingMaps([hook], { prefix: '', layers: 1 });
+    const growing = new GrowingMaps([hook], stack(1));
     growing.add([{ [hook.name]: first }], 1);
     const maps = growing.add([{ [hook.name]: rows(1, 4, 2) }], 1000);
     expect(maps?.layers[0]).toEqual(stitch(hook, [first, rows(1, 4, 2)]));
