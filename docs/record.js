@@ -5,6 +5,7 @@
  * The examples lie in the built page, so build once more after recording them.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +29,9 @@ async function startCollector() {
     child.once('exit', (code) => reject(new Error(`The collector ended with ${code}.`)));
   });
   const close = async () => {
+    const ended = once(child, 'exit');
     child.kill('SIGTERM');
+    await ended;
     await rm(data, { recursive: true, force: true });
   };
   return { url, close };
