@@ -8,7 +8,7 @@ import { type Entry, readEntry } from '../line.ts';
 import type { SegmentLog } from '../log.ts';
 import { quoted } from '../tables/duck.ts';
 import { tableName, tablePath } from '../tables/path.ts';
-import { sourceOf, textOf } from '../tables/table.ts';
+import { stateOf, textOf } from '../tables/table.ts';
 import type { Tables } from '../tables/tables.ts';
 import { type ColdStore, digestOf } from './cold.ts';
 import type { Retired, RetiredSegment } from './retired.ts';
@@ -97,7 +97,7 @@ async function storeOldest({ log, tables, cold, hotDays, stayFrom }: RetireParts
   if (segment === undefined || next === undefined || segment.number >= (stayFrom ?? next.number))
     return undefined;
   const table = tablePath(segment.path);
-  const source = await sourceOf(segment.path);
+  const source = await stateOf(segment.path);
   await tables.make(segment);
   const contents = await contentsOf(tables, table);
   if (contents.to >= Date.now() - hotDays * day || log.erasures.isHeld(contents.from, contents.to))
@@ -126,7 +126,7 @@ export async function retire(parts: RetireParts): Promise<number> {
     const stored = await storeOldest(parts);
     if (stored === undefined) return count;
     const { told, contents, path, source } = stored;
-    const isUnchanged = async (): Promise<boolean> => (await sourceOf(path)) === source;
+    const isUnchanged = async (): Promise<boolean> => (await stateOf(path)) === source;
     // Of what was erased before anything was retired there is nothing in cold storage.
     const erased = log.retired?.erased ?? log.erasures.finished;
     const left = grown(log.retired, told, contents, { state: log.snapshot(), erased });

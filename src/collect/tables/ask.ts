@@ -35,7 +35,7 @@ const rank = (q: number): string => `min(value) FILTER (reached >= total * (${q}
 function quantilesSql(quantity: Quantity, keys: string): string {
   const by = keys === '' ? '' : `PARTITION BY ${keys}`;
   const columns = keys === '' ? '' : `${keys}, `;
-  const weight = isSignal.has(quantity) ? 'weight * untold' : 'weight';
+  const weight = isSignal.has(quantity) ? 'told' : 'requests';
   return `
     SELECT ${columns}'${quantity}' AS quantity, ${rank(0.5)} AS p50, ${rank(0.95)} AS p95, ${rank(0.99)} AS p99
     FROM (
@@ -44,19 +44,23 @@ function quantilesSql(quantity: Quantity, keys: string): string {
     ${keys === '' ? '' : `GROUP BY ${keys}`}`;
 }
 
-/** Exact, like `askLog`, from the columns of the tables. */
+/**
+ * Exact, like `askLog`, from the columns of the tables. Records that tell the same are added up in one reading: by
+ * default they tell little, so few rows are left to be ranked.
+ */
 export async function askTables(tables: Tables, question: Question): Promise<readonly AnswerRow[]> {
   const keys = question.by.join(', ');
   const names = Object.keys(quantityColumns) as Quantity[];
   const columns = [
     ...question.by.map((key) => `${groupColumns[key]} AS ${key}`),
     ...names.map((name) => `${quantityColumns[name]}::DOUBLE AS ${name}`),
-    '1 / "inclusionProbability" AS weight',
-    '1 / coalesce("signalProbability", 1) AS untold',
+    'count(*) AS records',
+    'sum(1 / "inclusionProbability") AS requests',
+    'sum(1 / "inclusionProbability" / coalesce("signalProbability", 1)) AS told',
   ];
   const asked = `WITH asked AS MATERIALIZED (
-    SELECT ${columns.join(', ')} FROM (${await tables.source()}) WHERE ${conditionOf(question)})`;
-  const counts = `SELECT ${keys === '' ? '' : `${keys}, `}'count' AS quantity, count(*)::DOUBLE AS p50, sum(weight) AS p95, 0 AS p99
+    SELECT ${columns.join(', ')} FROM (${await tables.source()}) WHERE ${conditionOf(question)} GROUP BY ALL)`;
+  const counts = `SELECT ${keys === '' ? '' : `${keys}, `}'count' AS quantity, sum(records)::DOUBLE AS p50, sum(requests) AS p95, 0 AS p99
     FROM asked ${keys === '' ? '' : `GROUP BY ${keys}`}`;
   const parts = [counts, ...names.map((name) => quantilesSql(name, keys))];
   const found = await tables.duck.rows(`${asked} ${parts.join(' UNION ALL BY NAME ')}`);

@@ -14,15 +14,15 @@ interface Label {
   readonly header: string;
 }
 
-/** Which state of a segment's file this is; it changes when something of it is erased. */
-export async function sourceOf(segment: string): Promise<string> {
-  const { size, mtimeNs } = await stat(segment, { bigint: true });
+/** Which state of a file this is; a segment's changes when something of it is erased. */
+export async function stateOf(path: string): Promise<string> {
+  const { size, mtimeNs } = await stat(path, { bigint: true });
   return `${size} ${mtimeNs}`;
 }
 
 /** Of a segment, as a Parquet file. It has all that the segment has: `textOf` gives the segment's bytes back. */
 export async function writeTable(duck: Duck, segment: string, table: string): Promise<void> {
-  const source = await sourceOf(segment);
+  const source = await stateOf(segment);
   const text = await readFile(segment, 'utf8');
   const header = text.slice(0, text.indexOf('\n'));
   const label: Label = { format: 1, source, header };
@@ -31,7 +31,7 @@ export async function writeTable(duck: Duck, segment: string, table: string): Pr
     TO ${quoted(draft)} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {sonde: ${quoted(JSON.stringify(label))}})`);
   await syncFile(draft);
   // Erased meanwhile: what was read must not come back.
-  if ((await sourceOf(segment)) === source) await rename(draft, table);
+  if ((await stateOf(segment)) === source) await rename(draft, table);
   else await rm(draft);
 }
 

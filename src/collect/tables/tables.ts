@@ -4,7 +4,7 @@ import { listSegments, type SegmentFile } from '../folder.ts';
 import { linesOf } from './columns.ts';
 import { type Duck, openDuck, quoted } from './duck.ts';
 import { tableName, tablePath } from './path.ts';
-import { readLabel, sourceOf, writeTable } from './table.ts';
+import { readLabel, stateOf, writeTable } from './table.ts';
 
 /**
  * A Parquet file for each closed segment, in `tables` of the data folder. Derived: deleting any of them loses nothing.
@@ -13,6 +13,8 @@ import { readLabel, sourceOf, writeTable } from './table.ts';
 export class Tables {
   readonly duck: Duck;
   readonly #folder: string;
+  /** The source that each table names, as long as its file is this one: asking all of them takes longer than a query. */
+  readonly #labels = new Map<string, { readonly file: string; readonly source: string | undefined }>();
 
   private constructor(folder: string, duck: Duck) {
     this.#folder = folder;
@@ -27,8 +29,13 @@ export class Tables {
   }
 
   async #isFresh({ path }: SegmentFile): Promise<boolean> {
-    const label = await readLabel(this.duck, tablePath(path));
-    return label !== undefined && label.source === (await sourceOf(path).catch(() => ''));
+    const table = tablePath(path);
+    const file = await stateOf(table).catch(() => undefined);
+    if (file === undefined) return false;
+    const known = this.#labels.get(table);
+    const source = known?.file === file ? known.source : (await readLabel(this.duck, table))?.source;
+    this.#labels.set(table, { file, source });
+    return source !== undefined && source === (await stateOf(path).catch(() => ''));
   }
 
   async #closed(): Promise<readonly SegmentFile[]> {
