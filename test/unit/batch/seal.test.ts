@@ -1,8 +1,9 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { encode } from '../../../src/batch/encode.ts';
+import { encode, encodeMeasurement } from '../../../src/batch/encode.ts';
 import { draft, pack, Sum } from '../../../src/batch/seal.ts';
 import { maskService } from '../../../src/mask/mask.ts';
+import { measureRequest } from '../../../src/mask/measure.ts';
 import { assemble, type Frame, type Log } from '../../../src/protocol/frame.ts';
 import type { Masked } from '../../../src/schema/masked.ts';
 import { encodeLogs } from '../../../src/schema/otlp.ts';
@@ -64,6 +65,30 @@ describe('joined texts', () => {
     expect(JSON.parse(assemble(logs, frameOf))).toEqual(
       encodeLogs({ service, chunk: { ...life, seq: 0 } }, [odd]),
     );
+  });
+});
+
+describe('a sum that grows', () => {
+  it('is what all its measurements add up to, whether it went on or began anew', () => {
+    const metrics = { ...life, signal: 'metrics' } as const;
+    const encoded = records(40).map((record) => encodeMeasurement(service, measureRequest(record, service)));
+    const logs = encoded.map(({ text }, seq): Log => ({ seq, text, frame: 0, anomalous: false }));
+    const frameOf = (): Frame => encoded[0]?.frame as Frame;
+    const growing = new Sum();
+    for (const [first, end] of [
+      [0, 1],
+      [0, 2],
+      [0, 30],
+      // The second half of what was too large, then the first, then what came after both.
+      [15, 30],
+      [0, 15],
+      [30, 31],
+      [30, 40],
+      [31, 40],
+    ]) {
+      const run = { life: metrics, logs: logs.slice(first, end) };
+      expect(growing.of(run, frameOf)).toBe(new Sum().of(run, frameOf));
+    }
   });
 });
 
