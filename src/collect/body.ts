@@ -35,7 +35,11 @@ export function toRefusal(error: FastifyError | Refusal): Refusal {
       'The body is too large: 64 KiB as text/plain, 1 MiB as application/json.',
     );
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return new Refusal(415, 'bad_content_type', 'Send application/json, or text/plain from a beacon.');
+    return new Refusal(
+      415,
+      'bad_content_type',
+      'Send application/json (an OpenTelemetry SDK: OTEL_EXPORTER_OTLP_PROTOCOL=http/json), or text/plain from a beacon.',
+    );
   const status = error.statusCode ?? 500;
   if (status < 500)
     return new Refusal(status, 'bad_request', 'The request is not valid HTTP for this address.');

@@ -296,6 +296,12 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     ],
     metrics,
   );
+  // Where a stock SDK looks: it gives up on a 404, and a person reads why.
+  app.post('/v1/traces', (_request, reply) =>
+    reply
+      .code(404)
+      .send({ code: 'no_traces', message: 'Spans are not kept here. Send them to another OTLP endpoint.' }),
+  );
   app.get('/healthz', async () => {
     const faults = faultsNow();
     const count = faults?.length ?? 0;

@@ -116,6 +116,7 @@ describe('a body that cannot be used', () => {
     ['a beacon over 64 KiB', 'x'.repeat(65_537), { 'content-type': 'text/plain' }, 413, 'too_large'],
     ['JSON over 1 MiB', ' '.repeat(1_048_577), {}, 413, 'too_large'],
     ['XML', '<a/>', { 'content-type': 'application/xml' }, 415, 'bad_content_type'],
+    ['protobuf', Buffer.of(10, 0), { 'content-type': 'application/x-protobuf' }, 415, 'bad_content_type'],
     ['brotli', good(), { 'content-encoding': 'br' }, 415, 'bad_encoding'],
   ] as const)('is refused with its reason: %s', async (_what, body, headers, status, code) => {
     const { post, data } = await startCollector();
@@ -124,6 +125,20 @@ describe('a body that cannot be used', () => {
     const reason = (await answer.json()) as { code: string; message: string };
     expect(reason).toEqual({ code, message: expect.stringMatching(/^[A-Z`].*\.$/) });
     expect(await readSegments(data)).toBe('');
+  });
+
+  it('is refused with its reason: spans', async () => {
+    const { address } = await startCollector();
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${address}/v1/traces`, {
+      method: 'POST',
+      headers,
+      body: '{"resourceSpans":[]}',
+    });
+    expect([answer.status, await answer.json()]).toEqual([
+      404,
+      expect.objectContaining({ code: 'no_traces' }),
+    ]);
   });
 
   it('tells a client that reads OTLP answers that a body was too large in the words it looks for', async () => {
@@ -269,7 +284,7 @@ describe('who may send', () => {
 describe('what is not there', () => {
   it('is 404 with a reason', async () => {
     const { address } = await startCollector();
-    for (const path of ['/', '/v1/traces', '/../../etc/passwd']) {
+    for (const path of ['/', '/v1/profiles', '/../../etc/passwd']) {
       const answer = await fetch(`${address}${path}`, { method: path === '/v1/traces' ? 'POST' : 'GET' });
       expect(answer.status).toBe(404);
       expect(await answer.json()).toMatchObject({ code: 'not_found' });
