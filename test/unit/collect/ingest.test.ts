@@ -285,7 +285,7 @@ describe('what is not there', () => {
   it('is 404 with a reason', async () => {
     const { address } = await startCollector();
     for (const path of ['/', '/v1/profiles', '/../../etc/passwd']) {
-      const answer = await fetch(`${address}${path}`, { method: path === '/v1/traces' ? 'POST' : 'GET' });
+      const answer = await fetch(`${address}${path}`, { method: path === '/v1/profiles' ? 'POST' : 'GET' });
       expect(answer.status).toBe(404);
       expect(await answer.json()).toMatchObject({ code: 'not_found' });
     }
