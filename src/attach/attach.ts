@@ -135,7 +135,10 @@ export function attach(options: AttachOptions = {}): TransformersInspector {
       return () => void listeners.delete(listener);
     },
     watchDrift(baseline, listener, isOf = () => true) {
-      const watch = new DriftWatch(parseBaseline(baseline), listener);
+      const watch = new DriftWatch(parseBaseline(baseline), (event) => {
+        harmless(() => pipe.drift(event));
+        listener(event);
+      });
       const sees = (request: ObservedRequest): boolean => isOf(request) && watch.see(request.record);
       watches.add(sees);
       return () => void watches.delete(sees);

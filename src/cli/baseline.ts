@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { classify } from '../inspect/answers.ts';
 import { generate } from '../inspect/generate.ts';
+import { resolveIn } from '../inspect/look.ts';
 import type { ModelEntry } from '../inspect/model-entry.ts';
 import { preparationOf } from '../inspect/preparation.ts';
 import { makeBaseline } from '../observe/drift/baseline.ts';
 import type { Traffic } from '../observe/drift/statistics.ts';
 import { openNodeParts } from '../run/open.node.ts';
-import type { FullRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { type Preparation, templateVersion } from '../shared/parity.ts';
 import { mulberry32 } from '../shared/random.ts';
@@ -15,13 +15,8 @@ import { collected, entryOf, surroundings, uncalled } from './entry.ts';
 import { modelOptions, namedModel } from './model.ts';
 
 /** Makes one request as a page would. @throws SondeError `wrong_task` of a model that neither classifies nor generates */
-async function ask(
-  entry: ModelEntry,
-  text: string,
-  maxNewTokens: number,
-  record: (record: FullRecord) => void,
-): Promise<void> {
-  const around = surroundings(record);
+async function ask(entry: ModelEntry, text: string, maxNewTokens: number): Promise<void> {
+  const around = surroundings(() => undefined);
   const { task, id } = entry.info;
   if (task === 'text-classification') await classify(entry, around, { ...uncalled, text }, {});
   else if (task === 'text-generation' || task === 'text2text-generation')
@@ -41,20 +36,42 @@ async function ask(
     );
 }
 
-/** What the records of such requests say, which is what a page holds against it. */
+/** What a page holds against it: what the records of such requests say, and the sketches of the hook, taken in the same way. */
 async function trafficOf(
-  entry: ModelEntry,
+  model: ModelEntry,
   texts: readonly string[],
   maxNewTokens: number,
+  hook: string | undefined,
 ): Promise<Traffic> {
   const features = { confidence: [] as number[], entropy: [] as number[], length: [] as number[] };
-  for (const text of texts)
-    await ask(entry, text, maxNewTokens, ({ confidenceMean, entropyMean, inputTokens }) => {
-      features.confidence.push(rounded(confidenceMean ?? Number.NaN));
-      features.entropy.push(rounded(entropyMean ?? Number.NaN));
-      features.length.push(inputTokens);
-    });
-  return { features, embeddings: [], attributions: [] };
+  const embeddings: (readonly number[])[] = [];
+  const entry: ModelEntry = {
+    ...model,
+    drift: {
+      embedding: hook,
+      state: { window: 0, seen: 0, falseAlarms: 0 },
+      see({ confidenceMean, entropyMean, inputTokens = 0 }, embedding) {
+        features.confidence.push(rounded(confidenceMean ?? Number.NaN));
+        features.entropy.push(rounded(entropyMean ?? Number.NaN));
+        features.length.push(inputTokens);
+        if (embedding !== undefined) embeddings.push(embedding.map(rounded));
+        return false;
+      },
+    },
+  };
+  for (const text of texts) await ask(entry, text, maxNewTokens);
+  return { features, embeddings, attributions: [] };
+}
+
+/** @throws SondeError where one forward of this model does not give exactly one hook of that name */
+function hookOf({ info, parts }: ModelEntry, pattern: string): string {
+  const [hook, ...others] = resolveIn(parts, [pattern]).flat();
+  if (hook !== undefined && others.length === 0 && info.task === 'text-classification') return hook;
+  throw new SondeError(
+    'invalid_argument',
+    `${pattern} is not one hook of a classifier.`,
+    'Name one hook, such as blocks.1.hook_resid_post; what a model generates has no embedding here.',
+  );
 }
 
 /** Each feature sorted by itself: a judgement needs no more, and no row of the file is a text any more. */
@@ -88,6 +105,7 @@ export async function baseline(argv: readonly string[]): Promise<number> {
     texts: { type: 'string' },
     out: { type: 'string' },
     window: { type: 'string', default: '200' },
+    embedding: { type: 'string' },
     'max-new-tokens': { type: 'string', default: '32' },
     'template-version': { type: 'string' },
     ...modelOptions,
@@ -111,7 +129,8 @@ export async function baseline(argv: readonly string[]): Promise<number> {
   const opened = await openNodeParts(source, dtype);
   try {
     const entry = await entryOf(opened, dtype);
-    const traffic = await trafficOf(entry, texts, maxNewTokens);
+    const hook = values.embedding && hookOf(entry, values.embedding);
+    const traffic = await trafficOf(entry, texts, maxNewTokens, hook);
     const made = makeBaseline(traffic, { window, random: mulberry32(texts.length) });
     const template = values['template-version'];
     const preparation: Preparation = {
@@ -120,7 +139,7 @@ export async function baseline(argv: readonly string[]): Promise<number> {
     };
     await writeFile(
       out,
-      `${JSON.stringify({ ...made, reference: unlinked(made.reference), preparation })}\n`,
+      `${JSON.stringify({ ...made, ...(hook && { embedding: hook }), reference: unlinked(made.reference), preparation })}\n`,
     );
     process.stdout.write(
       `${out}: ${texts.length} texts, windows of ${window}, ${Object.keys(made.scales).length} statistics, ` +

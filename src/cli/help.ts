@@ -53,6 +53,8 @@ export const baselineHelp = `${model}
   --window N       requests that a window has; default 200
   --max-new-tokens N
                    that a model which generates makes of each, greedily; default 32
+  --embedding HOOK of a classifier, such as blocks.1.hook_resid_post: the file also holds a sketch of it for each text,
+                   16 numbers, and a page taps it in every classification
   --template-version V
                    of the prompts: requests that name another one, or none, are told of
 `;

@@ -30,12 +30,6 @@ interface Weight {
   all: number;
 }
 
-/** Metrics that have a name and no data: what they are made from does not reach a collector yet. */
-const awaited = [
-  ['embedding_drift_distance', 'M3. No data: records carry no sketch of embeddings yet.'],
-  ['feature_drift_psi', 'M4. No data: records carry no sketch of features yet.'],
-] as const;
-
 /**
  * @param models ids that may appear as a label; every other model is counted as `other`
  * @param faults of the log, as far as it was read
@@ -138,8 +132,6 @@ export function createMetrics(
       for (const [model, { kept, all }] of weights) this.set({ model }, kept / all);
     },
   });
-  for (const [rest, help] of awaited) new Gauge({ name: name(rest), help, labelNames: ['model'], registers });
-
   const judgements = createJudgements(registers, name);
   const bucketsOf = (model: string, outcome: string) => {
     const labels = `model="${model}",outcome="${outcome}"`;

@@ -11,6 +11,7 @@ import {
   secondsEdges,
 } from '../schema/metrics.ts';
 import { metricNotes } from '../schema/notes.ts';
+import { DriftGauges } from './drift-gauges.ts';
 import { type Counted, heading, lines, noCounts } from './exposition.ts';
 
 /** The tolerances of src/prove/compare.ts are edges. */
@@ -62,14 +63,17 @@ const promName = ({ name, unit, instrument }: MetricField): string => {
 /** What tier 0 told since this collector started, by attributes. Counters of Prometheus begin at 0 too. */
 export class Tier0 {
   readonly #models: ReadonlySet<string>;
+  readonly #drift: DriftGauges;
   readonly #series = new Map<MetricKey, Map<string, Counted>>();
 
   /** @param models ids that may be a label; every other model is `other` */
   constructor(models: ReadonlySet<string>) {
     this.#models = models;
+    this.#drift = new DriftGauges(models);
   }
 
   add(points: readonly MetricPoint[]): void {
+    this.#drift.add(points, Date.now());
     for (const { metric, attributes, amount } of points) {
       const counted = this.#countedIn(metric, attributes);
       if (amount.kind === 'counter' && counted.kind === 'counter') counted.value += amount.value;
@@ -113,7 +117,7 @@ export class Tier0 {
       for (const [labels, counted] of this.#series.get(key as MetricKey) ?? [])
         text += lines(name, labels, counted);
     }
-    return text;
+    return text + this.#drift.text(Date.now());
   }
 }
 

@@ -1,5 +1,6 @@
 import { applyCalibration } from '../observe/calibration/calibrate.ts';
 import { observeClasses } from '../observe/classes.ts';
+import { sketchOf } from '../observe/drift/sketch.ts';
 import type { Captured, CaptureRequest, TextRequest } from '../protocol/calls.ts';
 import type { ModelInput } from '../protocol/input.ts';
 import type { Classification, Provenance, Recovery, RequestContext, Token } from '../protocol/request.ts';
@@ -11,6 +12,7 @@ import { forward } from '../run/model.ts';
 import type { FullRecord } from '../schema/record.ts';
 import { SondeError } from '../shared/errors.ts';
 import { emptyPlan, type Plan } from '../shared/plan.ts';
+import type { FloatTensor } from '../shared/tensor.ts';
 import { probability } from '../shared/units.ts';
 import { aggregate } from './aggregate.ts';
 import { type Prepared, prepare, type Texts, tokenOf } from './inputs.ts';
@@ -64,8 +66,11 @@ export async function classify(
   context: RequestContext,
 ): Promise<Classification> {
   requireClassifier(entry);
-  return tracked(entry, around, 'classify', text, emptyPlan, context, async ({ inputs, ids }) => {
-    const logits = await classLogits(entry, inputs);
+  const hook = entry.drift?.embedding;
+  const taps = hook === undefined ? [] : [hook];
+  const plan: Plan = { ...emptyPlan, taps };
+  return tracked(entry, around, 'classify', text, plan, context, async ({ inputs, ids }) => {
+    const { logits, tapped } = await classLogits(entry, inputs, taps);
     const signals = observeClasses(logits, entry.info.temperature ?? 1);
     const label = (index: number): string => entry.info.labels?.[index] ?? `LABEL_${index}`;
     const classes = Array.from(signals.probabilities, (chance, index) => ({
@@ -73,7 +78,10 @@ export async function classify(
       probability: probability(chance),
     }));
     return {
-      end: { signals: aggregate([signals]) },
+      end: {
+        signals: aggregate([signals]),
+        ...(tapped[0] === undefined ? {} : { embedding: sketchOf(tapped[0]) }),
+      },
       answer: (provenance) => ({
         label: label(signals.best),
         confidence: signals.confidence,
@@ -137,7 +145,7 @@ export async function finish(
   end: RequestEnd,
 ): Promise<Provenance> {
   const ended = await request.end(end);
-  const isSuspicious = entry.drift?.see(ended.record) === true;
+  const isSuspicious = entry.drift?.see(ended.record, end.embedding) === true;
   around.record(isSuspicious ? { suspicious: true, ...ended.record } : ended.record, ended.words);
   return provenanceOf(ended, around.recoveries, around.consent);
 }
@@ -153,14 +161,24 @@ export const tokensOf = (entry: ModelEntry, ids: readonly number[]): readonly To
 
 export const textsOf = ({ tokenizer, info }: ModelEntry): Texts => ({ tokenizer, id: info.id });
 
-/** One forward of a classifier: its logits [1, classes]. */
-export async function classLogits({ info, model }: ModelEntry, inputs: ModelInputs): Promise<Float32Array> {
-  const { outputs } = await forward(model, inputs, []);
+/** One forward of a classifier: its logits [1, classes], and the values of these hooks. */
+export async function classLogits(
+  { info, model }: ModelEntry,
+  inputs: ModelInputs,
+  taps: readonly string[] = [],
+): Promise<{ readonly logits: Float32Array; readonly tapped: readonly FloatTensor[] }> {
+  const { outputs, capture } = await forward(model, inputs, taps);
   try {
     const tensor = outputs[model.instrumented.anatomy.logits ?? ''];
-    if (tensor !== undefined) return (await readFloatTensor(model.runtime, tensor)).data;
+    if (tensor !== undefined) {
+      const { data } = await readFloatTensor(model.runtime, tensor);
+      const tapped: FloatTensor[] = [];
+      for (const hook of taps) tapped.push(await capture.read(hook));
+      return { logits: data, tapped };
+    }
   } finally {
-    releaseOutputs(model.instrumented.outputs, outputs);
+    releaseOutputs(model.instrumented.outputs, outputs, capture);
+    capture.dispose();
   }
   throw new SondeError(
     'wrong_task',

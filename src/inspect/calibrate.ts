@@ -23,7 +23,7 @@ export async function calibrateEntry(
   for (const [done, { text }] of labelled.entries()) {
     signal.throwIfAborted();
     if (done % progressEvery === 0) onProgress(done);
-    logits.push(await classLogits(entry, prepare(text, textsOf(entry), entry.info.context).inputs));
+    logits.push((await classLogits(entry, prepare(text, textsOf(entry), entry.info.context).inputs)).logits);
   }
   const calibration = calibrate(entry.info.identity.modelDigest, logits, labels, coverage);
   const checked = crossFit(logits, labels, coverage, entry.info.temperature ?? 1);

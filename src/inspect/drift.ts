@@ -1,4 +1,5 @@
 import type { Baseline } from '../observe/drift/baseline.ts';
+import { decileCounts } from '../observe/drift/deciles.ts';
 import { DriftMonitor } from '../observe/drift/monitor.ts';
 import type { DriftEvent, DriftListener, DriftState } from '../protocol/drift.ts';
 import type { RequestRecord } from '../schema/record.ts';
@@ -13,10 +14,14 @@ const features: Readonly<Record<string, (record: RequestRecord) => number | unde
   length: ({ inputTokens }) => inputTokens,
 };
 
+interface Seen {
+  readonly record: RequestRecord;
+  readonly embedding: readonly number[] | undefined;
+}
+
 /**
  * Fills one window after the other with a model's requests and judges each when it is full. A request costs a few
- * numbers; a window one judgement. Embeddings are not taken: they would need a tap in a request that looks inside
- * nothing.
+ * numbers, and one tap where the baseline holds embeddings of a hook; a window one judgement.
  */
 export class DriftWatch {
   readonly #baseline: Baseline;
@@ -25,7 +30,7 @@ export class DriftWatch {
   readonly #parity: readonly ParityGap[] | undefined;
   /** Of the last request; empty before the first one, and where the baseline was made with no template. */
   #templateParity: readonly ParityGap[] = [];
-  #window: RequestRecord[] = [];
+  #window: Seen[] = [];
   #latest: DriftEvent | undefined;
 
   /** @param preparation how inputs are made ready here, where that is known */
@@ -35,6 +40,11 @@ export class DriftWatch {
     this.#parity = baseline.preparation && preparation && parityGaps(training, preparation);
     this.#monitor = new DriftMonitor(new Map([[0, baseline]]));
     this.#tell = tell;
+  }
+
+  /** What has to be tapped for a judgement of embeddings. */
+  get embedding(): string | undefined {
+    return this.#baseline.embedding;
   }
 
   get state(): DriftState {
@@ -52,9 +62,13 @@ export class DriftWatch {
     };
   }
 
-  /** @returns whether an alarm stands: the last full window raised one, or inputs are made ready otherwise */
-  see(record: RequestRecord): boolean {
-    if (record.outcome === 'ok' && record.confidenceMean !== undefined) this.#window.push(record);
+  /**
+   * @param embedding sketch of the tapped hook, [16]
+   * @returns whether an alarm stands: the last full window raised one, or inputs are made ready otherwise
+   */
+  see(record: RequestRecord, embedding?: readonly number[]): boolean {
+    if (record.outcome === 'ok' && record.confidenceMean !== undefined)
+      this.#window.push({ record, embedding });
     if (this.#window.length === this.#baseline.window) this.#judge(record);
     const trained = this.#baseline.preparation?.[templateVersion];
     const served = record.templateVersion;
@@ -66,19 +80,26 @@ export class DriftWatch {
     return gaps + (this.#latest?.alarms.length ?? 0) > 0;
   }
 
-  #judge({ modelId, modelDigest }: RequestRecord): void {
-    const columns = Object.keys(this.#baseline.reference.features).flatMap((name) => {
+  #judge({ modelId, modelDigest, endedAt }: RequestRecord): void {
+    const from = this.#window[0]?.record.endedAt ?? endedAt;
+    const columns = Object.entries(this.#baseline.reference.features).flatMap(([name, reference]) => {
       const read = features[name];
-      return read === undefined ? [] : [[name, this.#window.map((record) => read(record) ?? Number.NaN)]];
+      if (read === undefined) return [];
+      const values = this.#window.map(({ record }) => read(record) ?? Number.NaN);
+      return [{ name, values, deciles: decileCounts(reference, values, Math.random) }];
     });
+    // Requests of other kinds have no such hook: a window of both is not judged by it.
+    const embeddings = this.#window.flatMap(({ embedding }) => (embedding === undefined ? [] : [embedding]));
+    const isWhole = embeddings.length === this.#window.length;
     this.#window = [];
     const judged = this.#monitor.judge({
-      features: Object.fromEntries(columns),
-      embeddings: [],
+      features: Object.fromEntries(columns.map(({ name, values }) => [name, values])),
+      embeddings: isWhole ? embeddings : [],
       attributions: [],
     });
+    const deciles = Object.fromEntries(columns.map(({ name, deciles }) => [name, deciles]));
     const at = epochMilliseconds(Date.now());
-    this.#latest = { kind: 'drift', at, modelId, modelDigest, ...judged };
+    this.#latest = { kind: 'drift', from, at, modelId, modelDigest, deciles, ...judged };
     this.#tell(this.#latest);
   }
 }

@@ -113,7 +113,10 @@ export function createInspector(): InspectorApi {
           const entry = await openEntry(greeted(), sharedGpu, device, request, {
             signal,
             onProgress,
-            onDrift: tellDrift,
+            onDrift(event) {
+              pipe.drift(event);
+              tellDrift(event);
+            },
             onDeviation: (measured) => untold.push(measured),
           });
           tellDeviations();

@@ -34,5 +34,5 @@ export interface ModelEntry {
   readonly tokenizer: Tokenizer | undefined;
   readonly calibration: CalibrationKeeper;
   /** Absent where the folder has no `baseline.json`. */
-  readonly drift: DriftWatch | undefined;
+  readonly drift: Pick<DriftWatch, 'embedding' | 'state' | 'see'> | undefined;
 }

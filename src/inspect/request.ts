@@ -42,6 +42,8 @@ export interface RequestEnd {
   readonly duration?: number;
   /** What a generation made. */
   readonly text?: string;
+  /** For drift; stays here. */
+  readonly embedding?: readonly number[];
 }
 
 /** What is left of a request: its record, and what stays here in any case. */

@@ -2,12 +2,13 @@ import { openBatch } from '../batch/batch.ts';
 import { coarsened } from '../mask/coarse.ts';
 import { withLocalPrivacy } from '../mask/local-privacy.ts';
 import { maskMeasurement, maskOutcome, maskRecord, maskService, type TextMask } from '../mask/mask.ts';
-import { measureRequest } from '../mask/measure.ts';
+import { measureDrift, measureRequest } from '../mask/measure.ts';
 import type { HelloOptions, RecordListener } from '../protocol/inspector.ts';
 import type { Consent, Reported } from '../protocol/telemetry.ts';
 import type { Measurement } from '../schema/metrics.ts';
 import type { TextTreatment } from '../schema/opt-in.ts';
 import type { FullRecord, OutcomeRecord, RequestRecord } from '../schema/record.ts';
+import type { JudgedWindow } from '../shared/drift.ts';
 import { SondeError } from '../shared/errors.ts';
 import { uuidv7 } from '../shared/id.ts';
 import { epochMilliseconds, probability } from '../shared/units.ts';
@@ -23,6 +24,8 @@ export interface Pipe {
   record(record: FullRecord, words?: Words): void;
   /** Something else than a request adds to tier 0. */
   measure(measurement: Omit<Measurement, 'at'>): void;
+  /** A window of requests was judged. */
+  drift(window: JudgedWindow): void;
   outcome(requestId: string, reported: Reported): void;
   /** Lets go of the journal and of the locks that say that this life goes on. */
   close(): void;
@@ -74,6 +77,7 @@ export const silentPipe: Pipe = {
   consent: undefined,
   record: () => undefined,
   measure: () => undefined,
+  drift: () => undefined,
   outcome: () => undefined,
   close: () => undefined,
 };
@@ -137,11 +141,14 @@ export function openPipe(
     keep(requestId, reason);
     batch.refuse(reason);
   }
+  /** When the last request ended that was made without consent. */
+  let unconsented = Number.NEGATIVE_INFINITY;
   return {
     get consent() {
       return batch.consent;
     },
     record(record, words = {}) {
+      if (batch.consent !== 'granted') unconsented = record.endedAt;
       // Before the draw: its chance travels too, and must not tell what is hidden.
       const told = toldOf(record);
       const { probability: chance, kept } = batch.decide(told);
@@ -160,6 +167,11 @@ export function openPipe(
     },
     measure: (measurement) =>
       batch.measure(maskMeasurement({ ...measurement, at: epochMilliseconds(Date.now()) })),
+    drift(window) {
+      // It counts true values: an epsilon is kept by records that hide them. And all its requests had consent.
+      if (epsilon === undefined && batch.consent === 'granted' && window.from > unconsented)
+        batch.measure(measureDrift(window));
+    },
     outcome(requestId, { tags, ...reported }) {
       const before = known.get(requestId);
       if (typeof before === 'string') return batch.refuse(before);

@@ -1,6 +1,8 @@
+import { grid, toGrid } from '../schema/field.ts';
 import type { Masked } from '../schema/masked.ts';
-import type { Measurement, MetricKey, Value } from '../schema/metrics.ts';
+import { driftMetrics, type Measurement, type MetricKey, type Value } from '../schema/metrics.ts';
 import type { RequestRecord, ServiceIdentity } from '../schema/record.ts';
+import type { JudgedWindow } from '../shared/drift.ts';
 import { maskMeasurement } from './mask.ts';
 
 /**
@@ -35,4 +37,24 @@ export function measureRequest(
       value('confidence', record.confidenceMean, times),
     ],
   });
+}
+
+/** A window of fewer requests would tell of single ones. */
+const leastWindow = 50;
+/** Steps of 0.05: 256 values. */
+const thresholds = grid(0, 12.75, 20);
+
+/** What a judged window adds to tier 0: counts over all its requests, of features that are in no single record together. */
+export function measureDrift({ at, modelId, deciles, statistics }: JudgedWindow): Masked<Measurement> {
+  const values = Object.entries(driftMetrics).flatMap(([feature, metric]): Value[] => {
+    const counts = deciles[feature] ?? [];
+    const isTold = counts.reduce((sum, count) => sum + count, 0) >= leastWindow;
+    return isTold ? counts.map((times, bin) => ({ metric, value: (bin + 0.5) / counts.length, times })) : [];
+  });
+  const centroid = statistics.find(({ statistic }) => statistic === 'embedding.centroid');
+  if (centroid !== undefined && centroid.n >= leastWindow) {
+    const share = Math.min(centroid.value / centroid.limit, thresholds.max);
+    values.push({ metric: 'driftEmbedding', value: toGrid(thresholds, share) });
+  }
+  return maskMeasurement({ at, about: { modelId }, values });
 }

@@ -1,13 +1,9 @@
-import type { WindowJudgement } from '../shared/drift.ts';
+import type { JudgedWindow } from '../shared/drift.ts';
 import type { ParityGap } from '../shared/parity.ts';
-import type { EpochMilliseconds } from '../shared/units.ts';
 
 /** A window of a model's requests was full and was held against the `baseline.json` of its folder. */
-export interface DriftEvent extends WindowJudgement {
+export interface DriftEvent extends JudgedWindow {
   readonly kind: 'drift';
-  readonly at: EpochMilliseconds;
-  readonly modelId: string;
-  readonly modelDigest: string;
 }
 
 /** How far the window of a model is. */

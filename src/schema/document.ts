@@ -134,7 +134,8 @@ OTLP/JSON metrics over all requests, sampled or not, as differences since the la
 the page goes. A request adds what its masked record says and nothing finer: so under an \`epsilon\` the same noise, and
 of its tokens their mean, never one value. A signal that its record tells with a chance counts 1 / chance times, so the
 histograms stand for all requests. Exponential histograms have at least 9 % to a bucket. A model that was
-loaded may add to it, too. Attributes have the values that the record's fields of that name have.
+loaded may add to it, too, and a window of at least 50 requests that was judged for drift: counts over all of them, and one
+distance, not under an \`epsilon\`, and only where all of them had consent. Attributes have the values that the record's fields of that name have.
 
 ${metrics()}
 

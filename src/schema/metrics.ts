@@ -37,11 +37,24 @@ export interface MetricField {
 /** An edge at 0.2 s exactly: the objective is the fraction at or below it, and quantiles interpolate. */
 export const secondsEdges = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30];
 export const natsEdges = [0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12.75];
+/** Tenths of a baseline: values stand in their middles. */
+const decileEdges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+/** In units of the model's own threshold, so 1 is one of them. */
+const thresholdEdges = [0.25, 0.5, 0.75, 1, 1.5, 2, 4, 8];
 export const probabilityEdges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
 
 const ofRequests = ['modelId', 'outcome'] as const;
 const ofFlows = [...ofRequests, 'flow', 'critical'] as const;
 const ofDevices = ['modelId', 'device', 'dtype', 'adapterVendor', 'adapterArchitecture'] as const;
+
+/** A feature of a window of requests: how many lie in each tenth of the baseline's. */
+const ofDeciles = <Name extends string>(name: Name) =>
+  ({
+    name: `sonde.drift.${name}`,
+    unit: '1',
+    instrument: { kind: 'explicit', edges: decileEdges },
+    attributes: ['modelId'],
+  }) as const;
 
 /** Everything tier 0 can tell. What is not in this table the collector does not take. */
 export const metricFields = {
@@ -93,7 +106,25 @@ export const metricFields = {
     instrument: { kind: 'exponential' },
     attributes: ofDevices,
   },
+  driftConfidence: ofDeciles('confidence'),
+  driftEntropy: ofDeciles('entropy'),
+  driftMargin: ofDeciles('margin'),
+  driftLength: ofDeciles('length'),
+  driftEmbedding: {
+    name: 'sonde.drift.embedding',
+    unit: '1',
+    instrument: { kind: 'explicit', edges: thresholdEdges },
+    attributes: ['modelId'],
+  },
 } as const satisfies Readonly<Record<string, MetricField>>;
+
+/** The metric of each feature that a window is judged by. */
+export const driftMetrics = {
+  confidence: 'driftConfidence',
+  entropy: 'driftEntropy',
+  margin: 'driftMargin',
+  length: 'driftLength',
+} as const satisfies Readonly<Record<string, MetricKey>>;
 
 export type MetricKey = keyof typeof metricFields;
 

@@ -363,4 +363,14 @@ export const metricNotes: Readonly<Record<MetricKey, string>> = {
   confidence: 'Probability of the chosen token or class: the mean of a request, once for each of its tokens.',
   deviation:
     'Largest error of any hook on a device at a load, whether it was taken or refused: max|a - b| / max|b| against WASM.',
+  driftConfidence:
+    "M4. Requests of a full window by the tenth of the baseline's confidences that they lie in: even where nothing drifted. Only of windows of 50 requests or more, and not under an epsilon.",
+  driftEntropy:
+    "M4. Requests of a full window by the tenth of the baseline's entropies that they lie in: even where nothing drifted. Only of windows of 50 requests or more, and not under an epsilon.",
+  driftMargin:
+    "M4. Requests of a full window by the tenth of the baseline's margins that they lie in: even where nothing drifted. Only of windows of 50 requests or more, and not under an epsilon.",
+  driftLength:
+    "M4. Requests of a full window by the tenth of the baseline's lengths that they lie in: even where nothing drifted. Only of windows of 50 requests or more, and not under an epsilon.",
+  driftEmbedding:
+    "M3. Distance of a window's embeddings from the baseline's, between the centroids, in units of the model's threshold; to 0.05. Only of windows of 50 requests or more, and not under an epsilon.",
 };

@@ -1,3 +1,5 @@
+import type { EpochMilliseconds } from './units.ts';
+
 /** One statistic of a window of requests beside what chance would show. */
 export interface WindowStatistic {
   /** Such as `confidence.psi`. */
@@ -19,4 +21,15 @@ export interface WindowJudgement {
   readonly alarms: readonly Alarm[];
   /** Every statistic, the one furthest out first. */
   readonly statistics: readonly WindowStatistic[];
+}
+
+/** A full window of a model's requests, held against the `baseline.json` of its folder. */
+export interface JudgedWindow extends WindowJudgement {
+  /** When the first of its requests ended, and when it was judged. */
+  readonly from: EpochMilliseconds;
+  readonly at: EpochMilliseconds;
+  readonly modelId: string;
+  readonly modelDigest: string;
+  /** By feature: how many of the window's requests lie in each tenth of the baseline's, [10]; even where nothing drifts. */
+  readonly deciles: Readonly<Record<string, readonly number[]>>;
 }

@@ -42,7 +42,7 @@ it('the worker part, mask and batch, is at most 15 KiB of gzip', async () => {
   const size = await sizeOf({
     'batch/batch.js': 'openBatch',
     'mask/mask.js': 'maskMeasurement, maskOutcome, maskRecord, maskService',
-    'mask/measure.js': 'measureRequest',
+    'mask/measure.js': 'measureDrift, measureRequest',
     'mask/local-privacy.js': 'withLocalPrivacy',
     'mask/coarse.js': 'coarsened',
   });

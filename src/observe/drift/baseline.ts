@@ -22,6 +22,8 @@ export interface Baseline {
   readonly limit: number;
   /** Chance that any statistic of a window alarms where nothing has drifted. */
   readonly falseAlarms: number;
+  /** The hook that the reference's embeddings are sketches of; absent where it has none. */
+  readonly embedding?: string;
   /** How inputs were made ready where it was made; absent where nobody noted it. */
   readonly preparation?: Preparation;
 }

@@ -33,7 +33,7 @@ const isShare = (value: unknown): boolean => Number(value) > 0 && Number(value) 
  * @throws SondeError `model_invalid` where it is no baseline
  */
 export function parseBaseline(json: Json): Baseline {
-  const { reference, window, scales, limit, falseAlarms, preparation = {} } = json;
+  const { reference, window, scales, limit, falseAlarms, embedding, preparation = {} } = json;
   if (
     isTraffic(reference) &&
     Number.isInteger(window) &&
@@ -42,6 +42,7 @@ export function parseBaseline(json: Json): Baseline {
     Object.values(scales).every(isScale) &&
     Number.isFinite(limit) &&
     isShare(falseAlarms) &&
+    (embedding === undefined || typeof embedding === 'string') &&
     isObject(preparation) &&
     Object.values(preparation).every((word) => typeof word === 'string')
   )

@@ -1,9 +1,11 @@
+import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ToPage, ToWorker } from '../../../src/batch/messages.ts';
 import { openPipe, type Pipe } from '../../../src/inspect/telemetry.ts';
 import type { HelloOptions } from '../../../src/protocol/inspector.ts';
 import type { Ledger } from '../../../src/protocol/telemetry.ts';
 import type { RequestRecord } from '../../../src/schema/record.ts';
+import type { JudgedWindow } from '../../../src/shared/drift.ts';
 import { epochMilliseconds, probability } from '../../../src/shared/units.ts';
 import { sampleRecord } from '../schema/sample.ts';
 
@@ -13,10 +15,13 @@ type Options = Partial<NonNullable<HelloOptions['telemetry']>>;
 function open(options: Options) {
   const { port1, port2 } = new MessageChannel();
   const texts: string[] = [];
+  const metrics: Uint8Array[] = [];
   const seen: RequestRecord[] = [];
   let ledger: Ledger | undefined;
   let flushed = (): void => undefined;
   port2.onmessage = ({ data }: MessageEvent<ToPage>) => {
+    if ((data.kind === 'draft' || data.kind === 'chunk') && data.chunk.life.signal === 'metrics')
+      metrics.push(data.chunk.body);
     if (data.kind === 'log') texts.push(data.log.text);
     if (data.kind === 'ledger') ledger = data.ledger;
     if (data.kind === 'done') flushed();
@@ -37,7 +42,7 @@ function open(options: Options) {
     await settle();
   };
   opened.push({ pipe, port: port2 });
-  return { pipe, texts, seen, settle, tell, ledger: () => ledger };
+  return { pipe, texts, metrics, seen, settle, tell, ledger: () => ledger };
 }
 
 const opened: { pipe: Pipe; port: MessagePort }[] = [];
@@ -46,6 +51,41 @@ afterEach(() => {
     pipe.close();
     port.close();
   }
+});
+
+/** A judged window of 100 requests. */
+const judged = (from: number): JudgedWindow => ({
+  from: epochMilliseconds(from),
+  at: epochMilliseconds(Date.now()),
+  modelId: 'm',
+  modelDigest: 'd',
+  alarms: [],
+  statistics: [],
+  deciles: { length: Array<number>(10).fill(10) },
+});
+
+describe('a window that was judged for drift', () => {
+  const record = sampleRecord();
+  const { endedAt } = record;
+  const isTold = async (options: Options, from: number): Promise<boolean> => {
+    const { pipe, settle, tell, metrics } = open(options);
+    pipe.record(record);
+    await tell({ kind: 'consent', consent: 'granted', call: 2 });
+    // Consent is answered too, so one flush more.
+    await settle();
+    pipe.drift(judged(from));
+    await settle();
+    return metrics.some((body) =>
+      String(body[0] === 0x1f ? gunzipSync(body) : Buffer.from(body)).includes('sonde.drift.length'),
+    );
+  };
+
+  it('is told with consent for all its requests, and not under an epsilon', async () => {
+    expect(await isTold({}, endedAt)).toBe(true);
+    expect(await isTold({ consent: 'pending' }, endedAt)).toBe(false);
+    expect(await isTold({ consent: 'pending' }, endedAt + 1)).toBe(true);
+    expect(await isTold({ epsilon: 1 }, endedAt)).toBe(false);
+  });
 });
 
 describe('the record line in the worker', () => {

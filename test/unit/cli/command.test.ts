@@ -135,13 +135,21 @@ it('sonde baseline makes what drift is seen against', async () => {
   const reviews = (await readFile(corpus('sentence_polarity/rt-polarity.pos'), 'utf8')).split('\n');
   const [texts, out] = [join(scratch, 'texts.txt'), join(scratch, 'baseline.json')];
   await writeFile(texts, reviews.slice(0, 120).join('\n'));
-  const made = await sonde('baseline', sentiment, '--texts', texts, '--out', out, '--window', '40');
+  const hook = 'blocks.1.hook_resid_post';
+  const made = await sonde(
+    'baseline',
+    sentiment,
+    ...['--texts', texts, '--out', out, '--window', '40', '--embedding', hook],
+  );
   expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('120 texts, windows of 40') });
   const baseline: Baseline = JSON.parse(await readFile(out, 'utf8'));
   // The card's figures are of a file that PyTorch made; here it is enough that they are classifier's signals.
   const { confidence = [], length = [] } = baseline.reference.features;
   expect(Math.min(...confidence)).toBeGreaterThanOrEqual(0.5);
   expect(length).toHaveLength(120);
+  expect(baseline.embedding).toBe(hook);
+  expect(baseline.reference.embeddings.map(({ length }) => length)).toEqual(Array(120).fill(16));
+  expect(baseline.scales['embedding.centroid']?.deviation).toBeGreaterThan(0);
   const short = {
     features: { confidence: confidence.slice(0, 40), length: Array<number>(40).fill(4) },
     embeddings: [],
@@ -150,6 +158,8 @@ it('sonde baseline makes what drift is seen against', async () => {
   const { alarms } = new DriftMonitor(new Map([[0, baseline]])).judge(short);
   expect(alarms.map(({ statistic }) => statistic)).toContain('length.wasserstein');
   expect((await sonde('baseline', sentiment)).status).toBe(2);
+  const many = ['--texts', texts, '--out', out, '--embedding', 'blocks.*.hook_resid_post'];
+  expect((await sonde('baseline', sentiment, ...many)).stderr).toContain('not one hook');
 });
 
 it('sonde baseline of a model that generates holds what its answers say, as PyTorch has it', async () => {

@@ -145,11 +145,11 @@ describe('an export of tier 0', () => {
 });
 
 describe('M1 to M10', () => {
-  it('each have a name; those that nothing reaches yet say so', async () => {
+  it('each have a name', async () => {
     const { address } = await started();
     const text = await (await fetch(`${address}/metrics`)).text();
+    expect(text).not.toContain('No data');
     for (const number of [1, 2, 3, 4, 5, 6, 7, 8, 9])
       expect(text).toMatch(new RegExp(`^# HELP sonde_\\w+ M${number}\\b`, 'm'));
-    for (const number of [3, 4]) expect(text).toMatch(new RegExp(`M${number}\\. No data`));
   });
 });
