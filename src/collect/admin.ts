@@ -10,7 +10,8 @@ import type { Erasures } from './erasures.ts';
 import type { Fault } from './head-check.ts';
 import type { NoticeEntry, RecordEntry } from './line.ts';
 import { askCalibration, askLog, askRollups, type Question, scan, sumVerdicts } from './query.ts';
-import { coldPart, type Retired } from './retire/retired.ts';
+import type { ColdTables } from './retire/read.ts';
+import { always, coldPart, type Retired } from './retire/retired.ts';
 import { groupKeys, minute, type Rollups } from './rollups.ts';
 import { askTables } from './tables/ask.ts';
 import type { Tables } from './tables/tables.ts';
@@ -35,6 +36,8 @@ export interface AdminParts {
   readonly faults: () => readonly Fault[] | undefined;
   /** Exact answers without reading the whole log; absent where no tables are kept. */
   readonly tables: Tables | undefined;
+  /** Absent where cold storage is no folder. */
+  readonly cold: ColdTables | undefined;
   readonly tokens: () => Promise<readonly Token[]>;
 }
 
@@ -124,11 +127,19 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
 
   app.get<{ Querystring: Query }>('/api/query', config('aggregates'), async ({ query }) => {
     const question = questionOf(query);
+    const { tables } = parts;
+    const retired = await parts.cold?.source(question);
+    // Minutes may hold what was retired since the start, and may not: the tables of both are read, and each record once.
+    if (tables !== undefined && retired !== undefined)
+      return {
+        source: 'tables',
+        exact: true,
+        groups: await alone(() => askTables(tables, question, retired)),
+      };
     const cold = coldPart(log.retired, question);
     const rollups = query.exact === '1' ? undefined : parts.rollups();
     if (rollups !== undefined)
       return { source: 'rollups', exact: false, ...cold, groups: askRollups(rollups, question) };
-    const { tables } = parts;
     return tables === undefined
       ? { source: 'log', exact: true, ...cold, groups: await alone(() => askLog(folder, question)) }
       : { source: 'tables', exact: true, ...cold, groups: await alone(() => askTables(tables, question)) };
@@ -185,6 +196,9 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
         string,
         { model: string; operation: string; outcome: string; records: number }
       >();
+      const retired = await parts.cold?.source(always);
+      const before = retired === undefined ? [] : ((await parts.cold?.requests(retired)) ?? []);
+      for (const group of before) counts.set(`${group.model} ${group.operation} ${group.outcome}`, group);
       const { records, chunks, faults } = await scan(folder, ({ record }) => {
         if ('reportedAt' in record) return;
         const { modelId: model, operation, outcome } = record;
@@ -193,7 +207,8 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
         group.records += 1;
         counts.set(name, group);
       });
-      return { records, chunks, faults, groups: [...counts.values()] };
+      const cold = retired === undefined ? coldPart(log.retired, always) : {};
+      return { records, chunks, faults, ...cold, groups: [...counts.values()] };
     }),
   );
 
@@ -205,7 +220,8 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
         records.push(entry);
         if (records.length > limit) records.shift();
       });
-      return { records };
+      // The newest are here; what is retired is older than all of them.
+      return { records, ...(records.length < limit ? coldPart(log.retired, always) : {}) };
     }),
   );
 
@@ -215,8 +231,17 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
       await scan(folder, (entry) => {
         if (entry.record.requestId === params.id || entry.record.recordId === params.id) entries.push(entry);
       });
-      if (entries.length === 0) throw new Refusal(404, 'not_found', 'No record of that request is here.');
-      return { entries };
+      const retired = await parts.cold?.source(always);
+      const before = retired === undefined ? [] : ((await parts.cold?.ofRequest(retired, params.id)) ?? []);
+      const unread = retired === undefined ? coldPart(log.retired, always) : {};
+      if (entries.length + before.length > 0) return { entries: [...before, ...entries], ...unread };
+      throw new Refusal(
+        404,
+        'not_found',
+        unread.cold === undefined
+          ? 'No record of that request is here.'
+          : `No record of that request is here; ${unread.cold.records} records in cold storage were not looked through.`,
+      );
     }),
   );
 

@@ -23,8 +23,9 @@ import { type CollectorMetrics, createMetrics } from './metrics.ts';
 import { allowOrigin, mayCall, preflightHeaders } from './origin.ts';
 import type { OperatorPolicy } from './policy.ts';
 import { type RateLimit, RateLimiter, senderOf } from './rate.ts';
-import { openCold } from './retire/cold.ts';
+import { coldFolder, openCold } from './retire/cold.ts';
 import { eraseCold } from './retire/erase.ts';
+import { ColdTables } from './retire/read.ts';
 import { retire } from './retire/retire.ts';
 import { Rollups } from './rollups.ts';
 import { type SiteOptions, serveSite } from './site.ts';
@@ -209,6 +210,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   const { segmentBytes, maxBytes } = options;
   const { retention } = options;
   const cold = retention && (await openCold(retention.cold, retention.endpoint));
+  const retainedIn = retention && coldFolder(retention.cold);
   const tables = options.tables === true || cold ? await Tables.open(options.data) : undefined;
   const { log, walk, checkpoint, hasParts } = await SegmentLog.open(
     options.data,
@@ -356,6 +358,10 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
           rollups: () => (hasParts || faultsNow() !== undefined ? rollups : undefined),
           faults: faultsNow,
           tables,
+          cold:
+            retainedIn === undefined || tables === undefined
+              ? undefined
+              : new ColdTables(retainedIn, tables, log),
           tokens: tokensOf(log.folder, options.admin.token),
         });
   let closing: Promise<void> | undefined;

@@ -46,6 +46,10 @@ async function openFolder(folder: string): Promise<ColdStore> {
   };
 }
 
+/** The folder that a place is; absent for `s3://` and what else is none. */
+export const coldFolder = (place: string): string | undefined =>
+  /^\w+:\/\//.test(place) ? undefined : resolve(place);
+
 /**
  * @param place a folder, or `s3://bucket/prefix`; keys and region come as for every AWS client
  * @param endpoint of a server that speaks S3 and is not Amazon's
@@ -55,7 +59,8 @@ async function openFolder(folder: string): Promise<ColdStore> {
 export function openCold(place: string, endpoint?: string): Promise<ColdStore> {
   const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(place) ?? [];
   if (bucket !== undefined) return openBucket(bucket, prefix, endpoint);
-  if (!/^\w+:\/\//.test(place)) return openFolder(resolve(place));
+  const folder = coldFolder(place);
+  if (folder !== undefined) return openFolder(folder);
   throw new SondeError(
     'invalid_argument',
     `${place} is no cold storage.`,

@@ -41,17 +41,28 @@ export async function loadRetired(folder: string, publicKey: KeyObject): Promise
   return retired?.format === 1 ? retired : undefined;
 }
 
+/** Epoch ms, `to` exclusive. */
+export interface Time {
+  readonly from: number;
+  readonly to: number;
+}
+export const always: Time = { from: 0, to: Number.MAX_SAFE_INTEGER };
+
+/** Retired segments with records that may be of this time. */
+export const touched = (retired: Retired | undefined, asked: Time): readonly RetiredSegment[] =>
+  (retired?.segments ?? []).filter(
+    ({ from = 0, to, records }) => records > 0 && to >= asked.from && from < asked.to,
+  );
+
 /**
  * What of a time is in cold storage alone, so that an answer from what is here can say so: whole segments that touch it,
  * with all their records. Times in epoch ms, `to` exclusive in the question and inclusive in the answer.
  */
 export function coldPart(
   retired: Retired | undefined,
-  asked: { readonly from: number; readonly to: number },
+  asked: Time,
 ): { readonly cold?: { readonly from: number; readonly to: number; readonly records: number } } {
-  const found = (retired?.segments ?? []).filter(
-    ({ from = 0, to, records }) => records > 0 && to >= asked.from && from < asked.to,
-  );
+  const found = touched(retired, asked);
   if (found.length === 0) return {};
   return {
     cold: {

@@ -47,8 +47,13 @@ function quantilesSql(quantity: Quantity, keys: string): string {
 /**
  * Exact, like `askLog`, from the columns of the tables. Records that tell the same are added up in one reading: by
  * default they tell little, so few rows are left to be ranked.
+ * @param cold lines of retired segments, as a query
  */
-export async function askTables(tables: Tables, question: Question): Promise<readonly AnswerRow[]> {
+export async function askTables(
+  tables: Tables,
+  question: Question,
+  cold?: string,
+): Promise<readonly AnswerRow[]> {
   const keys = question.by.join(', ');
   const names = Object.keys(quantityColumns) as Quantity[];
   const columns = [
@@ -58,8 +63,10 @@ export async function askTables(tables: Tables, question: Question): Promise<rea
     'sum(1 / "inclusionProbability") AS requests',
     'sum(1 / "inclusionProbability" / coalesce("signalProbability", 1)) AS told',
   ];
+  const here = await tables.source();
+  const all = cold === undefined ? here : `${here} UNION ALL BY NAME ${cold}`;
   const asked = `WITH asked AS MATERIALIZED (
-    SELECT ${columns.join(', ')} FROM (${await tables.source()}) WHERE ${conditionOf(question)} GROUP BY ALL)`;
+    SELECT ${columns.join(', ')} FROM (${all}) WHERE ${conditionOf(question)} GROUP BY ALL)`;
   const counts = `SELECT ${keys === '' ? '' : `${keys}, `}'count' AS quantity, sum(records)::DOUBLE AS p50, sum(requests) AS p95, 0 AS p99
     FROM asked ${keys === '' ? '' : `GROUP BY ${keys}`}`;
   const parts = [counts, ...names.map((name) => quantilesSql(name, keys))];

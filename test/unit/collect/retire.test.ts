@@ -79,7 +79,41 @@ describe('retired segments', () => {
       });
     const past = `baselineFrom=0&baselineTo=${Date.now()}&from=${Date.now() - 1000}&to=${Date.now() + 1000}`;
     expect(await ask(`drift?${past}`)).toMatchObject({ cold: { records: 80 - here } });
+    for (const path of ['summary', 'records'])
+      expect(await ask(path)).toMatchObject({ cold: { records: 80 - here } });
+    expect(await ask('requests/none')).toMatchObject({
+      message: expect.stringContaining(`${80 - here} records in cold`),
+    });
     expect(await ask(`query?exact=1&from=${Date.now() + 1}`)).not.toHaveProperty('cold');
+  });
+
+  it('are read where they lie, if that is a folder: every answer over records is whole, erased ones are in none', async () => {
+    const { data, cold, sessions } = await filledLog();
+    await retireAll(data, cold);
+    const { collector } = await startCollector({
+      data,
+      admin: { port: 0, token: 'secret' },
+      retention: { cold, hotDays: 90 },
+    });
+    const ask = async (path: string, body?: object) => {
+      const headers = { authorization: 'Bearer secret', 'content-type': 'application/json' };
+      const post = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      return (await fetch(`${collector.adminAddress}/api/${path}`, { headers, ...post })).json();
+    };
+    for (const path of ['query?exact=1', 'query']) {
+      const answer = await ask(path);
+      expect(answer).toMatchObject({ source: 'tables', exact: true, groups: [{ records: 80 }] });
+      expect(answer).not.toHaveProperty('cold');
+    }
+    const summary = (await ask('summary')) as { groups: { records: number }[] };
+    expect(summary).toMatchObject({ records: 80, chunks: 8 });
+    expect(summary.groups.reduce((sum, { records }) => sum + records, 0)).toBe(80);
+    expect(await ask('records')).toHaveProperty('cold');
+    const [first] = (await coldText(cold)).match(/"requestId":"[^"]+"/) ?? [];
+    const id = JSON.parse(`{${first}}`).requestId;
+    expect(await ask(`requests/${id}`)).toMatchObject({ entries: [{ record: { requestId: id } }] });
+    await ask('erasures', { digest: subjectOf(sessions[0]), reason: 'asked' });
+    expect(await ask('query')).toMatchObject({ groups: [{ records: 40 }] });
   });
 
   it('are known: what comes again is settled, and counts go on', async () => {
