@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { subjectOf } from '../collect/erasures.ts';
 import { loadHead } from '../collect/folder.ts';
 import { foreignFolder } from '../collect/foreign/folder.ts';
+import { follow, releaseThere } from '../collect/foreign/follow.ts';
 import { type Head, readHead } from '../collect/head.ts';
 import { readPublicKey } from '../collect/keys.ts';
 import { isRecordKind } from '../collect/line.ts';
@@ -161,10 +162,18 @@ async function withLog(folder: string, work: (log: SegmentLog) => Promise<void>)
   }
 }
 
-/** Changes a log, and says what of it must wait. */
-async function change(folder: string, work: (log: SegmentLog) => Promise<void>): Promise<number> {
+/** Changes a log, and as far as it goes that of other SDKs' records, and says what of it must wait. */
+async function change(
+  folder: string,
+  work: (log: SegmentLog) => Promise<void>,
+  before: (foreign: SegmentLog) => Promise<void> = async () => undefined,
+): Promise<number> {
+  const foreign = foreignFolder(folder);
+  const isThere = existsSync(foreign);
   await withLog(folder, async (log) => {
+    if (isThere) await withLog(foreign, before);
     await work(log);
+    if (isThere) await withLog(foreign, (other) => follow(log, other));
     process.stdout.write(
       log.erasures.waiting === 0
         ? 'done\n'
@@ -179,11 +188,7 @@ function erase(folder: string, { session, digest, reason }: Change): Promise<num
   if (subject === undefined || !/^[0-9a-f]{64}$/.test(subject))
     throw wrong('erase needs a session.', 'Name it with --session ID, or with --digest and 64 hex digits.');
   const why = wordOf('reason', reason);
-  const foreign = foreignFolder(folder);
-  return change(folder, async (log) => {
-    await log.erase(subject, why);
-    if (existsSync(foreign)) await withLog(foreign, (other) => other.erase(subject, why));
-  });
+  return change(folder, (log) => log.erase(subject, why));
 }
 
 function hold(folder: string, { id, from, to, reason }: Change): Promise<number> {
@@ -198,11 +203,15 @@ function hold(folder: string, { id, from, to, reason }: Change): Promise<number>
 
 function release(folder: string, { id }: Change): Promise<number> {
   const name = wordOf('id', id);
-  return change(folder, async (log) => {
-    if (!log.erasures.holds.some((held) => held.id === name))
-      throw wrong(`There is no hold ${name}.`, 'sonde audit verify lists those there are.');
-    await log.release(name);
-  });
+  return change(
+    folder,
+    async (log) => {
+      if (!log.erasures.holds.some((held) => held.id === name))
+        throw wrong(`There is no hold ${name}.`, 'sonde audit verify lists those there are.');
+      await log.release(name);
+    },
+    (foreign) => releaseThere(foreign, name),
+  );
 }
 
 /** `sonde audit` over a collector's segments: reading needs no lock, changing them does. */

@@ -162,8 +162,13 @@ async function copyAll(from: string, to: string): Promise<number> {
 
 /** Says whether a copy verifies. */
 async function checked(folder: string, copied: number): Promise<number> {
-  const { faults, records, segment } = await walkLog(folder, () => undefined);
-  say(`${copied} segments copied; ${records} records up to segment ${segment}, ${faults.length} faults`);
+  let foreign = 0;
+  const { faults, records, segment } = await walkLog(folder, (entries) => {
+    foreign += entries.filter(({ kind }) => kind === 'foreign').length;
+  });
+  say(
+    `${copied} segments copied; ${records + foreign} records up to segment ${segment}, ${faults.length} faults`,
+  );
   if (faults.length > 0)
     say('The log may have changed while it was copied: run it again, then sonde audit verify.');
   return faults.length === 0 ? 0 : 1;

@@ -7,8 +7,10 @@ import fastify, {
 import { Refusal, toRefusal } from './body.ts';
 import { askDrift } from './drift.ts';
 import type { Erasures } from './erasures.ts';
+import { follow, releaseThere } from './foreign/follow.ts';
 import type { Fault } from './head-check.ts';
 import type { NoticeEntry, RecordEntry } from './line.ts';
+import type { SegmentLog } from './log.ts';
 import { askCalibration, askLog, askRollups, type Question, scan, sumVerdicts } from './query.ts';
 import type { ColdTables } from './retire/read.ts';
 import { always, coldPart, type Retired } from './retire/retired.ts';
@@ -29,7 +31,7 @@ export interface AdminParts {
     note(notice: NoticeEntry): Promise<void>;
   };
   /** Of other SDKs' records; absent where none are kept. */
-  readonly foreign: { erase(subject: string, reason: string): Promise<void> } | undefined;
+  readonly foreign: Pick<SegmentLog, 'erasures' | 'erase' | 'hold' | 'release'> | undefined;
   readonly tail: Tail;
   /** Minutes so far; absent while older ones are still being read. */
   readonly rollups: () => Rollups | undefined;
@@ -262,18 +264,21 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
     const subject = wordOf('digest', body?.digest, /^[0-9a-f]{64}$/);
     const reason = wordOf('reason', body?.reason);
     await log.erase(subject, reason);
-    await parts.foreign?.erase(subject, reason);
+    if (parts.foreign !== undefined) await follow(log, parts.foreign);
     return { recordsOnHold: log.erasures.waiting };
   });
 
   app.post<{ Body: Query }>('/api/holds', config('change'), async ({ body }) => {
     const [from, to] = [timeOf('from', body?.from), timeOf('to', body?.to)];
     await log.hold(wordOf('id', body?.id), from, to, wordOf('reason', body?.reason));
+    if (parts.foreign !== undefined) await follow(log, parts.foreign);
     return { holds: log.erasures.holds };
   });
 
   app.delete<{ Params: { id: string } }>('/api/holds/:id', config('change'), async ({ params }) => {
-    await log.release(wordOf('id', params.id));
+    const id = wordOf('id', params.id);
+    if (parts.foreign !== undefined) await releaseThere(parts.foreign, id);
+    await log.release(id);
     return { holds: log.erasures.holds };
   });
   return app;

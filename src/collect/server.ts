@@ -11,6 +11,7 @@ import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, jsonBytes, Refusal, toRefusal, unpack } from './body.ts';
 import { foreignFolder } from './foreign/folder.ts';
+import { follow } from './foreign/follow.ts';
 import { createForeignIngest, isForeign } from './foreign/ingest.ts';
 import { Forwarder, type ForwardOptions } from './forward/forwarder.ts';
 import { createForwardMetrics } from './forward/metrics.ts';
@@ -176,6 +177,7 @@ function addSignals(
 /** The log of other SDKs' records: more comes where a list says what is kept, what is there can be erased without one. */
 async function openForeign(
   { data, segmentBytes, maxBytes, foreignAttributes = [] }: CollectorOptions,
+  own: SegmentLog,
   keys: ReadonlySet<string>,
   registry: Registry,
 ) {
@@ -183,6 +185,7 @@ async function openForeign(
   const folder = foreignFolder(data);
   if (!isListed && !existsSync(folder)) return undefined;
   const { log } = await SegmentLog.open(folder, () => undefined, { segmentBytes, maxBytes });
+  await follow(own, log);
   await log.sweep();
   const parts = { log, listed: new Set(foreignAttributes), keys, registry };
   return { log, ingest: isListed ? createForeignIngest(parts) : undefined };
@@ -279,7 +282,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   });
   const keys = new Set(options.keys);
   const ingest = createIngest({ log, stored: known.records, metrics, rollups, tail, keys });
-  const foreign = await openForeign(options, keys, optional);
+  const foreign = await openForeign(options, log, keys, optional);
   addSignals(
     app,
     options,

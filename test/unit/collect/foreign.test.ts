@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../../src/collect/body.ts';
 import { subjectOf } from '../../../src/collect/erasures.ts';
 import { readForeign } from '../../../src/collect/foreign/read.ts';
+import { SegmentLog } from '../../../src/collect/log.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
 import { runAudit } from './audit-run.ts';
 import { makeChunk, newSession } from './chunk.ts';
@@ -80,7 +81,8 @@ describe('log records of another SDK', () => {
     await post(sent);
     await collector.close();
     const copy = join(await temporaryFolder(), 'backup');
-    await runStore('backup', '--data', data, '--to', copy);
+    const { stdout } = await runStore('backup', '--data', data, '--to', copy);
+    expect(stdout.split('of their own:')[1]).toContain('1 segments copied; 2 records up to');
     expect(await readSegments(join(copy, 'foreign'))).toContain(session);
 
     await runAudit('erase', '--session', session, '--data', data);
@@ -100,6 +102,39 @@ describe('log records of another SDK', () => {
     expect(await (await fetch(`${next.address}/metrics`)).text()).toContain(
       'sonde_foreign_dropped_total{reason="erased"} 1',
     );
+  });
+
+  it('are erased at the next start, where a kill came between the two logs', async () => {
+    const session = newSession();
+    const first = await startCollector({ foreignAttributes: listed });
+    await first.post((await sdkBody()).replace('/cart/:id', session));
+    await first.collector.close();
+    const { data } = first;
+    const { log } = await SegmentLog.open(data, () => undefined);
+    await log.erase(subjectOf(session), 'asked');
+    await log.close();
+    expect(await readSegments(join(data, 'foreign'))).toContain(session);
+    for (let start = 0; start < 2; start++) await (await startCollector({ data })).collector.close();
+    const text = await readSegments(join(data, 'foreign'));
+    expect(text).not.toContain(session);
+    expect(text.match(/"kind":"erasure"/g)).toHaveLength(1);
+  });
+
+  it("stay under a hold that is made over Sonde's records, until it is released", async () => {
+    const session = newSession();
+    const { data, post, collector } = await startCollector({ foreignAttributes: listed });
+    await post((await sdkBody()).replace('/cart/:id', session));
+    await collector.close();
+    const times = ['--from', '2026-01-01T00:00:00Z', '--to', '2100-01-01T00:00:00Z'];
+    await runAudit('hold', '--id', 'case-1', ...times, '--data', data);
+    await runAudit('erase', '--session', session, '--data', data);
+    expect(await readSegments(join(data, 'foreign'))).toContain(session);
+    const { collector: running } = await startCollector({ data, admin: { port: 0, token: 'secret' } });
+    await fetch(`${running.adminAddress}/api/holds/case-1`, {
+      method: 'DELETE',
+      headers: { authorization: 'Bearer secret' },
+    });
+    expect(await readSegments(join(data, 'foreign'))).not.toContain(session);
   });
 
   it('are erased by a collector that takes no more of them, too', async () => {
