@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { copyLog } from '../collect/backup.ts';
 import { listSegments } from '../collect/folder.ts';
 import { foreignFolder } from '../collect/foreign/folder.ts';
+import { ForeignRetention } from '../collect/foreign/retention.ts';
 import { readPublicKey } from '../collect/keys.ts';
 import { Known } from '../collect/known.ts';
 import { lockFolder } from '../collect/lock.ts';
@@ -104,10 +105,26 @@ async function retireNow(settings: Settings): Promise<number> {
     say(`${await retire({ log, tables, cold, hotDays })} segments retired, ${erased} sessions erased there`);
     const first = log.retired?.base.place.segment;
     if (first !== undefined) say(`the log begins here at segment ${first}`);
-    return 0;
   } finally {
     await log.close();
     tables.close();
+  }
+  return retireForeign(settings, hotDays);
+}
+
+async function retireForeign(settings: Settings, hotDays: number): Promise<number> {
+  const folder = foreignFolder(settings.data);
+  if (!existsSync(folder)) return 0;
+  const { log } = await SegmentLog.open(folder, () => undefined);
+  const { cold = '', 'cold-endpoint': endpoint } = settings;
+  const retention = await ForeignRetention.open(log, { cold, endpoint, hotDays });
+  try {
+    const { retired, erased } = await retention.round();
+    say(`of other SDKs' records: ${retired} segments retired, ${erased} sessions erased there`);
+    return 0;
+  } finally {
+    retention.close();
+    await log.close();
   }
 }
 

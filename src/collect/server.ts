@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import fastify, {
   type FastifyError,
@@ -10,9 +9,9 @@ import { Registry } from 'prom-client';
 import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
 import { beaconBytes, jsonBytes, Refusal, toRefusal, unpack } from './body.ts';
-import { foreignFolder } from './foreign/folder.ts';
-import { follow } from './foreign/follow.ts';
-import { createForeignIngest, isForeign } from './foreign/ingest.ts';
+import { isForeign } from './foreign/ingest.ts';
+import { openForeign } from './foreign/open.ts';
+import { ForeignRetention } from './foreign/retention.ts';
 import { Forwarder, type ForwardOptions } from './forward/forwarder.ts';
 import { createForwardMetrics } from './forward/metrics.ts';
 import type { Fault } from './head-check.ts';
@@ -174,23 +173,6 @@ function addSignals(
     });
 }
 
-/** The log of other SDKs' records: more comes where a list says what is kept, what is there can be erased without one. */
-async function openForeign(
-  { data, segmentBytes, maxBytes, foreignAttributes = [] }: CollectorOptions,
-  own: SegmentLog,
-  keys: ReadonlySet<string>,
-  registry: Registry,
-) {
-  const isListed = foreignAttributes.length > 0;
-  const folder = foreignFolder(data);
-  if (!isListed && !existsSync(folder)) return undefined;
-  const { log } = await SegmentLog.open(folder, () => undefined, { segmentBytes, maxBytes });
-  await follow(own, log);
-  await log.sweep();
-  const parts = { log, listed: new Set(foreignAttributes), keys, registry };
-  return { log, ingest: isListed ? createForeignIngest(parts) : undefined };
-}
-
 /**
  * Opens the log, repairs what a crash left of it, and is then ready to listen.
  * @throws SondeError `storage_blocked` when another collector has the folder
@@ -327,6 +309,8 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       end: () => log.end,
       metrics: createForwardMetrics(optional, () => log.end.segment - (forwarder?.segment ?? 0)),
     }));
+  const foreignRetention =
+    foreign && retention ? await ForeignRetention.open(foreign.log, retention) : undefined;
   let retireAt = 0;
   const upkeep =
     tables &&
@@ -347,6 +331,8 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
           stayFrom: forwarder?.segment,
         });
         if (retired + erased > 0) app.log.info({ retired, erased }, 'cold storage');
+        const told = await foreignRetention?.round();
+        if (told && told.retired + told.erased > 0) app.log.info(told, "cold storage of other SDKs' records");
       },
       (error) => app.log.error({ error: error instanceof Error ? error.name : 'unknown' }, 'upkeep failed'),
     );
@@ -379,6 +365,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     await upkeep?.stop();
     await forwarder?.stop();
     tables?.close();
+    foreignRetention?.close();
     await foreign?.log.close();
     await log.close();
   }

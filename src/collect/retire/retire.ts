@@ -32,7 +32,8 @@ async function contentsOf({ duck }: Tables, table: string): Promise<Contents> {
     FROM (SELECT kind, coalesce("receivedAt", (entry->>'$.at')::BIGINT) AS told FROM ${file})`);
   const notices = await duck.rows(`SELECT entry FROM ${file}
     WHERE entry IS NOT NULL AND kind NOT IN ('record', 'chunk', 'metrics', 'foreign', 'access') ORDER BY line`);
-  const graves = await duck.rows(`SELECT subject, count(*) FILTER (kind = 'record') AS records FROM ${file}
+  const graves =
+    await duck.rows(`SELECT subject, count(*) FILTER (kind IN ('record', 'foreign')) AS records FROM ${file}
     WHERE subject IS NOT NULL GROUP BY subject`);
   return {
     records: Number(counts?.records),

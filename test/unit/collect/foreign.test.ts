@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../../src/collect/body.ts';
 import { subjectOf } from '../../../src/collect/erasures.ts';
+import { listSegments } from '../../../src/collect/folder.ts';
 import { readForeign } from '../../../src/collect/foreign/read.ts';
 import { SegmentLog } from '../../../src/collect/log.ts';
 import { walkLog } from '../../../src/collect/walk.ts';
@@ -135,6 +136,46 @@ describe('log records of another SDK', () => {
       headers: { authorization: 'Bearer secret' },
     });
     expect(await readSegments(join(data, 'foreign'))).not.toContain(session);
+  });
+
+  it("are retired as Sonde's own: to the byte, verified from there on, and erased there", async () => {
+    const [first, second] = [newSession(), newSession()];
+    const { data, post, collector } = await startCollector({ foreignAttributes: listed, segmentBytes: 1500 });
+    for (let i = 0; i < 6; i++)
+      await post((await sdkBody()).replace('/cart/:id', i % 2 === 0 ? first : second));
+    await collector.close();
+    const folder = join(data, 'foreign');
+    await runAudit('erase', '--session', second, '--data', data);
+    const before = (await listSegments(folder)).length;
+    expect(before).toBeGreaterThan(2);
+    const cold = await temporaryFolder();
+    const retire = () => runStore('retire', '--data', data, '--cold', cold, '--hot-days', '0');
+    const verified = async () => (await runAudit('verify', '--data', folder)).status;
+    expect((await retire()).stdout).toContain(`of other SDKs' records: ${before - 1} segments retired`);
+    expect(await listSegments(folder)).toHaveLength(1);
+    expect(await verified()).toBe(0);
+    await runAudit('erase', '--session', first, '--data', data);
+    expect((await retire()).stdout).toMatch(/records: \d+ segments retired, 1 sessions/);
+    expect(await verified()).toBe(0);
+    const out = join(cold, 'segment.ndjson');
+    const place = join(cold, 'foreign');
+    await runStore('fetch', '--segment', '1', '--cold', place, '--out', out, '--data', folder);
+    const text = await readFile(out, 'utf8');
+    for (const session of [first, second]) expect(text).not.toContain(session);
+    expect(text).toContain('"tombstone":{"kind":"foreign"');
+    const running = await startCollector({
+      data,
+      retention: { cold, hotDays: 0 },
+      segmentBytes: 1500,
+      foreignAttributes: listed,
+    });
+    for (let i = 0; i < 4; i++) await running.post(await sdkBody());
+    await running.collector.close();
+    await rm(join(data, 'checkpoint.json'), { force: true });
+    const again = await startCollector({ data, retention: { cold, hotDays: 0 } });
+    await expect.poll(async () => (await listSegments(folder)).length, { timeout: 20_000 }).toBe(1);
+    await again.collector.close();
+    expect(await verified()).toBe(0);
   });
 
   it('are erased by a collector that takes no more of them, too', async () => {
