@@ -301,14 +301,21 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   );
   if (options.site !== undefined) await serveSite(app, options.site);
 
-  const forwarder: Forwarder | undefined =
-    options.forward &&
-    (await Forwarder.start({
-      ...options.forward,
-      folder: log.folder,
-      end: () => log.end,
-      metrics: createForwardMetrics(optional, () => log.end.segment - (forwarder?.segment ?? 0)),
-    }));
+  const forwarders: Forwarder[] = [];
+  const logs = [log, ...(foreign === undefined ? [] : [foreign.log])];
+  const behind = (): number =>
+    forwarders.reduce((sum, { segment }, i) => sum + (logs[i]?.end.segment ?? 0) - segment, 0);
+  const forwardMetrics = options.forward && createForwardMetrics(optional, behind);
+  if (options.forward !== undefined && forwardMetrics !== undefined)
+    for (const each of logs)
+      forwarders.push(
+        await Forwarder.start({
+          ...options.forward,
+          folder: each.folder,
+          end: () => each.end,
+          metrics: forwardMetrics,
+        }),
+      );
   const foreignRetention =
     foreign && retention ? await ForeignRetention.open(foreign.log, retention) : undefined;
   let retireAt = 0;
@@ -328,10 +335,10 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
           tables,
           cold,
           hotDays: retention?.hotDays ?? 90,
-          stayFrom: forwarder?.segment,
+          stayFrom: forwarders[0]?.segment,
         });
         if (retired + erased > 0) app.log.info({ retired, erased }, 'cold storage');
-        const told = await foreignRetention?.round();
+        const told = await foreignRetention?.round(forwarders[1]?.segment);
         if (told && told.retired + told.erased > 0) app.log.info(told, "cold storage of other SDKs' records");
       },
       (error) => app.log.error({ error: error instanceof Error ? error.name : 'unknown' }, 'upkeep failed'),
@@ -363,7 +370,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     clearTimeout(deadline);
     await verification?.stop();
     await upkeep?.stop();
-    await forwarder?.stop();
+    await Promise.all(forwarders.map((forwarder) => forwarder.stop()));
     tables?.close();
     foreignRetention?.close();
     await foreign?.log.close();

@@ -30,13 +30,14 @@ export class ForeignRetention {
     return new ForeignRetention(log, await Tables.open(log.folder), retention);
   }
 
-  async round(): Promise<{ readonly retired: number; readonly erased: number }> {
+  /** @param stayFrom segments from this one on stay: they are not forwarded yet */
+  async round(stayFrom?: number): Promise<{ readonly retired: number; readonly erased: number }> {
     const { cold: place, endpoint, hotDays } = this.#retention;
     const cold = await openCold(foreignPlace(place), endpoint);
     const [log, tables] = [this.#log, this.#tables];
     await tables.refresh();
     const erased = await eraseCold({ log, tables, cold });
-    return { erased, retired: await retire({ log, tables, cold, hotDays }) };
+    return { erased, retired: await retire({ log, tables, cold, hotDays, stayFrom }) };
   }
 
   close(): void {

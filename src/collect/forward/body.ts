@@ -10,15 +10,17 @@ import {
 import { encodeMetrics } from '../../schema/otlp-metrics.ts';
 import type { OutcomeRecord, RequestRecord, ServiceIdentity } from '../../schema/record.ts';
 import { epochMilliseconds } from '../../shared/units.ts';
-import type { Entry, ErasureEntry, MetricsEntry, RecordEntry } from '../line.ts';
+import type { Entry, ErasureEntry, ForeignEntry, MetricsEntry, RecordEntry } from '../line.ts';
+import { foreignLogs } from './foreign.ts';
 
 export type Signal = 'logs' | 'metrics';
 /** What is told elsewhere: records, exports of tier 0, and that a session is to be forgotten there too. */
-export type Item = RecordEntry | MetricsEntry | ErasureEntry;
+export type Item = RecordEntry | ForeignEntry | MetricsEntry | ErasureEntry;
 
 export const signalOf = (entry: Entry): Signal | undefined => {
   switch (entry.kind) {
     case 'record':
+    case 'foreign':
     case 'erasure':
       return 'logs';
     case 'metrics':
@@ -86,6 +88,7 @@ function encodeItems(items: readonly Item[]): readonly ResourceLogs[] {
     }
     close();
     if (item.kind === 'erasure') found.push(erasureLogs(item));
+    else if (item.kind === 'foreign') found.push(foreignLogs(item));
     else if (item.kind === 'record' && 'reportedAt' in item.record) {
       const { session, epoch, seq, service, record } = item;
       const header = { service: trusted(service), chunk: { session, epoch, seq } };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { subjectOf } from '../../../src/collect/erasures.ts';
+import { readForeign } from '../../../src/collect/foreign/read.ts';
 import { validateLogs } from '../../../src/schema/receive.ts';
 import { validateMetrics } from '../../../src/schema/receive-metrics.ts';
 import { runAudit } from './audit-run.ts';
@@ -52,6 +53,28 @@ async function startEndpoint(reply: (text: string, url: string) => Reply = () =>
 const ids = (records: readonly { readonly recordId: string }[]) => records.map(({ recordId }) => recordId);
 
 describe('forwarding', () => {
+  it("sends what is kept of other SDKs' records, once, as OTLP that a collector keeps the same of", async () => {
+    const { endpoint, taken } = await startEndpoint();
+    const listed = ['http.route', 'http.response.status_code', 'cart.value', 'cart.gift', 'service.name'];
+    const options = { foreignAttributes: listed, forward: { endpoint } };
+    const { post, data, collector } = await startCollector(options);
+    const sent = await readFile(
+      new URL('../../fixtures/foreign/opentelemetry-js.json', import.meta.url),
+      'utf8',
+    );
+    await post(sent);
+    await expect.poll(() => taken.length).toBe(1);
+    expect(taken[0]?.url).toBe('/v1/logs');
+    const kept = (text: string) => readForeign(JSON.parse(text), new Set(listed)).records;
+    expect(kept(taken[0]?.text ?? '')).toEqual(kept(sent));
+    expect(taken[0]?.text).not.toContain('jane');
+    await collector.close();
+    const { post: again } = await startCollector({ ...options, data });
+    await again(makeChunk(newSession(), 0, 1).body);
+    await expect.poll(() => taken.length).toBe(2);
+    expect(taken[1]?.text).not.toContain('http.route');
+  });
+
   it('sends records and exports as OTLP that this very collector would take', async () => {
     const { endpoint, taken, ids: forwarded } = await startEndpoint();
     const { post, address, collector } = await startCollector({ forward: { endpoint } });
