@@ -66,12 +66,19 @@ export function* cellsOf(rollups: Rollups, question: Question): Generator<Cell> 
  */
 export function askRollups(rollups: Rollups, question: Question): readonly AnswerRow[] {
   const rows = new Map<string, { key: Partial<Group>; cell: Cell }>();
-  for (const cell of cellsOf(rollups, question)) {
-    const key = keyOf(question, cell.group);
+  /** Cells are tens of thousands, their groups few objects. */
+  const rowOf = new Map<Group, { key: Partial<Group>; cell: Cell }>();
+  function begin(group: Group) {
+    const key = keyOf(question, group);
     const name = JSON.stringify(key);
-    const row = rows.get(name)?.cell ?? emptyCell(cell.group);
-    rows.set(name, { key, cell: row });
-    mergeInto(row, cell);
+    const row = rows.get(name) ?? { key, cell: emptyCell(group) };
+    rows.set(name, row);
+    rowOf.set(group, row);
+    return row;
+  }
+  for (const cell of cellsOf(rollups, question)) {
+    const row = rowOf.get(cell.group) ?? begin(cell.group);
+    mergeInto(row.cell, cell);
   }
   // A minute may hold labels only.
   const asked = [...rows.values()].filter(({ cell }) => cell.records > 0);

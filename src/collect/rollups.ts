@@ -82,7 +82,7 @@ export function mergeInto(cell: Cell, { records, requests, histograms, squares, 
   cell.records += records;
   cell.requests += requests;
   for (const quantity of quantities) {
-    cell.histograms[quantity].merge(histograms[quantity].read());
+    cell.histograms[quantity].absorb(histograms[quantity]);
     cell.squares[quantity] += squares[quantity];
   }
 }
@@ -91,6 +91,8 @@ export const minute = 60_000;
 /** Minutes that are kept, and groups within one; what comes beyond is counted under cohort `other`. */
 const mostMinutes = 7 * 24 * 60;
 const mostGroups = 200;
+/** Groups that are one object each wherever they stand; a forger can make up ever new ones. */
+const mostKnown = 10_000;
 
 type Minutes = Map<number, Map<string, Cell>>;
 
@@ -112,6 +114,8 @@ export type SegmentRollups = readonly (readonly [
  */
 export class Rollups {
   readonly #segments = new Map<number, Minutes>();
+  /** By name. */
+  readonly #groups = new Map<string, Group>();
 
   add(segment: number, receivedAt: number, record: MeasuredRecord): void {
     const cell = this.#cell(segment, Math.floor(receivedAt / minute), groupOf(record));
@@ -141,11 +145,30 @@ export class Rollups {
     const minutes: Minutes = this.#segments.get(segment) ?? new Map();
     this.#segments.set(segment, minutes);
     const cells = minutes.get(at);
-    if (cells !== undefined) return cellOf(cells, group);
+    if (cells !== undefined) return this.#cellOf(cells, group);
     const fresh = new Map<string, Cell>();
     minutes.set(at, fresh);
     this.#forgetBefore(at - mostMinutes);
-    return cellOf(fresh, group);
+    return this.#cellOf(fresh, group);
+  }
+
+  #cellOf(cells: Map<string, Cell>, group: Group): Cell {
+    const name = `${group.model} ${group.revision} ${group.cohort} ${group.outcome}`;
+    const found = cells.get(name);
+    if (found !== undefined) return found;
+    if (cells.size >= mostGroups && group.cohort !== 'other')
+      return this.#cellOf(cells, { ...group, cohort: 'other' });
+    const cell = emptyCell(this.#one(name, group));
+    cells.set(name, cell);
+    return cell;
+  }
+
+  /** The same object for the same group, so that whoever adds up cells need not compare texts. */
+  #one(name: string, group: Group): Group {
+    const one = this.#groups.get(name) ?? group;
+    if (this.#groups.size >= mostKnown) this.#groups.clear();
+    this.#groups.set(name, one);
+    return one;
   }
 
   /** Only where there are too many: a clock that jumps ahead for a while must not empty it. */
@@ -210,15 +233,4 @@ export class Rollups {
     for (const minutes of this.#segments.values())
       for (const [at, cells] of minutes) if (at * minute >= from && at * minute < to) yield* cells.values();
   }
-}
-
-function cellOf(cells: Map<string, Cell>, group: Group): Cell {
-  const name = `${group.model} ${group.revision} ${group.cohort} ${group.outcome}`;
-  const found = cells.get(name);
-  if (found !== undefined) return found;
-  if (cells.size >= mostGroups && group.cohort !== 'other')
-    return cellOf(cells, { ...group, cohort: 'other' });
-  const cell = emptyCell(group);
-  cells.set(name, cell);
-  return cell;
 }

@@ -66,7 +66,7 @@ export interface WalkOptions {
 }
 
 const newline = 10;
-const linesAtOnce = 200;
+const linesAtOnce = 50;
 
 /** Text and end offset (bytes, behind the newline) of every terminated line. */
 function* linesOf(bytes: Buffer): Generator<{ text: string; end: number }> {

@@ -29,12 +29,12 @@ export const upperEdge = (index: number, scale: number): number => 2 ** ((index 
 /** One that grows: values go in, `read` comes out. */
 export class ExponentialHistogram {
   protected scale: number;
-  protected zeroCount = 0;
+  zeroCount = 0;
   count = 0;
   sum = 0;
-  #offset = 0;
+  protected offset = 0;
   /** From the lowest bucket that holds something to the highest. */
-  #counts: number[] = [];
+  protected counts: number[] = [];
 
   constructor(scale = finestScale) {
     this.scale = scale;
@@ -52,29 +52,29 @@ export class ExponentialHistogram {
   protected put(index: number, scale: number, weight: number): void {
     let [at, last] = [0, 0];
     for (;;) {
-      at = Math.floor(index / 2 ** (scale - this.scale)) - this.#offset;
-      last = this.#counts.length - 1;
+      at = Math.floor(index / 2 ** (scale - this.scale)) - this.offset;
+      last = this.counts.length - 1;
       if (last < 0 || Math.max(at, last) - Math.min(at, 0) < mostBuckets || this.scale <= coarsestScale)
         break;
       this.halve();
     }
-    if (last < 0) [this.#offset, at] = [this.#offset + at, 0];
-    for (; at < 0; at++, this.#offset--) this.#counts.unshift(0);
-    while (this.#counts.length <= at) this.#counts.push(0);
-    this.#counts[at] = (this.#counts[at] ?? 0) + weight;
+    if (last < 0) [this.offset, at] = [this.offset + at, 0];
+    for (; at < 0; at++, this.offset--) this.counts.unshift(0);
+    while (this.counts.length <= at) this.counts.push(0);
+    this.counts[at] = (this.counts[at] ?? 0) + weight;
   }
 
   /** Two neighbours become one: an index is halved, rounded down. */
   protected halve(): void {
     this.scale -= 1;
     const counts: number[] = [];
-    const offset = Math.floor(this.#offset / 2);
-    for (const [i, count] of this.#counts.entries()) {
-      const half = Math.floor((this.#offset + i) / 2) - offset;
+    const offset = Math.floor(this.offset / 2);
+    for (const [i, count] of this.counts.entries()) {
+      const half = Math.floor((this.offset + i) / 2) - offset;
       counts[half] = (counts[half] ?? 0) + count;
     }
-    this.#offset = offset;
-    this.#counts = counts;
+    this.offset = offset;
+    this.counts = counts;
   }
 
   read(): Exponential {
@@ -83,20 +83,44 @@ export class ExponentialHistogram {
       zeroCount: this.zeroCount,
       count: this.count,
       sum: this.sum,
-      offset: this.#offset,
-      counts: this.#counts.slice(),
+      offset: this.offset,
+      counts: this.counts.slice(),
     };
   }
 }
 
 /** One that takes others in, too: a page never does, so it does not carry this. */
 export class MergingHistogram extends ExponentialHistogram {
-  merge({ scale, offset, counts, zeroCount, count, sum }: Exponential): void {
+  merge({ scale, offset, counts, ...totals }: Exponential): void {
+    this.#take(scale, offset, counts, totals);
+  }
+
+  /** Without a copy of it: a query over a day takes in tens of thousands. */
+  absorb(other: MergingHistogram): void {
+    this.#take(other.scale, other.offset, other.counts, other);
+  }
+
+  #take(
+    scale: number,
+    offset: number,
+    counts: readonly number[],
+    { zeroCount, count, sum }: { readonly zeroCount: number; readonly count: number; readonly sum: number },
+  ): void {
     this.count += count;
     this.sum += sum;
     this.zeroCount += zeroCount;
     while (this.scale > scale) this.halve();
-    for (let i = 0; i < counts.length; i++) if (counts[i]) this.put(offset + i, scale, counts[i] ?? 0);
+    const last = counts.length - 1;
+    if (last < 0) return;
+    // Its ends first: then all between them has a place.
+    this.put(offset, scale, 0);
+    this.put(offset + last, scale, 0);
+    const [into, from, finer] = [this.counts, this.offset, scale - this.scale];
+    for (let i = 0; i <= last; i++) {
+      // Rounds down, below zero too; bucket numbers have far fewer than 32 bits.
+      const at = ((offset + i) >> finer) - from;
+      into[at] = (into[at] as number) + (counts[i] as number);
+    }
   }
 }
 
