@@ -4,6 +4,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import type { Alone } from './alone.ts';
 import { Refusal, toRefusal } from './body.ts';
 import { askDrift } from './drift.ts';
 import type { Erasures } from './erasures.ts';
@@ -21,6 +22,7 @@ import type { Tail } from './tail.ts';
 import { holderOf, may, type Permission, type Token } from './tokens.ts';
 
 export interface AdminParts {
+  readonly alone: Alone;
   readonly folder: string;
   readonly log: {
     readonly erasures: Erasures;
@@ -79,20 +81,6 @@ function questionOf(query: Query): Question {
   };
 }
 
-/** Reads the whole log at most once at a time: two would starve those who store. */
-function oneAtATime() {
-  let isBusy = false;
-  return async <T>(work: () => Promise<T>): Promise<T> => {
-    if (isBusy) throw new Refusal(429, 'busy', 'The log is being read for somebody else; ask again later.');
-    isBusy = true;
-    try {
-      return await work();
-    } finally {
-      isBusy = false;
-    }
-  };
-}
-
 /**
  * Reading, apart from writing: a listener of its own, on loopback, with a token in `Authorization: Bearer`.
  * Each access is a notice in the log before it is answered: who, with what role, which route, when.
@@ -101,7 +89,7 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
   const { folder, log } = parts;
   // Somebody may listen to the tail for ever: closing does not wait for them.
   const app = fastify({ logger: false, forceCloseConnections: true });
-  const alone = oneAtATime();
+  const alone = <T>(work: () => Promise<T>): Promise<T> => parts.alone.run(work);
 
   app.setErrorHandler((error: FastifyError | Refusal, _request, reply) => {
     const { status, code, message } = toRefusal(error);

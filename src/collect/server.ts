@@ -8,6 +8,7 @@ import fastify, {
 import { Registry } from 'prom-client';
 import type { Stored } from '../shared/control.ts';
 import { createAdmin } from './admin.ts';
+import { Alone } from './alone.ts';
 import { beaconBytes, jsonBytes, Refusal, toRefusal, unpack } from './body.ts';
 import { isForeign } from './foreign/ingest.ts';
 import { openForeign } from './foreign/open.ts';
@@ -218,23 +219,28 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   // Without their parts, minutes before the checkpoint come from the reading in the background.
   const { rollups } = known;
   let older = new Rollups();
+  const alone = new Alone();
   const verification =
     checkpoint === undefined
       ? undefined
-      : new Verification(log, {
-          begin: () => {
-            older = new Rollups();
+      : new Verification(
+          log,
+          {
+            begin: () => {
+              older = new Rollups();
+            },
+            read: (entries, records, segment) => {
+              if (!hasParts && records <= checkpoint.place.records) addTo(older, entries, segment);
+            },
+            done: (faults) => {
+              rollups.adopt(older);
+              log.completeParts();
+              sayFaults(faults);
+              app.log.info({ faults: faults.length }, 'the whole log is verified');
+            },
           },
-          read: (entries, records, segment) => {
-            if (!hasParts && records <= checkpoint.place.records) addTo(older, entries, segment);
-          },
-          done: (faults) => {
-            rollups.adopt(older);
-            log.completeParts();
-            sayFaults(faults);
-            app.log.info({ faults: faults.length }, 'the whole log is verified');
-          },
-        });
+          () => alone.quiet(),
+        );
 
   /** Absent while the whole log is still being read. */
   const faultsNow = () => (verification ?? walk).faults;
@@ -347,6 +353,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     options.admin === undefined
       ? undefined
       : createAdmin({
+          alone,
           folder: log.folder,
           log,
           foreign: foreign?.log,

@@ -20,8 +20,9 @@ export class Verification {
   #isStopped = false;
   readonly #done: Promise<void>;
 
-  constructor(log: SegmentLog, reader: Reader) {
-    this.#done = this.#run(log, reader).catch((error: unknown) => {
+  /** @param quiet resolves when nobody waits for an answer that is read from the log */
+  constructor(log: SegmentLog, reader: Reader, quiet: () => Promise<void>) {
+    this.#done = this.#run(log, reader, quiet).catch((error: unknown) => {
       if (!(error instanceof Stopped)) throw error;
     });
   }
@@ -31,9 +32,10 @@ export class Verification {
     return this.#faults;
   }
 
-  async #run(log: SegmentLog, { begin, read, done }: Reader): Promise<void> {
+  async #run(log: SegmentLog, { begin, read, done }: Reader, quiet: () => Promise<void>): Promise<void> {
     const pause = async (): Promise<void> => {
       await nextTurn();
+      await quiet();
       if (this.#isStopped) throw new Stopped();
     };
     let sweeps: number;
