@@ -66,8 +66,10 @@ export async function classify(
   context: RequestContext,
 ): Promise<Classification> {
   requireClassifier(entry);
-  const hook = entry.drift?.embedding;
-  const taps = hook === undefined ? [] : [hook];
+  // A baseline made of another file may name a hook that this one lacks: embeddings are not judged then.
+  const taps = entry.info.hooks
+    .filter(({ name, source }) => name === entry.drift?.embedding && source.kind !== 'unavailable')
+    .map(({ name }) => name);
   const plan: Plan = { ...emptyPlan, taps };
   return tracked(entry, around, 'classify', text, plan, context, async ({ inputs, ids }) => {
     const { logits, tapped } = await classLogits(entry, inputs, taps);
