@@ -50,7 +50,7 @@ async function trafficOf(
     drift: {
       embedding: hook,
       state: { window: 0, seen: 0, falseAlarms: 0 },
-      see({ confidenceMean, entropyMean, inputTokens = 0 }, embedding) {
+      see({ confidenceMean, entropyMean, inputTokens = 0 }, { embedding } = {}) {
         features.confidence.push(rounded(confidenceMean ?? Number.NaN));
         features.entropy.push(rounded(entropyMean ?? Number.NaN));
         features.length.push(inputTokens);

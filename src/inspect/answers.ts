@@ -147,7 +147,8 @@ export async function finish(
   end: RequestEnd,
 ): Promise<Provenance> {
   const ended = await request.end(end);
-  const isSuspicious = entry.drift?.see(ended.record, end.embedding) === true;
+  const isSuspicious =
+    entry.drift?.see(ended.record, { embedding: end.embedding, features: ended.features }) === true;
   around.record(isSuspicious ? { suspicious: true, ...ended.record } : ended.record, ended.words);
   return provenanceOf(ended, around.recoveries, around.consent);
 }

@@ -2,6 +2,7 @@ import type { Baseline } from '../observe/drift/baseline.ts';
 import { decileCounts } from '../observe/drift/deciles.ts';
 import { DriftMonitor } from '../observe/drift/monitor.ts';
 import type { DriftEvent, DriftListener, DriftState } from '../protocol/drift.ts';
+import type { RequestContext } from '../protocol/request.ts';
 import type { RequestRecord } from '../schema/record.ts';
 import { type ParityGap, type Preparation, parityGaps, templateVersion } from '../shared/parity.ts';
 import { epochMilliseconds } from '../shared/units.ts';
@@ -14,10 +15,21 @@ const features: Readonly<Record<string, (record: RequestRecord) => number | unde
   length: ({ inputTokens }) => inputTokens,
 };
 
-interface Seen {
-  readonly record: RequestRecord;
-  readonly embedding: readonly number[] | undefined;
+/** What of a request no record tells. */
+export interface Beside {
+  /** Sketch of the tapped hook, [16]. */
+  readonly embedding?: readonly number[] | undefined;
+  /** The application's own, by the baseline's names. */
+  readonly features?: RequestContext['features'];
 }
+
+interface Seen extends Beside {
+  readonly record: RequestRecord;
+}
+
+/** A feature of a request; NaN where it has none. */
+const valueOf = (name: string, { record, features: own }: Seen): number =>
+  (Object.hasOwn(features, name) ? features[name]?.(record) : own?.[name]) ?? Number.NaN;
 
 /**
  * Fills one window after the other with a model's requests and judges each when it is full. A request costs a few
@@ -63,12 +75,11 @@ export class DriftWatch {
   }
 
   /**
-   * @param embedding sketch of the tapped hook, [16]
    * @returns whether an alarm stands: the last full window raised one, or inputs are made ready otherwise
    */
-  see(record: RequestRecord, embedding?: readonly number[]): boolean {
+  see(record: RequestRecord, beside: Beside = {}): boolean {
     if (record.outcome === 'ok' && record.confidenceMean !== undefined)
-      this.#window.push({ record, embedding });
+      this.#window.push({ record, ...beside });
     if (this.#window.length === this.#baseline.window) this.#judge(record);
     const trained = this.#baseline.preparation?.[templateVersion];
     const served = record.templateVersion;
@@ -83,10 +94,11 @@ export class DriftWatch {
   #judge({ modelId, modelDigest, endedAt }: RequestRecord): void {
     const from = this.#window[0]?.record.endedAt ?? endedAt;
     const columns = Object.entries(this.#baseline.reference.features).flatMap(([name, reference]) => {
-      const read = features[name];
-      if (read === undefined) return [];
-      const values = this.#window.map(({ record }) => read(record) ?? Number.NaN);
-      return [{ name, values, deciles: decileCounts(reference, values, Math.random) }];
+      const values = this.#window.map((seen) => valueOf(name, seen));
+      // What some requests lack says nothing of the window.
+      return values.every(Number.isFinite)
+        ? [{ name, values, deciles: decileCounts(reference, values, Math.random) }]
+        : [];
     });
     // Requests of other kinds have no such hook: a window of both is not judged by it.
     const embeddings = this.#window.flatMap(({ embedding }) => (embedding === undefined ? [] : [embedding]));

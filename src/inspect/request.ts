@@ -51,6 +51,8 @@ export interface Ended {
   readonly record: FullRecord;
   readonly passages: Pick<Provenance, 'passageDigests'>;
   readonly words: Words;
+  /** For drift; they stay here. */
+  readonly features: RequestContext['features'];
 }
 
 /** What was asked and answered in words: on a record only where the application opted in. */
@@ -127,7 +129,7 @@ export function beginRequest(
         ...(end.text === undefined ? {} : { outputText: end.text }),
         ...(outputDigest === undefined ? {} : { outputDigest }),
       };
-      return { record, passages, words };
+      return { record, passages, words, features: context.features };
     },
   };
 }

@@ -28,6 +28,11 @@ export interface RequestContext {
    * they are, and after consent a digest under this install's key whether they are the same again.
    */
   readonly retrieved?: readonly string[];
+  /**
+   * Numbers of the application's own by the names that its baseline gives them (`makeBaseline`): they are held against
+   * it for drift, and stay here.
+   */
+  readonly features?: Readonly<Record<string, number>>;
   /** Where the input is not what was declared, as `checkInput` counts it. */
   readonly violations?: Violations;
   /**

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { entryOf, surroundings, uncalled } from '../../../src/cli/entry.ts';
 import { capture, classify } from '../../../src/inspect/answers.ts';
+import type { Beside } from '../../../src/inspect/drift.ts';
 import type { ModelEntry } from '../../../src/inspect/model-entry.ts';
 import { sketchOf } from '../../../src/observe/drift/sketch.ts';
 import type { CaptureStore } from '../../../src/run/capture.ts';
@@ -18,10 +19,12 @@ it("a classification gives the baseline's hook to drift, the same as a capture o
   const hook = 'blocks.1.hook_resid_post';
   const ask = async (embedding: string | undefined) => {
     let seen: readonly number[] | undefined;
+    let named: Beside['features'];
     const records: FullRecord[] = [];
     const state = { window: 0, seen: 0, falseAlarms: 0 };
-    const see = (_record: unknown, sketch?: readonly number[]): boolean => {
-      seen = sketch;
+    const see = (_record: unknown, beside: Beside = {}): boolean => {
+      seen = beside.embedding;
+      named = beside.features;
       return false;
     };
     const watched: ModelEntry = { ...entry, drift: { embedding, state, see } };
@@ -29,8 +32,10 @@ it("a classification gives the baseline's hook to drift, the same as a capture o
       watched,
       surroundings((record) => records.push(record)),
       { ...uncalled, text },
-      {},
+      { features: { price: 3 } },
     );
+    expect(named).toEqual({ price: 3 });
+    expect(JSON.stringify(records)).not.toContain('price');
     return { seen, confidence, captured: records[0]?.hooksCaptured };
   };
   const plain = await ask(undefined);

@@ -50,7 +50,7 @@ function gaugesAfter(set: 'test' | 'shakespeare') {
         entropyMean: nats(features.entropy?.[i] ?? 0),
         inputTokens: features.length?.[i] ?? 0,
       },
-      embedding,
+      { embedding },
     );
   const delta = new Delta();
   for (const judged of windows) delta.add(measureDrift(judged));
@@ -138,4 +138,45 @@ it('a sketch keeps the distances of embeddings, and is of the mean over position
   const [a, b] = [row(), row()];
   const mean = a.map((value, i) => (value + (b[i] as number)) / 2);
   for (const [i, value] of sketch(a, b).entries()) expect(value).toBeCloseTo(sketch(mean)[i] ?? 0, 5);
+});
+
+it("judges by an application's own features where every request has them, and tells nobody of them", () => {
+  const prices = (from: number): number[] => Array.from({ length: 600 }, () => from + random());
+  const own = makeBaseline(
+    {
+      features: { ...validation.features, price: prices(0).concat(prices(0)).slice(0, 1066) },
+      embeddings: [],
+      attributions: [],
+    },
+    { window, splits: 200, random },
+  );
+  const judge = (priceOf: (i: number) => number | undefined): JudgedWindow => {
+    const events: JudgedWindow[] = [];
+    const watch = new DriftWatch(own, (event) => events.push(event));
+    for (let i = 0; i < window; i++) {
+      const price = priceOf(i);
+      const record = {
+        ...sampleRecord(),
+        outcome: 'ok' as const,
+        confidenceMean: probability(validation.features.confidence?.[i] ?? 0),
+        entropyMean: nats(validation.features.entropy?.[i] ?? 0),
+        inputTokens: validation.features.length?.[i] ?? 0,
+      };
+      watch.see(record, price === undefined ? {} : { features: { price, other: 1 } });
+    }
+    const [event] = events;
+    if (event === undefined) throw new Error('A full window is judged.');
+    return event;
+  };
+  const usual = judge(() => random());
+  const dearer = judge(() => 0.5 + random());
+  const names = ({ alarms }: JudgedWindow): string[] => alarms.map(({ statistic }) => statistic);
+  expect(names(usual)).toEqual([]);
+  expect(names(dearer)).toContain('price.psi');
+  const lacking = judge((i) => (i === 7 ? undefined : 0.5 + random()));
+  expect(lacking.statistics.some(({ statistic }) => statistic.startsWith('price'))).toBe(false);
+  expect(names(lacking)).toEqual([]);
+  const told = (event: JudgedWindow): number =>
+    measureDrift(event).values.filter(({ metric }) => metric.startsWith('drift')).length;
+  expect(told(dearer)).toBe(told(lacking));
 });

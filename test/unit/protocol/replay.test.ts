@@ -10,7 +10,7 @@ function findings(before: Partial<Provenance>, now: Partial<Provenance>): readon
     retrievedPassages: _passages,
     retrievedDigest: _digest,
     ...same
-  } = provenanceOf({ record: sampleRecord(), passages: {}, words: {} }, [], 'granted');
+  } = provenanceOf({ record: sampleRecord(), passages: {}, words: {}, features: undefined }, [], 'granted');
   const saved = {
     format: 'sonde-request/1',
     operation: 'generate',
