@@ -4,7 +4,7 @@ import { generate } from '../inspect/generate.ts';
 import { resolveIn } from '../inspect/look.ts';
 import type { ModelEntry } from '../inspect/model-entry.ts';
 import { preparationOf } from '../inspect/preparation.ts';
-import { makeBaseline } from '../observe/drift/baseline.ts';
+import { type Baseline, makeBaseline } from '../observe/drift/baseline.ts';
 import type { Traffic } from '../observe/drift/statistics.ts';
 import { openNodeParts } from '../run/open.node.ts';
 import { SondeError } from '../shared/errors.ts';
@@ -99,10 +99,28 @@ function textOf(line: string): string {
   }
 }
 
+const day = 86_400_000;
+const periods: ReadonlyMap<string, number> = new Map([
+  ['day', day],
+  ['week', 7 * day],
+]);
+
+/** One text a line; of too many, some from everywhere. */
+async function textsIn(file: string): Promise<readonly string[]> {
+  const all = (await readFile(file, 'utf8'))
+    .split('\n')
+    .map(textOf)
+    .filter((text) => text.trim() !== '');
+  const step = Math.max(1, Math.floor(all.length / mostTexts));
+  return all.filter((_, i) => i % step === 0).slice(0, mostTexts);
+}
+
 /** `sonde baseline MODEL --texts FILE --out FILE`: what requests of a model are like, one text a line. */
 export async function baseline(argv: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(argv, {
-    texts: { type: 'string' },
+    texts: { type: 'string', multiple: true, default: [] },
+    period: { type: 'string' },
+    smoothing: { type: 'string' },
     out: { type: 'string' },
     window: { type: 'string', default: '200' },
     embedding: { type: 'string' },
@@ -110,40 +128,49 @@ export async function baseline(argv: readonly string[]): Promise<number> {
     'template-version': { type: 'string' },
     ...modelOptions,
   });
-  const { texts: file, out } = values;
+  const { texts: files, out } = values;
+  const [period, smoothing] = [periods.get(values.period ?? ''), Number(values.smoothing ?? 1)];
   const [window, maxNewTokens] = [Number(values.window), Number(values['max-new-tokens'])];
   const areCounts = [window, maxNewTokens].every((count) => Number.isInteger(count) && count > 0);
-  if (file === undefined || out === undefined || !areCounts)
+  const isCycle = files.length === 1 ? values.period === undefined : period !== undefined;
+  if (files.length === 0 || out === undefined || !areCounts || !isCycle || !(smoothing > 0 && smoothing <= 1))
     throw new SondeError(
       'invalid_argument',
-      'A baseline is made of texts: `--texts` and `--out` name files, `--window` and `--max-new-tokens` are whole numbers.',
+      'A baseline is made of texts: `--texts` and `--out` name files, `--window` and `--max-new-tokens` are whole numbers, `--smoothing` lies in (0, 1], and several `--texts` are the parts of a `--period`, day or week.',
       'Give at least three windows of texts like those that users will send, one a line.',
     );
-  const all = (await readFile(file, 'utf8'))
-    .split('\n')
-    .map(textOf)
-    .filter((text) => text.trim() !== '');
-  const step = Math.max(1, Math.floor(all.length / mostTexts));
-  const texts = all.filter((_, i) => i % step === 0).slice(0, mostTexts);
   const { source, dtype } = await namedModel(positionals, values);
   const opened = await openNodeParts(source, dtype);
   try {
     const entry = await entryOf(opened, dtype);
     const hook = values.embedding && hookOf(entry, values.embedding);
-    const traffic = await trafficOf(entry, texts, maxNewTokens, hook);
-    const made = makeBaseline(traffic, { window, random: mulberry32(texts.length) });
+    const made: Baseline[] = [];
+    let count = 0;
+    for (const file of files) {
+      const texts = await textsIn(file);
+      count += texts.length;
+      const traffic = await trafficOf(entry, texts, maxNewTokens, hook);
+      const each = makeBaseline(traffic, { window, random: mulberry32(texts.length) });
+      made.push({ ...each, reference: unlinked(each.reference) });
+    }
+    const [first, ...others] = made;
+    if (first === undefined) throw new RangeError('A file of texts makes a baseline.');
     const template = values['template-version'];
     const preparation: Preparation = {
       ...preparationOf(entry.info),
       ...(template === undefined ? {} : { [templateVersion]: template }),
     };
-    await writeFile(
-      out,
-      `${JSON.stringify({ ...made, ...(hook && { embedding: hook }), reference: unlinked(made.reference), preparation })}\n`,
-    );
+    const whole: Baseline = {
+      ...first,
+      ...(period === undefined ? {} : { seasons: { period, parts: made.length }, others }),
+      ...(values.smoothing === undefined ? {} : { smoothing }),
+      ...(hook === undefined || hook === '' ? {} : { embedding: hook }),
+      preparation,
+    };
+    await writeFile(out, `${JSON.stringify(whole)}\n`);
     process.stdout.write(
-      `${out}: ${texts.length} texts, windows of ${window}, ${Object.keys(made.scales).length} statistics, ` +
-        `a window without drift alarms with chance ${made.falseAlarms}.\n`,
+      `${out}: ${count} texts, windows of ${window}, ${Object.keys(first.scales).length} statistics, ` +
+        `a window without drift alarms with chance ${first.falseAlarms}.\n`,
     );
     return 0;
   } finally {

@@ -48,7 +48,10 @@ device with it; without it, the page runs the model on WASM once to have a refer
 
 export const baselineHelp = `${model}
   --texts FILE     texts like those that users will send, one a line, or of several lines as a JSON string: at least
-                   three windows of them
+                   three windows of them; given several times, they are the parts of a --period, in order
+  --period day|week
+                   in UTC, a week from Thursday on: each part of it has its own baseline
+  --smoothing W    in (0, 1]: weight of the newest window beside those before it; default 1
   --out FILE       the baseline, JSON
   --window N       requests that a window has; default 200
   --max-new-tokens N

@@ -1,6 +1,6 @@
 import type { Baseline } from '../observe/drift/baseline.ts';
 import { decileCounts } from '../observe/drift/deciles.ts';
-import { DriftMonitor } from '../observe/drift/monitor.ts';
+import { DriftMonitor, seasonOf } from '../observe/drift/monitor.ts';
 import type { DriftEvent, DriftListener, DriftState } from '../protocol/drift.ts';
 import type { RequestContext } from '../protocol/request.ts';
 import type { RequestRecord } from '../schema/record.ts';
@@ -27,6 +27,12 @@ interface Seen extends Beside {
   readonly record: RequestRecord;
 }
 
+/** A part of the baseline's cycle, and the window of requests that fills in it. */
+interface Season {
+  readonly baseline: Baseline;
+  window: Seen[];
+}
+
 /** A feature of a request; NaN where it has none. */
 const valueOf = (name: string, { record, features: own }: Seen): number =>
   (Object.hasOwn(features, name) ? features[name]?.(record) : own?.[name]) ?? Number.NaN;
@@ -42,7 +48,9 @@ export class DriftWatch {
   readonly #parity: readonly ParityGap[] | undefined;
   /** Of the last request; empty before the first one, and where the baseline was made with no template. */
   #templateParity: readonly ParityGap[] = [];
-  #window: Seen[] = [];
+  /** By season: each fills a window of its own. */
+  readonly #seasons: ReadonlyMap<number, Season>;
+  #season = 0;
   #latest: DriftEvent | undefined;
 
   /** @param preparation how inputs are made ready here, where that is known */
@@ -50,7 +58,9 @@ export class DriftWatch {
     this.#baseline = baseline;
     const { [templateVersion]: _ofRequests, ...training } = baseline.preparation ?? {};
     this.#parity = baseline.preparation && preparation && parityGaps(training, preparation);
-    this.#monitor = new DriftMonitor(new Map([[0, baseline]]));
+    const all = [baseline, ...(baseline.others ?? [])];
+    this.#seasons = new Map(all.map((each, part) => [part, { baseline: each, window: [] }]));
+    this.#monitor = new DriftMonitor(new Map(all.entries()), baseline.smoothing);
     this.#tell = tell;
   }
 
@@ -60,14 +70,15 @@ export class DriftWatch {
   }
 
   get state(): DriftState {
-    const { window, falseAlarms } = this.#baseline;
+    const { baseline = this.#baseline, window: filled = [] } = this.#seasons.get(this.#season) ?? {};
+    const { window, falseAlarms } = baseline;
     const latest = this.#latest;
     const [known, ofTemplate] = [this.#parity, this.#templateParity];
     const parity =
       known === undefined && ofTemplate.length === 0 ? undefined : [...(known ?? []), ...ofTemplate];
     return {
       window,
-      seen: this.#window.length,
+      seen: filled.length,
       falseAlarms,
       ...(parity === undefined ? {} : { parity }),
       ...(latest === undefined ? {} : { latest }),
@@ -78,9 +89,13 @@ export class DriftWatch {
    * @returns whether an alarm stands: the last full window raised one, or inputs are made ready otherwise
    */
   see(record: RequestRecord, beside: Beside = {}): boolean {
-    if (record.outcome === 'ok' && record.confidenceMean !== undefined)
-      this.#window.push({ record, ...beside });
-    if (this.#window.length === this.#baseline.window) this.#judge(record);
+    const { seasons } = this.#baseline;
+    this.#season = seasons === undefined ? 0 : seasonOf(seasons, record.endedAt);
+    const season = this.#seasons.get(this.#season);
+    if (season !== undefined && record.outcome === 'ok' && record.confidenceMean !== undefined) {
+      season.window.push({ record, ...beside });
+      if (season.window.length === season.baseline.window) this.#judge(season, record);
+    }
     const trained = this.#baseline.preparation?.[templateVersion];
     const served = record.templateVersion;
     this.#templateParity = parityGaps(
@@ -91,24 +106,25 @@ export class DriftWatch {
     return gaps + (this.#latest?.alarms.length ?? 0) > 0;
   }
 
-  #judge({ modelId, modelDigest, endedAt }: RequestRecord): void {
-    const from = this.#window[0]?.record.endedAt ?? endedAt;
-    const columns = Object.entries(this.#baseline.reference.features).flatMap(([name, reference]) => {
-      const values = this.#window.map((seen) => valueOf(name, seen));
+  #judge(season: Season, { modelId, modelDigest, endedAt }: RequestRecord): void {
+    const { baseline, window } = season;
+    season.window = [];
+    const from = window[0]?.record.endedAt ?? endedAt;
+    const columns = Object.entries(baseline.reference.features).flatMap(([name, reference]) => {
+      const values = window.map((seen) => valueOf(name, seen));
       // What some requests lack says nothing of the window.
       return values.every(Number.isFinite)
         ? [{ name, values, deciles: decileCounts(reference, values, Math.random) }]
         : [];
     });
     // Requests of other kinds have no such hook: a window of both is not judged by it.
-    const embeddings = this.#window.flatMap(({ embedding }) => (embedding === undefined ? [] : [embedding]));
-    const isWhole = embeddings.length === this.#window.length;
-    this.#window = [];
-    const judged = this.#monitor.judge({
+    const embeddings = window.flatMap(({ embedding }) => (embedding === undefined ? [] : [embedding]));
+    const seen = {
       features: Object.fromEntries(columns.map(({ name, values }) => [name, values])),
-      embeddings: isWhole ? embeddings : [],
+      embeddings: embeddings.length === window.length ? embeddings : [],
       attributions: [],
-    });
+    };
+    const judged = this.#monitor.judge(seen, this.#season);
     const deciles = Object.fromEntries(columns.map(({ name, deciles }) => [name, deciles]));
     const at = epochMilliseconds(Date.now());
     this.#latest = { kind: 'drift', from, at, modelId, modelDigest, deciles, ...judged };

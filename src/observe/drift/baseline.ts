@@ -11,6 +11,13 @@ export interface NullScale {
   readonly deviation: number;
 }
 
+/** Which part of a cycle an instant lies in, so that a Monday is compared with Mondays. */
+export interface Seasons {
+  /** Length of the cycle in ms, from Thursday 1 January 1970 in UTC on: a day, a week. */
+  readonly period: number;
+  readonly parts: number;
+}
+
 /** How requests were when the model was put into service. Plain JSON; it ships with the model. */
 export interface Baseline {
   readonly reference: Traffic;
@@ -24,6 +31,12 @@ export interface Baseline {
   readonly falseAlarms: number;
   /** The hook that the reference's embeddings are sketches of; absent where it has none. */
   readonly embedding?: string;
+  /** The cycle that it is the first part of; absent where all times are alike. */
+  readonly seasons?: Seasons;
+  /** Of the other parts, in order. */
+  readonly others?: readonly Baseline[];
+  /** Weight of the newest window beside those before it, in (0, 1]; absent = 1, nothing is smoothed. */
+  readonly smoothing?: number;
   /** How inputs were made ready where it was made; absent where nobody noted it. */
   readonly preparation?: Preparation;
 }

@@ -1,13 +1,6 @@
 import type { WindowJudgement, WindowStatistic } from '../../shared/drift.ts';
-import { type Baseline, standardised, valueAt } from './baseline.ts';
+import { type Baseline, type Seasons, standardised, valueAt } from './baseline.ts';
 import { driftStatistics, sizeOf, type Traffic } from './statistics.ts';
-
-/** Which part of a cycle an instant lies in, so that a Monday is compared with Mondays. */
-export interface Seasons {
-  /** Length of the cycle: a day, a week. */
-  readonly period: number;
-  readonly parts: number;
-}
 
 /** @param at milliseconds since the epoch */
 export const seasonOf = ({ period, parts }: Seasons, at: number): number =>

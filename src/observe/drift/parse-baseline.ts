@@ -26,6 +26,19 @@ const isScale = (value: unknown): value is NullScale =>
   Number(value.offset) >= 0 &&
   Number(value.deviation) > 0;
 
+/** As many baselines as the cycle has parts, this one and the others. */
+function areSeasons(seasons: unknown, others: unknown): boolean {
+  if (seasons === undefined) return others === undefined;
+  if (!isObject(seasons) || !Array.isArray(others)) return false;
+  const { period, parts } = seasons;
+  return (
+    Number.isInteger(period) &&
+    Number(period) > 0 &&
+    parts === others.length + 1 &&
+    others.every((other) => isObject(other) && other.seasons === undefined && isBaseline(other))
+  );
+}
+
 const isShare = (value: unknown): boolean => Number(value) > 0 && Number(value) < 1;
 
 /**
@@ -33,8 +46,17 @@ const isShare = (value: unknown): boolean => Number(value) > 0 && Number(value) 
  * @throws SondeError `model_invalid` where it is no baseline
  */
 export function parseBaseline(json: Json): Baseline {
-  const { reference, window, scales, limit, falseAlarms, embedding, preparation = {} } = json;
-  if (
+  if (isBaseline(json)) return json as unknown as Baseline;
+  throw new SondeError(
+    'model_invalid',
+    'baseline.json is no baseline.',
+    'Make it again with `npx sonde baseline`, or take it out of the folder.',
+  );
+}
+
+function isBaseline(json: Json): boolean {
+  const { reference, window, scales, limit, falseAlarms, embedding, preparation = {}, smoothing = 1 } = json;
+  return (
     isTraffic(reference) &&
     Number.isInteger(window) &&
     Number(window) > 0 &&
@@ -44,12 +66,10 @@ export function parseBaseline(json: Json): Baseline {
     isShare(falseAlarms) &&
     (embedding === undefined || typeof embedding === 'string') &&
     isObject(preparation) &&
-    Object.values(preparation).every((word) => typeof word === 'string')
-  )
-    return json as unknown as Baseline;
-  throw new SondeError(
-    'model_invalid',
-    'baseline.json is no baseline.',
-    'Make it again with `npx sonde baseline`, or take it out of the folder.',
+    Object.values(preparation).every((word) => typeof word === 'string') &&
+    Number.isFinite(smoothing) &&
+    Number(smoothing) > 0 &&
+    Number(smoothing) <= 1 &&
+    areSeasons(json.seasons, json.others)
   );
 }

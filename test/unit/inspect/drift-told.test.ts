@@ -6,6 +6,7 @@ import { maskService } from '../../../src/mask/mask.ts';
 import { measureDrift } from '../../../src/mask/measure.ts';
 import { makeBaseline, select } from '../../../src/observe/drift/baseline.ts';
 import { decileCounts } from '../../../src/observe/drift/deciles.ts';
+import { parseBaseline } from '../../../src/observe/drift/parse-baseline.ts';
 import { sketchOf } from '../../../src/observe/drift/sketch.ts';
 import { driftStatistics } from '../../../src/observe/drift/statistics.ts';
 import { encodeMetrics } from '../../../src/schema/otlp-metrics.ts';
@@ -179,4 +180,58 @@ it("judges by an application's own features where every request has them, and te
   const told = (event: JudgedWindow): number =>
     measureDrift(event).values.filter(({ metric }) => metric.startsWith('drift')).length;
   expect(told(dearer)).toBe(told(lacking));
+});
+
+it('fills a window of its own for each part of a cycle, and judges it by the baseline of that part', () => {
+  const day = 86_400_000;
+  const small = { window: 50, splits: 200, random };
+  const [reviews, plays] = [validation, embedded('shakespeare')].map((found) => ({
+    ...found,
+    embeddings: [],
+  }));
+  if (reviews === undefined || plays === undefined) throw new Error('Both sets are there.');
+  const seasonal = parseBaseline(
+    JSON.parse(
+      JSON.stringify({
+        ...makeBaseline(reviews, small),
+        seasons: { period: day, parts: 2 },
+        others: [makeBaseline(plays, small)],
+        smoothing: 1,
+      }),
+    ),
+  );
+  const alarmsOf = (set: typeof reviews, hour: number): number => {
+    const events: JudgedWindow[] = [];
+    const watch = new DriftWatch(seasonal, (event) => events.push(event));
+    const see = (i: number, at: number): void => {
+      watch.see({
+        ...sampleRecord(),
+        outcome: 'ok',
+        endedAt: epochMilliseconds(20_000 * day + at * 3_600_000),
+        confidenceMean: probability(set.features.confidence?.[i] ?? 0),
+        entropyMean: nats(set.features.entropy?.[i] ?? 0),
+        inputTokens: set.features.length?.[i] ?? 0,
+      });
+    };
+    // Of the other part one less than fills a window: it stays open, and in nobody's way.
+    for (let i = 0; i < 49; i++) see(i, hour < 12 ? 13 : 1);
+    expect(watch.state).toMatchObject({ window: 50, seen: 49 });
+    for (let i = 0; i < 50; i++) see(i, hour);
+    expect(events).toHaveLength(1);
+    expect(watch.state.seen).toBe(0);
+    return events[0]?.alarms.length ?? -1;
+  };
+  expect(alarmsOf(reviews, 1)).toBe(0);
+  expect(alarmsOf(plays, 13)).toBe(0);
+  expect(alarmsOf(plays, 1)).toBeGreaterThan(0);
+  expect(alarmsOf(reviews, 13)).toBeGreaterThan(0);
+  for (const change of [
+    { seasons: { period: day, parts: 3 } },
+    { seasons: { period: 0, parts: 2 } },
+    { others: [{}] },
+    { others: [seasonal] },
+    { seasons: undefined },
+    { smoothing: 0 },
+  ])
+    expect(() => parseBaseline({ ...seasonal, ...change })).toThrow('is no baseline');
 });
