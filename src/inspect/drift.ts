@@ -34,7 +34,7 @@ interface Season {
 }
 
 /** A feature of a request; NaN where it has none. */
-const valueOf = (name: string, { record, features: own }: Seen): number =>
+const featureOf = (name: string, { record, features: own }: Seen): number =>
   (Object.hasOwn(features, name) ? features[name]?.(record) : own?.[name]) ?? Number.NaN;
 
 /**
@@ -111,7 +111,7 @@ export class DriftWatch {
     season.window = [];
     const from = window[0]?.record.endedAt ?? endedAt;
     const columns = Object.entries(baseline.reference.features).flatMap(([name, reference]) => {
-      const values = window.map((seen) => valueOf(name, seen));
+      const values = window.map((seen) => featureOf(name, seen));
       // What some requests lack says nothing of the window.
       return values.every(Number.isFinite)
         ? [{ name, values, deciles: decileCounts(reference, values, Math.random) }]
