@@ -81,6 +81,6 @@ const calibratedText = ({
 }: NonNullable<Classification['calibrated']>): TemplateResult =>
   html`<p>
     By your ${countText(n)} labelled texts, an answer this sure is right with chance ${probabilityText(confidence)}
-    (${probabilityText(lower)} if it is wrong, ${probabilityText(upper)} if it is right); the
+    (${probabilityText(lower)} to ${probabilityText(upper)}); the
     set that holds the true class in ${percentText(coverage)} of texts is ${set.length === 0 ? 'empty' : set.join(', ')}.
   </p>`;
